@@ -1,0 +1,41 @@
+"""What the loader's two steps report. Models, so that the same object travels in process and over HTTP."""
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict
+
+
+class ExtractResult(BaseModel):
+    """What one extract did: MongoDB to Iceberg."""
+
+    model_config = ConfigDict(frozen=True)
+
+    documents: int
+    """Documents appended to Iceberg."""
+    total_documents: int
+    """Documents in the Iceberg table afterwards."""
+    late_documents: int
+    """Of the appended, those that arrived behind the watermark."""
+    snapshot_id: int | None
+    """The table's snapshot afterwards; None for a table without one."""
+    watermark: datetime | None
+    """Every document ingested before this moment (UTC) is in the table."""
+    seconds: float
+
+
+class LoadResult(BaseModel):
+    """What one load did: Iceberg to `raw` in the work database."""
+
+    model_config = ConfigDict(frozen=True)
+
+    documents: int
+    """Documents read from Iceberg."""
+    rows: int
+    """Rows (content blocks) added to raw.conversations."""
+    total_rows: int
+    """Rows of raw.conversations afterwards."""
+    load_id: int
+    """The number of the newest load; unchanged when there was nothing new."""
+    full: bool
+    """True when raw was rebuilt from nothing."""
+    seconds: float

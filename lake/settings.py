@@ -1,0 +1,123 @@
+"""Every choice a user has, read once, typed.
+
+The same name works in `.env`, in the environment and in the docs. A secret may also come from a file:
+`MONGO_URI_FILE=/run/secrets/mongo_uri` stands for `MONGO_URI`. Secrets have no default and never print.
+"""
+
+import os
+import socket
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class SettingsError(Exception):
+    """A setting is missing or wrong; the message is one line that says what to write instead."""
+
+
+def _expand(value: Any) -> Any:
+    return Path(value).expanduser().absolute() if isinstance(value, str | Path) else value
+
+
+UserPath = Annotated[Path, BeforeValidator(_expand)]
+
+
+def machine_timezone() -> str:
+    """The IANA name of this machine's timezone, or UTC where it keeps none."""
+    name = os.environ.get("TZ", "").removeprefix(":")
+    if not name:
+        localtime = Path("/etc/localtime")
+        target = str(localtime.resolve()) if localtime.is_symlink() else ""
+        name = target.partition("zoneinfo/")[2]
+    try:
+        return ZoneInfo(name).key if name else "UTC"
+    except (ZoneInfoNotFoundError, ValueError):
+        return "UTC"
+
+
+def default_transcripts_dir() -> Path:
+    """Where Claude Code writes: `$CLAUDE_CONFIG_DIR/projects`, else `~/.claude/projects`."""
+    home = os.environ.get("CLAUDE_CONFIG_DIR") or "~/.claude"
+    return Path(home).expanduser() / "projects"
+
+
+class Settings(BaseSettings):
+    """The settings of every room. Field names in capitals are the names in the environment."""
+
+    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True)
+
+    # What is read, and where everything is kept
+    transcripts_dir: UserPath = Field(default_factory=default_transcripts_dir)
+    data_dir: UserPath = Field(default=Path("~/.local/share/claude-analytics"), validate_default=True)
+    host_name: str = Field(default_factory=socket.gethostname, min_length=1)
+    duckdb_path: UserPath | None = None
+    timezone: str = Field(default_factory=machine_timezone)
+
+    # MongoDB, the system of record; without a URI the standalone mode starts its own server
+    mongo_uri: SecretStr | None = None
+    mongo_database: str = "claude_logs"
+
+    # The Iceberg REST catalog and its store; without a URI the catalog is a SQLite file on local disk
+    iceberg_rest_uri: str | None = None
+    iceberg_warehouse: str = "s3://iceberg-tables"
+    iceberg_oauth2_server_uri: str | None = None
+    s3_endpoint: str | None = None
+    s3_region: str = "us-east-1"
+    s3_access_key_id: SecretStr | None = None
+    s3_secret_access_key: SecretStr | None = None
+
+    # How much is kept and how it is built
+    tool_output_limit: int = Field(default=2000, ge=0)
+    keep_generations: int = Field(default=3, ge=2)
+    dbt_target: Literal["dev", "prod", "test"] = "prod"
+
+    # What we say
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["console", "json"] = "console"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_secret_files(cls, values: dict[str, Any]) -> dict[str, Any]:
+        for name in cls.model_fields:
+            path = os.environ.get(f"{name.upper()}_FILE")
+            if path and not values.get(name):
+                values[name] = _read_secret(name.upper(), Path(path))
+        return {key: value for key, value in values.items() if value != ""}
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_timezone(cls, value: str) -> str:
+        try:
+            return ZoneInfo(value).key
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError("expected an IANA timezone such as Europe/Berlin") from None
+
+    @property
+    def duckdb_dir(self) -> Path:
+        """The DuckDB volume: the folder of the published database's well-known path."""
+        return self.duckdb_path.parent if self.duckdb_path else self.data_dir / "duckdb"
+
+
+def _read_secret(name: str, path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise SettingsError(f"{name}_FILE={path}: cannot read it ({error.strerror}); check that it exists") from None
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings; overrides (by field name, None means not given) win over the environment.
+
+    Raises SettingsError with one line that names the setting, what was found and what is expected.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        name = str(first["loc"][0]).upper() if first["loc"] else "settings"
+        found = "" if "secret" in name.lower() or "uri" in name.lower() else f" (found {first['input']!r})"
+        raise SettingsError(f"{name}: {first['msg'].removeprefix('Value error, ')}{found}") from None
