@@ -1,0 +1,69 @@
+-- Content blocks of what a person, a tool or Claude said: user and assistant lines, and those of sub-agents inside progress lines.
+with source as (
+
+    select * from {{ ref('stg_conversations') }}
+
+),
+
+renamed as (
+
+    select
+        conversation_id as message_block_id,
+        document_id,
+        block_index,
+        block_count,
+        load_id,
+        project_id,
+        source_file,
+        host,
+        session_id,
+        agent_id,
+        parent_tool_use_id,
+        cwd,
+        git_branch,
+        version,
+        entrypoint,
+        permission_mode,
+        prompt_source,
+        origin_kind,
+        attribution_skill,
+        attribution_plugin,
+        message_type,
+        uuid,
+        parent_uuid,
+        is_progress,
+        is_sidechain,
+        is_meta,
+        is_compact_summary,
+        is_visible_in_transcript_only,
+        is_api_error,
+        error_kind,
+        api_error_status,
+        request_id,
+        message_id,
+        model,
+        stop_reason,
+        usage,
+        input_tokens,
+        output_tokens,
+        cache_read_tokens,
+        cache_creation_tokens,
+        cache_creation_5m_tokens,
+        cache_creation_1h_tokens,
+        web_search_requests,
+        web_fetch_requests,
+        service_tier,
+        speed,
+        inference_geo,
+        block_type,
+        block_text,
+        tool_use_id,
+        tool_name,
+        event_at,
+        event_date
+    from source
+    where message_type is not null
+
+)
+
+select * from renamed
