@@ -74,6 +74,36 @@ class Settings(BaseSettings):
     keep_generations: int = Field(default=3, ge=2)
     dbt_target: Literal["dev", "prod", "test"] = "prod"
 
+    # The runner: when it works, what it keeps, where it listens and whom it tells (docs/runner.md)
+    schedule: str = "0 * * * *"  # cron, an interval such as 30m, or off
+    maintenance_schedule: str = "30 3 * * *"
+    misfire_grace_seconds: int = Field(default=3600, ge=1)
+    step_time_limit_seconds: int = Field(default=3600, ge=1)
+    database_wait_seconds: int = Field(default=300, ge=0)  # for a program that has the work database open
+    history_days: int = Field(default=90, ge=1)
+    log_days: int = Field(default=30, ge=1)
+    snapshot_days: int = Field(default=7, ge=1)  # Iceberg snapshots older than this are expired
+    transcript_days: int = Field(default=30, ge=1)  # Claude Code's cleanupPeriodDays
+    dbt_vars: dict[str, Any] = Field(default_factory=dict)  # JSON, e.g. {"start_date": "2026-01-01"}
+    dbt_project_dir: UserPath | None = None
+    runner_dir: UserPath | None = None  # history and token; default: runner/ in the data directory
+    runner_host: str = "127.0.0.1"
+    runner_port: int = Field(default=8321, ge=0, le=65535)
+    runner_token: SecretStr | None = None  # allows actions from the page; on loopback one is generated
+    loader_url: str | None = None  # the loader service of the appliance
+    loader_token: SecretStr | None = None
+    metabase_url: str | None = None  # a link on the status page
+    alert_webhook_url: SecretStr | None = None
+    alert_email_to: str | None = None
+    alert_email_from: str = "claude-analytics@localhost"
+    alert_after_failures: int = Field(default=2, ge=1)
+    alert_stale_hours: float = Field(default=48, gt=0)
+    smtp_host: str | None = None
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    smtp_user: str | None = None
+    smtp_password: SecretStr | None = None
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+
     # What we say
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["console", "json"] = "console"

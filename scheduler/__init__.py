@@ -1,0 +1,4 @@
+"""The runner: the pipeline's order, the lock, dbt, publishing, history, schedule, status page and alerts.
+
+It starts steps and reads their results; it carries no data. `docs/runner.md` tells how the parts fit.
+"""

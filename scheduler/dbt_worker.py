@@ -1,0 +1,103 @@
+"""The warm dbt process: imports dbt once, then runs one command per line of JSON on standard input.
+
+A process of its own, because a hung or greedy build can then be ended, and its DuckDB connection dies with it.
+It runs as a script and imports nothing of ours. It exits at once when its parent does: that closes standard input.
+"""
+
+import json
+import os
+import queue
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Message = dict[str, Any]
+
+
+def main() -> None:
+    """Serve requests until standard input ends."""
+    send = _claim_stdout()
+    requests = _read_requests()
+    runner = _import_runner(send)
+    send({"ready": True})
+    while True:
+        request = requests.get()
+        os.environ.update(request["env"])
+        send({"done": _run(runner, request["args"]) | {"holds": _release(request["database"])}})
+
+
+def _claim_stdout() -> Callable[[Message], None]:
+    """Keep standard output for messages: whatever dbt prints goes to standard error."""
+    messages = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    lock = threading.Lock()  # dbt fires events from its worker threads
+
+    def send(message: Message) -> None:
+        with lock:
+            messages.write(json.dumps(message, default=str) + "\n")
+            messages.flush()
+
+    return send
+
+
+def _read_requests() -> "queue.Queue[Message]":
+    requests: queue.Queue[Message] = queue.Queue()
+
+    def read() -> None:
+        for line in sys.stdin:
+            requests.put(json.loads(line))
+        os._exit(0)  # also in the middle of a build: nobody waits for it any more
+
+    threading.Thread(target=read, name="requests", daemon=True).start()
+    return requests
+
+
+def _import_runner(send: Callable[[Message], None]) -> Any:
+    from dbt.cli.main import dbtRunner  # noqa: PLC0415 (three seconds: stdin must be watched before)
+
+    def forward(event: Any) -> None:
+        if event.info.level not in ("info", "warn", "error") or not event.info.msg.strip():
+            return
+        data = event.data
+        index, total = getattr(data, "index", 0), getattr(data, "total", getattr(data, "num_models", 0))
+        fields = {"level": event.info.level, "name": event.info.name, "message": event.info.msg}
+        send({"event": fields | {"index": index, "total": total}})
+
+    return dbtRunner(callbacks=[forward])
+
+
+def _run(runner: Any, args: list[str]) -> Message:
+    result = runner.invoke(args)
+    error = None if result.exception is None else f"{type(result.exception).__name__}: {result.exception}"
+    return {"success": bool(result.success), "error": error}
+
+
+def _release(database: str) -> bool:
+    """Close dbt's DuckDB connection; True when the file is still open, so that the parent ends this process."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager  # noqa: PLC0415 (as above)
+
+    manager: Any = DuckDBConnectionManager  # the adapter carries no types
+    if manager._ENV is not None:
+        manager._ENV.close()
+    manager.close_all_connections()
+    return _holds(Path(database))
+
+
+def _holds(database: Path) -> bool:
+    descriptors = Path("/proc/self/fd")
+    if not descriptors.is_dir():
+        return True  # cannot know here (macOS): a fresh process per command is the safe choice
+    return any(_target(link) == str(database.resolve()) for link in descriptors.iterdir())
+
+
+def _target(link: Path) -> str:
+    try:
+        return os.readlink(link)  # noqa: PTH115 (Path.readlink would do, but a vanished link is normal here)
+    except FileNotFoundError:
+        return ""
+
+
+if __name__ == "__main__":
+    main()
