@@ -1,4 +1,4 @@
-"""The Iceberg catalog and the tables of namespace `raw`: REST where ICEBERG_REST_URI is set, else SQLite on local files."""
+"""The Iceberg catalog and tables of namespace `raw`: REST where ICEBERG_REST_URI is set, else SQLite on local files."""
 
 from typing import Any
 
