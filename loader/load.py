@@ -16,7 +16,6 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyiceberg.catalog import Catalog
-from pyiceberg.expressions import AlwaysTrue, BooleanExpression, GreaterThan
 from pyiceberg.table import Table
 
 from lake.catalog import CONVERSATIONS, DEAD_LETTERS, TRANSCRIPT_FILES, open_table
@@ -130,9 +129,7 @@ class _Load:
         return newest, self._scalar("select max(extracted_up_to) from raw.loads where table_uuid = ?", [same_table])
 
     def _add(self, load_id: int, loaded_up_to: datetime | None) -> tuple[int, int, datetime | None]:
-        row_filter: BooleanExpression = AlwaysTrue()
-        if loaded_up_to is not None:
-            row_filter = GreaterThan("extracted_at", loaded_up_to.isoformat())
+        row_filter = f"extracted_at > '{loaded_up_to.isoformat()}'" if loaded_up_to else "true"
         scan = self.table.scan(row_filter=row_filter)
         total = sum(task.file.record_count for task in scan.plan_files())
         documents, rows, newest = 0, 0, loaded_up_to

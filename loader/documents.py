@@ -1,0 +1,98 @@
+"""A MongoDB document as the row of the Iceberg table: the whole document as JSON, and the few fields to find it by.
+
+The JSON is MongoDB's relaxed extended JSON: what JSON cannot say keeps its type ({"$date": ...}, {"$oid": ...}).
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import bson
+import orjson
+from bson import json_util
+from bson.codec_options import CodecOptions, DatetimeConversion
+from pymongo.database import Database
+
+PARTS = "conversation_parts"
+
+CODEC: CodecOptions[dict[str, Any]] = CodecOptions(
+    tz_aware=True,
+    datetime_conversion=DatetimeConversion.DATETIME_AUTO,
+    unicode_decode_error_handler="replace",
+)
+
+_RELAXED = json_util.RELAXED_JSON_OPTIONS
+_ORJSON = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
+# The end of a double that is NaN or infinite; orjson would write null. These two bytes never meet in UTF-8 text, and
+# where they meet by chance (a negative integer) the slower writer gives the same result.
+_NOT_FINITE = re.compile(rb"[\xf0-\xff][\x7f\xff]")
+
+Row = dict[str, Any]
+
+
+def document_id(value: Any) -> str:
+    """An `_id` as text: a string as it is, any other type as extended JSON, so that no two ids meet."""
+    return value if isinstance(value, str) else json_util.dumps(value, json_options=_RELAXED)
+
+
+def _default(value: Any) -> Any:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return int(value)
+    return json_util.default(value, json_options=_RELAXED)
+
+
+def to_json(document: dict[str, Any]) -> str:
+    """The document as relaxed extended JSON, every type kept; for documents without NaN or infinite numbers."""
+    return orjson.dumps(document, default=_default, option=_ORJSON).decode()
+
+
+def _to_json_any(document: dict[str, Any]) -> str:
+    return json_util.dumps(document, json_options=_RELAXED, ensure_ascii=False)
+
+
+def decode_batch(batch: bytes, database: Database[Any]) -> Iterator[Row]:
+    """The rows of one raw batch of documents; oversized lines come back whole from their parts."""
+    write = _to_json_any if _NOT_FINITE.search(batch) else to_json
+    for document in bson.decode_all(batch, CODEC):
+        if isinstance(document.get("oversized"), dict):
+            yield _row(document, _whole_line(document, database))
+        else:
+            yield _row(document, write(document))
+
+
+def _row(document: dict[str, Any], text: str) -> Row:
+    ingested_at = document.get("ingestedAt")
+    return {
+        "document_id": document_id(document["_id"]),
+        "session_id": _text(document.get("sessionId")),
+        "uuid": _text(document.get("uuid")),
+        "type": _text(document.get("type")),
+        "project_id": _text(document.get("projectId")),
+        "source_file": _text(document.get("sourceFile")),
+        "host": _text(document.get("host")),
+        "ingested_at": ingested_at if isinstance(ingested_at, datetime) else None,
+        "document": text,
+    }
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _whole_line(envelope: dict[str, Any], database: Database[Any]) -> str:
+    """The envelope's fields over those of the line itself, read back from its parts.
+
+    What JSON cannot hold (NaN, a lone surrogate) is written as text that it can; the exact bytes stay in the parts.
+    """
+    parts = database[PARTS].find({"conversationId": envelope["_id"]})
+    raw = b"".join(part["data"] for part in sorted(parts, key=lambda part: part["part"]))
+    try:
+        line = json.loads(raw.decode("utf-8", "replace"), parse_constant=str)
+    except (ValueError, RecursionError):
+        line = None
+    whole = {**line, **envelope} if isinstance(line, dict) else envelope
+    text = json.dumps(whole, default=lambda value: json_util.default(value, json_options=_RELAXED), ensure_ascii=False)
+    return text.encode("utf-8", "replace").decode()
+
