@@ -1,4 +1,5 @@
--- Content blocks of what a person, a tool or Claude said: user and assistant lines, and those of sub-agents inside progress lines.
+-- Content blocks of what a person, a tool or Claude said: user and assistant lines, those of sub-agents inside progress lines,
+-- and prompts typed while Claude worked, which exist only as attachments of kind queued_command.
 with source as (
 
     select * from {{ ref('stg_conversations') }}
@@ -28,7 +29,8 @@ renamed as (
         origin_kind,
         attribution_skill,
         attribution_plugin,
-        message_type,
+        coalesce(message_type, 'user') as message_type,
+        message_type is null as is_queued,
         uuid,
         parent_uuid,
         is_progress,
@@ -55,14 +57,14 @@ renamed as (
         service_tier,
         speed,
         inference_geo,
-        block_type,
+        if(message_type is null, 'text', block_type) as block_type,
         block_text,
         tool_use_id,
         tool_name,
         event_at,
         event_date
     from source
-    where message_type is not null
+    where message_type is not null or (line_type = 'attachment' and block_text is not null)
 
 )
 

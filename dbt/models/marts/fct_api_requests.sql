@@ -1,0 +1,109 @@
+-- What each answer of a model used and cost: every response once, its usage the field-wise maximum over all lines that
+-- report it. Longer than other models on purpose: an incremental run filters the keys once, before anything is computed.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='delete+insert',
+    unique_key='request_key',
+    post_hook="{{ record_fingerprint() }}"
+) }}
+
+with lines as (
+
+    select * from {{ ref('int_api_response_lines') }}
+    {%- if is_incremental() %}
+    where request_key in (
+        select request_key from {{ ref('int_api_response_lines') }} where session_key in ({{ touched_sessions() }})
+        union all
+        {{ responses_with_old_prices() }}
+    )
+    {%- endif %}
+
+),
+
+attributed as (
+
+    -- A fork copies its parent's lines: the session that began first owns the response. The conversation's own line goes
+    -- before a sub-agent's, and any line before its replay inside a progress line.
+    select
+        lines.*,
+        row_number() over attribution as line_rank,
+        first_value(lines.session_key) over attribution as home_session_key
+    from lines
+    left join {{ ref('int_session_starts') }} as starts on lines.session_id = starts.session_id
+    window attribution as (
+        partition by lines.request_key
+        order by
+            lines.is_progress, starts.session_started_at, lines.is_sidechain, lines.source_file, lines.event_at,
+            lines.document_id
+    )
+
+),
+
+merged as (
+
+    select
+        request_key,
+        max(load_id) as load_id,
+        count(*) as lines,
+        count(distinct session_key) as sessions,
+        any_value(message_id) as message_id,
+        max(request_id) filter (where line_rank = 1) as request_id,
+        max(session_id) filter (where line_rank = 1) as session_id,
+        max(project_id) filter (where line_rank = 1) as project_id,
+        max(host) filter (where line_rank = 1) as host,
+        max(agent_id) filter (where line_rank = 1) as agent_id,
+        max(model) filter (where line_rank = 1) as model,
+        bool_or(is_sidechain or is_progress) filter (where line_rank = 1) as is_subagent,
+        coalesce(min(event_at) filter (where session_key = home_session_key), min(event_at)) as requested_at,
+        max(event_at) filter (where session_key = home_session_key) as last_line_at,
+        bool_or(stop_reason is not null) as is_finalized,
+        coalesce(max(input_tokens), 0) as input_tokens,
+        coalesce(max(output_tokens), 0) as output_tokens,
+        coalesce(max(cache_read_tokens), 0) as cache_read_tokens,
+        coalesce(max(cache_creation_tokens), 0) as cache_creation_tokens,
+        coalesce(max(cache_creation_1h_tokens), 0) as reported_1h_tokens,
+        coalesce(max(web_search_requests), 0) as web_search_requests,
+        max(service_tier) as service_tier,
+        -- the dearer of two contradicting values: a line written before the answer ended may not know it yet
+        if(bool_or(speed = 'fast'), 'fast', max(speed)) as speed,
+        if(bool_or(inference_geo = 'us'), 'us', max(nullif(inference_geo, ''))) as inference_geo,
+        max(iterations) as iterations
+    from attributed
+    group by request_key
+
+),
+
+dated as (
+
+    select
+        * exclude (reported_1h_tokens, iterations),
+        cast(timezone('UTC', requested_at) as date) as priced_on,
+        -- what is not known to be kept for an hour was written for five minutes
+        least(reported_1h_tokens, cache_creation_tokens) as cache_creation_1h_tokens,
+        cache_creation_tokens - least(reported_1h_tokens, cache_creation_tokens) as cache_creation_5m_tokens,
+        input_tokens + cache_read_tokens + cache_creation_tokens as prompt_tokens,
+        {{ iteration_count('iterations') }} as iterations
+    from merged
+
+),
+
+rated as (
+
+    select
+        dated.*,
+        rates.price_key,
+        rates.model_id as price_model_id,
+        {%- for rate in ['input_usd', 'output_usd', 'cache_read_usd', 'cache_write_5m_usd', 'cache_write_1h_usd'] %}
+        if(dated.prompt_tokens > rates.tier_above_tokens, rates.tier_{{ rate }}, rates.{{ rate }}) as {{ rate }},
+        {%- endfor %}
+        rates.web_search_usd_per_1000 / 1000 as web_search_usd,
+        dated.prompt_tokens > rates.tier_above_tokens as is_long_context,
+        if(dated.speed = 'fast', rates.fast_multiplier, 1)
+        * if(dated.inference_geo = 'us', coalesce(rates.us_multiplier, 1), 1)
+        * if(dated.service_tier = 'batch', coalesce(rates.batch_multiplier, 1), 1) as price_multiplier
+    from dated
+    left join {{ ref('int_model_rates') }} as rates
+        on dated.model = rates.model and {{ price_holds_on('rates', 'dated.priced_on') }}
+    qualify row_number() over (partition by dated.request_key order by rates.priority) = 1
+
+),
