@@ -1,0 +1,43 @@
+with activity as (
+
+    select
+        date_key,
+        hour_of_day,
+        project_id,
+        session_id,
+        cast(not is_copy as integer) as messages,
+        cast(is_human_prompt as integer) as prompts,
+        0 as tool_calls
+    from {{ ref('fct_messages') }}
+    where date_key is not null
+    union all
+    select
+        date_key,
+        hour_of_day,
+        project_id,
+        session_id,
+        0 as messages,
+        0 as prompts,
+        1 as tool_calls
+    from {{ ref('fct_tool_calls') }}
+    where date_key is not null
+
+),
+
+final as (
+
+    select
+        {{ surrogate_key(['date_key', 'hour_of_day', 'project_id']) }} as hourly_activity_key,
+        date_key,
+        hour_of_day,
+        project_id,
+        count(distinct session_id) as session_count,
+        cast(sum(messages) as bigint) as message_count,
+        cast(sum(prompts) as bigint) as prompt_count,
+        cast(sum(tool_calls) as bigint) as tool_call_count
+    from activity
+    group by date_key, hour_of_day, project_id
+
+)
+
+select * from final

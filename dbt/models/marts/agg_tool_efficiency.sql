@@ -1,0 +1,33 @@
+with calls as (
+
+    select * from {{ ref('fct_tool_calls') }}
+
+),
+
+final as (
+
+    select
+        tool_name,
+        min(tool_category) as tool_category,
+        min(mcp_server) as mcp_server,
+        count(*) as call_count,
+        count(distinct session_id) as session_count,
+        count(*) filter (where is_subagent) as subagent_call_count,
+        count(*) filter (where outcome = 'success') as success_count,
+        count(*) filter (where outcome = 'error') as error_count,
+        count(*) filter (where outcome = 'denied') as denied_count,
+        count(*) filter (where outcome = 'interrupted') as interrupted_count,
+        count(*) filter (where outcome = 'incomplete') as incomplete_count,
+        count(*) filter (where outcome = 'success') / nullif(count(*) filter (where outcome != 'denied'), 0) as success_rate,
+        cast(coalesce(sum(duration_ms) filter (where outcome in ('success', 'error')), 0) as bigint) as total_duration_ms,
+        quantile_cont(duration_ms, 0.5) filter (where outcome in ('success', 'error')) as p50_duration_ms,
+        quantile_cont(duration_ms, 0.95) filter (where outcome in ('success', 'error')) as p95_duration_ms,
+        cast(coalesce(sum(result_length), 0) as bigint) as result_characters,
+        cast(coalesce(sum(lines_added), 0) as bigint) as lines_added,
+        cast(coalesce(sum(lines_removed), 0) as bigint) as lines_removed
+    from calls
+    group by tool_name
+
+)
+
+select * from final

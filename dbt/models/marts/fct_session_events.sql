@@ -1,0 +1,97 @@
+-- What Claude Code notes about the running of a session, from its system lines and from turns that were cut short.
+with lines as (
+
+    select * from {{ ref('stg_conversations') }}
+    where line_type = 'system' and block_index = 0
+
+),
+
+starts as (
+
+    select * from {{ ref('int_session_starts') }}
+
+),
+
+-- A resumed or forked session holds copies of these lines too: the earliest session keeps them.
+originals as (
+
+    select lines.*
+    from lines
+    left join starts on lines.session_id = starts.session_id
+    qualify row_number() over (
+        partition by coalesce(lines.uuid, lines.document_id)
+        order by starts.session_started_at, lines.source_file, lines.event_at, lines.document_id
+    ) = 1
+
+),
+
+noted as (
+
+    select
+        document_id as event_key,
+        session_id,
+        project_id,
+        agent_id,
+        is_sidechain as is_subagent,
+        case
+            when subtype = 'api_error' then 'api_retry'
+            when subtype in ('compact_boundary', 'microcompact_boundary') then 'compaction'
+            when subtype = 'turn_duration' then 'turn'
+            when subtype = 'stop_hook_summary' then 'stop_hook'
+            when subtype = 'model_refusal_fallback' then 'model_fallback'
+            when subtype = 'local_command' then 'local_command'
+            else 'note'
+        end as event_kind,
+        subtype,
+        event_at as occurred_at,
+        try_cast(attributes ->> '$.durationMs' as bigint) as duration_ms,
+        try_cast(attributes ->> '$.error.status' as integer) as status_code,
+        try_cast(attributes ->> '$.retryAttempt' as integer) as retry_attempt,
+        try_cast(attributes ->> '$.maxRetries' as integer) as max_retries,
+        cast(round(try_cast(attributes ->> '$.retryInMs' as double)) as bigint) as retry_wait_ms,
+        attributes ->> '$.compactMetadata.trigger' as compaction_trigger,
+        try_cast(attributes ->> '$.compactMetadata.preTokens' as bigint) as tokens_before,
+        coalesce(attributes ->> '$.error.formatted', block_text) as note
+    from originals
+
+),
+
+cut_short as (
+
+    select
+        message_key as event_key,
+        session_id,
+        project_id,
+        agent_id,
+        is_subagent,
+        if(turn_type = 'api_error', 'api_error', 'interruption') as event_kind,
+        error_kind as subtype,
+        sent_at as occurred_at,
+        null::bigint as duration_ms,
+        api_error_status as status_code,
+        null::integer as retry_attempt,
+        null::integer as max_retries,
+        null::bigint as retry_wait_ms,
+        null::varchar as compaction_trigger,
+        null::bigint as tokens_before,
+        message_text as note
+    from {{ ref('fct_messages') }}
+    where turn_type in ('api_error', 'interruption') and not is_copy
+
+),
+
+final as (
+
+    select
+        *,
+        {{ local_date_key('occurred_at') }} as date_key,
+        {{ local_hour('occurred_at') }} as hour_of_day
+    from (
+        select * from noted
+        union all
+        select * from cut_short
+    )
+
+)
+
+select * from final

@@ -1,0 +1,77 @@
+{{ config(materialized='incremental', incremental_strategy='delete+insert', unique_key='tool_call_key', on_schema_change='fail',
+          post_hook='{{ record_fingerprint() }}') }}
+
+with
+{% if is_incremental() %}
+touched_sessions as (
+
+    {{ touched_sessions() }}
+
+),
+
+touched_keys as (
+
+    select distinct tool_use_id
+    from {{ ref('stg_tool_calls') }}
+    where coalesce(session_id, source_file) in (select * from touched_sessions)
+
+),
+{% endif %}
+calls as (
+
+    select * from {{ ref('int_tool_usage') }}
+    {% if is_incremental() %}
+    where tool_call_key in (select tool_use_id from touched_keys)
+    {% endif %}
+
+),
+
+final as (
+
+    select
+        tool_call_key,
+        load_id,
+        session_id,
+        project_id,
+        agent_id,
+        message_key,
+        message_id,
+        tool_name,
+        tool_category,
+        mcp_server,
+        skill_name,
+        is_subagent,
+        is_progress_only,
+        started_at,
+        ended_at,
+        {{ date_key('event_date') }} as date_key,
+        {{ local_hour('started_at') }} as hour_of_day,
+        duration_ms,
+        outcome,
+        is_complete,
+        is_error,
+        is_denied,
+        denial_kind,
+        is_interrupted,
+        file_path,
+        file_operation,
+        result_type,
+        lines_added,
+        lines_removed,
+        description,
+        command_text,
+        case when outcome in ('error', 'denied', 'interrupted') then left(result_text, 500) end as error_text,
+        result_length,
+        background_task_id,
+        git_operation,
+        result_agent_id as spawned_agent_id,
+        coalesce(result_agent_type, requested_agent_type) as spawned_agent_type,
+        result_status,
+        reported_duration_ms,
+        reported_total_tokens,
+        reported_tool_use_count
+    from calls
+
+)
+
+select * from final

@@ -1,0 +1,23 @@
+-- Lines that could not be parsed.
+with source as (
+
+    select * from {{ source('raw', 'dead_letters') }}
+
+),
+
+renamed as (
+
+    select
+        document_id as dead_letter_id,
+        nullif(project_id, '') as project_id,
+        nullif(source_file, '') as source_file,
+        nullif(host, '') as host,
+        byte_offset,
+        line_bytes,
+        coalesce(nullif(reason, ''), 'unknown') as reason,
+        ingested_at
+    from source
+
+)
+
+select * from renamed
