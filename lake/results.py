@@ -1,4 +1,4 @@
-"""What the loader's two steps report. Models, so that the same object travels in process and over HTTP."""
+"""What the loader's steps report. Models, so that the same object travels in process and over HTTP."""
 
 from datetime import datetime
 
@@ -38,4 +38,20 @@ class LoadResult(BaseModel):
     """The number of the newest load; unchanged when there was nothing new."""
     full: bool
     """True when raw was rebuilt from nothing."""
+    seconds: float
+
+
+class MaintenanceResult(BaseModel):
+    """What one maintenance of the Iceberg tables did."""
+
+    model_config = ConfigDict(frozen=True)
+
+    files_compacted: int
+    """Small data files that were rewritten into fewer."""
+    files_written: int
+    """Data files that took their place."""
+    snapshots_expired: int
+    orphans_deleted: int
+    """Files of no snapshot that were deleted."""
+    bytes_freed: int
     seconds: float

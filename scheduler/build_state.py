@@ -1,0 +1,91 @@
+"""What the work database and the published one were built from: decides what a run may skip, and what it must rebuild.
+
+The note lies beside the work database, so that who deletes that folder deletes the note with it.
+"""
+
+import json
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from lake.paths import DuckDBVolume
+from scheduler.dbt import DbtProject
+from scheduler.publish import Generation
+
+Facts = dict[str, Any]
+
+_DEFINITION = ("project_fingerprint", "dbt_vars", "dbt_target", "table_uuid")
+"""A change of any of these makes every row of the models suspect; a new load_id only adds rows."""
+
+
+def read_facts(volume: DuckDBVolume, project: DbtProject) -> Facts:
+    """What a build now would be made from."""
+    load_id, table_uuid = _newest_load(volume.work_database)
+    return {
+        "load_id": load_id,
+        "table_uuid": table_uuid,
+        "project_fingerprint": project.fingerprint(),
+        "dbt_vars": project.vars,
+        "dbt_target": project.target,
+    }
+
+
+def is_published(facts: Facts, generation: Generation | None) -> bool:
+    """True when a build would give what is published already."""
+    return generation is not None and all(generation.facts.get(name) == value for name, value in facts.items())
+
+
+class BuildNote:
+    """The note beside the work database: how its models were built, and which refresh saw which generation."""
+
+    def __init__(self, volume: DuckDBVolume) -> None:
+        self._path = volume.work_database.with_name("build.json")
+
+    def needs_full_refresh(self, facts: Facts) -> bool:
+        """True when the incremental models cannot be trusted to hold what these facts would give."""
+        built = self._read().get("built")
+        return built is None or any(built.get(name) != facts.get(name) for name in _DEFINITION)
+
+    def forget_build(self) -> None:
+        """From here on the models are not what the note says: raw or the models are being rebuilt from nothing."""
+        self._write(self._read() | {"built": None})
+
+    def remember_build(self, facts: Facts) -> None:
+        """The models are complete for these facts."""
+        self._write(self._read() | {"built": facts})
+
+    def is_refreshed(self, name: str, generation: Generation) -> bool:
+        """True when this refresh has succeeded for this generation."""
+        refreshed = self._read().get("refreshed", {}).get(name)
+        return bool(refreshed == [generation.number, generation.created_at.isoformat()])
+
+    def remember_refresh(self, name: str, generation: Generation) -> None:
+        """This refresh need not run again until the next generation."""
+        note = self._read()
+        seen = note.get("refreshed", {}) | {name: [generation.number, generation.created_at.isoformat()]}
+        self._write(note | {"refreshed": seen})
+
+    def _read(self) -> Facts:
+        with suppress(FileNotFoundError, ValueError):
+            note = json.loads(self._path.read_text(encoding="utf-8"))
+            return note if isinstance(note, dict) else {}
+        return {}
+
+    def _write(self, note: Facts) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        new = self._path.with_suffix(".new")
+        new.write_text(json.dumps(note), encoding="utf-8")
+        new.replace(self._path)
+
+
+def _newest_load(database: Path) -> tuple[int, str | None]:
+    """Load id and Iceberg table of the newest load; (0, None) before the first."""
+    if not database.exists():
+        return 0, None
+    with closing(duckdb.connect(str(database), read_only=True)) as connection, suppress(duckdb.CatalogException):
+        row = connection.execute("select max(load_id), arg_max(table_uuid, load_id) from raw.loads").fetchone()
+        if row and row[0] is not None:
+            return int(row[0]), row[1]
+    return 0, None

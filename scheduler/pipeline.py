@@ -1,0 +1,147 @@
+"""Runs the steps in order: retries, time limits, interruption, and one result that says what happened.
+
+A step is interrupted where it looks: at its next progress report, or between two steps; dbt's process is ended.
+Every step may be cut off anywhere and run again, so nothing is lost by that. The caller holds the pipeline lock.
+"""
+
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import stamina
+
+from scheduler.dbt import DbtInterruptedError
+from scheduler.publish import PublishError
+from scheduler.results import Event, RunResult, RunStatus, StepResult, StepStatus
+from scheduler.steps import BuildFailedError, Context, Output, PipelineParts, Step, pipeline_steps
+from scheduler.transient import is_transient
+from scheduler.work_database import DatabaseHeldError
+
+_EXPECTED = (BuildFailedError, DatabaseHeldError, PublishError)
+_FIRST_BACKOFF, _LONGEST_BACKOFF = 1.0, 10.0
+
+
+class RunInterruptedError(BaseException):
+    """Raised through a step's progress report when the run is to stop; no step's `except Exception` may swallow it."""
+
+
+def run_pipeline(
+    parts: PipelineParts,
+    *,
+    full_refresh: bool = False,
+    on_event: Callable[[Event], None] | None = None,
+    stop: threading.Event | None = None,
+    steps: list[Step] | None = None,
+) -> RunResult:
+    """Run the pipeline once. Never raises for what a step does: the result says it."""
+    context = Context(parts, full_refresh, stop or threading.Event(), on_event or (lambda _: None))
+    results: list[StepResult] = []
+    for step in steps or pipeline_steps(parts):
+        results.append(_run_step(step, context))
+        context.emit(Event("step_finished", step.name, results[-1].message, result=results[-1]))
+        if results[-1].status in ("failed", "interrupted"):
+            break
+    return _result(context, results)
+
+
+def _run_step(step: Step, context: Context) -> StepResult:
+    started, begun = datetime.now(UTC), time.monotonic()
+    context.step = step.name
+    context.emit(Event("step_started", step.name))
+    attempts = _Attempts(step, context)
+    status: StepStatus
+    try:
+        output = attempts.run()
+        status = output.status
+    except (RunInterruptedError, DbtInterruptedError) as interruption:
+        output, status = Output(str(interruption)), "interrupted" if context.stop.is_set() else "failed"
+    except Exception as error:  # noqa: BLE001 (a run ends with a result, whatever a step ran into)
+        output, status = Output(_one_line(error)), "failed"
+        context.say(output.message, "error")
+        if not isinstance(error, _EXPECTED):
+            context.say("".join(traceback.format_exception(error)), "error")
+    return StepResult(
+        name=step.name,
+        status=status,
+        started_at=started,
+        seconds=round(time.monotonic() - begun, 3),
+        rows_in=output.rows_in,
+        rows_out=output.rows_out,
+        attempts=attempts.count,
+        message=output.message,
+    )
+
+
+class _Attempts:
+    """Tries one step, again with backoff where that can help, and no longer than its time limit."""
+
+    def __init__(self, step: Step, context: Context) -> None:
+        self.step, self.context, self.count = step, context, 0
+        limit = context.parts.step_time_limit
+        self._end = None if limit is None else time.monotonic() + limit
+        context.deadline = self._left
+        context.progress = self._progress
+
+    def run(self) -> Output:
+        """The output of the first attempt that succeeds."""
+        for attempt in stamina.retry_context(
+            on=self._again,
+            attempts=self.step.retries + 1,
+            timeout=self.context.parts.step_time_limit,
+            wait_initial=_FIRST_BACKOFF,
+            wait_max=_LONGEST_BACKOFF,
+        ):
+            with attempt:
+                self.count = attempt.num
+                self._check()
+                return self.step.work(self.context)
+        raise AssertionError("stamina raises the last error itself")
+
+    def _again(self, error: Exception) -> bool:
+        again = is_transient(error) and not self.context.stop.is_set()
+        if again and self.count <= self.step.retries:
+            self.context.say(f"attempt {self.count} failed: {_one_line(error)}; trying again", "warn")
+        return again
+
+    def _progress(self, done: int, total: int | None) -> None:
+        self._check()
+        self.context.emit(Event("progress", self.step.name, done=done, total=total))
+
+    def _check(self) -> None:
+        if self.context.stop.is_set():
+            raise RunInterruptedError("the runner is stopping")
+        if self._left() == 0:
+            raise RunInterruptedError(f"{self.step.name} took longer than STEP_TIME_LIMIT_SECONDS allows")
+
+    def _left(self) -> float | None:
+        return None if self._end is None else max(self._end - time.monotonic(), 0)
+
+
+def _result(context: Context, results: list[StepResult]) -> RunResult:
+    last = results[-1]
+    status: RunStatus
+    if last.status == "failed":
+        status, message = "failed", f"{last.name}: {last.message}"
+    elif last.status == "interrupted":
+        status, message = "interrupted", f"{last.name}: {last.message}"
+    elif context.published and context.generation:
+        status, message = "succeeded", f"published generation {context.generation.number}"
+    else:
+        status, message = "unchanged", "nothing new; what is published is up to date"
+    return RunResult(
+        status=status,
+        message=message,
+        steps=results,
+        generation=context.generation,
+        dbt=context.dbt,
+        failed_tests=context.failed_tests,
+        warnings=context.warnings,
+    )
+
+
+def _one_line(error: BaseException) -> str:
+    """Our own errors speak for themselves; of others one must see what they are."""
+    text = " ".join(str(error).split()) or "no message"
+    return text if isinstance(error, _EXPECTED) else f"{type(error).__name__}: {text[:500]}"

@@ -1,0 +1,32 @@
+"""Which errors a retry can help against: a server that is down or busy. A failed test or a full disk is none."""
+
+from collections.abc import Iterator
+
+from scheduler.work_database import is_lock_conflict
+
+_BY_NAME = frozenset(
+    {
+        # by name, because the appliance's runner has neither pymongo nor pyiceberg installed
+        ("pymongo", "ConnectionFailure"),
+        ("requests", "ConnectionError"),
+        ("requests", "Timeout"),
+        ("pyiceberg", "CommitFailedException"),
+        ("pyiceberg", "ServiceUnavailableError"),
+        ("pyiceberg", "ServerError"),
+    }
+)
+
+
+class TransientError(Exception):
+    """An error of ours that is worth another try."""
+
+
+def is_transient(error: Exception) -> bool:
+    """True when the same step may succeed a little later."""
+    if isinstance(error, TransientError | ConnectionError | TimeoutError) or is_lock_conflict(error):
+        return True
+    return any(name in _BY_NAME for name in _names(error))
+
+
+def _names(error: Exception) -> Iterator[tuple[str, str]]:
+    return ((kind.__module__.partition(".")[0], kind.__name__) for kind in type(error).__mro__)

@@ -1,0 +1,80 @@
+"""The work database as the runner sees it: opened with our storage version, and perhaps held by somebody else.
+
+DuckDB lets one process write a file. A person who has it open keeps the pipeline out: they are named and waited for.
+"""
+
+import os
+import re
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import duckdb
+
+from lake.paths import DuckDBVolume
+
+_CONFLICT = re.compile(r"[Cc]onflicting lock is held(?: in (?P<program>.*?))? ?\(PID (?P<pid>\d+)\)")
+_CONTAINER = re.compile(r"[0-9a-f]{64}")
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 10.0
+
+
+class DatabaseHeldError(Exception):
+    """Another program has the work database open; the message names it and says what to do."""
+
+
+def connect(database: Path) -> duckdb.DuckDBPyConnection:
+    """Open for writing, in a format that every DuckDB from 1.4 reads."""
+    return duckdb.connect(str(database), config={"storage_compatibility_version": "v1.4.0", "memory_limit": "1GB"})
+
+
+def is_lock_conflict(error: BaseException) -> bool:
+    """True for DuckDB's complaint that another process has the file open, also when it arrives as text."""
+    return "Could not set lock on file" in str(error)
+
+
+def wait_until_free(
+    volume: DuckDBVolume, seconds: float, stop: threading.Event, say: Callable[[str], None] = lambda _: None
+) -> None:
+    """Return when the work database can be written; DatabaseHeldError after `seconds` or when `stop` is set."""
+    deadline, pause = time.monotonic() + seconds, _FIRST_PAUSE
+    while (holder := _holder(volume.work_database)) is not None:
+        message = f"{volume.work_database} is open in {holder}"
+        if time.monotonic() >= deadline:
+            raise DatabaseHeldError(f"{message}; close that program, or read {volume.well_known_database} instead")
+        say(f"{message}; waiting")
+        if stop.wait(min(pause, max(deadline - time.monotonic(), 0))):
+            raise DatabaseHeldError(f"{message}; the runner stopped waiting because it is stopping")
+        pause = min(pause * 2, _LONGEST_PAUSE)
+
+
+def describe_holder(message: str) -> str:
+    """Whom DuckDB's message names: process, command and container, as far as they are visible from here."""
+    found = _CONFLICT.search(message)
+    pid = int(found["pid"]) if found else 0
+    if pid == 0:
+        return "a program in another container or on another machine"
+    command = _read_proc(pid, "cmdline").replace("\0", " ").strip() or (found["program"] if found else "") or "unknown"
+    container = _CONTAINER.search(_read_proc(pid, "cgroup"))
+    where = f" in container {container[0][:12]}" if container else ""
+    return f"process {pid} ({command[:200]}){where}"
+
+
+def _holder(database: Path) -> str | None:
+    if not database.exists():
+        return None
+    try:
+        connect(database).close()
+    except duckdb.IOException as error:
+        if is_lock_conflict(error):
+            return describe_holder(str(error))
+        raise
+    return None
+
+
+def _read_proc(pid: int, name: str) -> str:
+    if pid != os.getpid():
+        with suppress(OSError):
+            return Path(f"/proc/{pid}/{name}").read_text(encoding="utf-8", errors="replace")
+    return ""
