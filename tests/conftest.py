@@ -1,0 +1,87 @@
+"""What every test gets: no settings of this machine, the corpus where there is one, markers that skip with a reason."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lake.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+CORPUS, EXPECTED = "CLAUDE_ANALYTICS_CORPUS", "CLAUDE_ANALYTICS_EXPECTED"
+BY_FOLDER = {"integration": "integration", "browser": "browser", "smoke": "compose"}
+
+
+@cache
+def _chromium() -> str | None:
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    return next((path for name in names if (path := shutil.which(name))), None)
+
+
+@cache
+def _docker_engine() -> bool:
+    if not shutil.which("docker"):
+        return False
+    answer = subprocess.run(["docker", "version", "--format", "{{.Server.Version}}"], capture_output=True, check=False)
+    return answer.returncode == 0
+
+
+def _missing(item: pytest.Item) -> str | None:
+    """What this machine lacks for a test, and how to get it."""
+    if item.get_closest_marker("corpus") and not os.environ.get(CORPUS):
+        return f"no corpus: set {CORPUS} to a folder that holds projects/"
+    if item.get_closest_marker("browser") and not _chromium():
+        return "no Chromium on PATH: install the package chromium"
+    if item.get_closest_marker("compose") and not _docker_engine():
+        return "no Docker engine answers: start one"
+    return None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by their folder, and skip with the reason what this machine cannot run."""
+    for item in items:
+        for folder in item.path.relative_to(ROOT).parts:
+            if folder in BY_FOLDER:
+                item.add_marker(BY_FOLDER[folder])
+        if reason := _missing(item):
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_settings_of_this_machine() -> Iterator[None]:
+    """A developer's own .env and environment reach no test: neither their figures nor their servers."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(Settings.model_config, "env_file", None)
+        for name in Settings.model_fields:
+            patch.delenv(name.upper(), raising=False)
+            patch.delenv(f"{name.upper()}_FILE", raising=False)
+        patch.delenv("CLAUDE_CONFIG_DIR", raising=False)
+        yield
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """The folder of real transcripts, the one that holds projects/."""
+    return Path(os.environ[CORPUS])
+
+
+@pytest.fixture(scope="session")
+def expected(corpus: Path) -> dict[str, Any]:
+    """What an independent count found in the corpus."""
+    file = Path(os.environ.get(EXPECTED) or corpus / "expected.json")
+    counted: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return counted
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of the system's Chromium; for tests in tests/browser, which are skipped without one."""
+    path = _chromium()
+    assert path is not None
+    return path
