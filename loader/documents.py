@@ -95,4 +95,3 @@ def _whole_line(envelope: dict[str, Any], database: Database[Any]) -> str:
     whole = {**line, **envelope} if isinstance(line, dict) else envelope
     text = json.dumps(whole, default=lambda value: json_util.default(value, json_options=_RELAXED), ensure_ascii=False)
     return text.encode("utf-8", "replace").decode()
-

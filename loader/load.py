@@ -21,7 +21,7 @@ from pyiceberg.table import Table
 from lake.catalog import CONVERSATIONS, DEAD_LETTERS, TRANSCRIPT_FILES, open_table
 from lake.results import LoadResult
 from lake.settings import Settings
-from loader.raw_schema import CREATE_RAW
+from loader.raw_schema import CREATE_RAW, connect
 
 Progress = Callable[[int, int | None], None]
 
@@ -47,7 +47,7 @@ def load(
     started = time.monotonic()
     work_database.parent.mkdir(parents=True, exist_ok=True)
     table = open_table(catalog, CONVERSATIONS)
-    with closing(_connect(work_database)) as connection:
+    with closing(connect(work_database)) as connection:
         for statement in CREATE_RAW:
             connection.execute(statement)
         connection.begin()
@@ -59,18 +59,6 @@ def load(
             raise
         connection.execute("checkpoint")
     return result.model_copy(update={"seconds": time.monotonic() - started})
-
-
-def _connect(path: Path) -> duckdb.DuckDBPyConnection:
-    config: dict[str, Any] = {
-        "storage_compatibility_version": "v1.4.0",
-        "memory_limit": "1GB",
-        "threads": 2,
-        "preserve_insertion_order": False,
-    }
-    connection = duckdb.connect(str(path), config=config)
-    connection.execute("set timezone = 'UTC'")
-    return connection
 
 
 class _Load:
@@ -200,4 +188,3 @@ def _slices(reader: pa.RecordBatchReader, max_bytes: int = 64 * 1024 * 1024) -> 
                 waiting, size = [], 0
     if waiting:
         yield pa.Table.from_batches(waiting, schema=reader.schema)
-

@@ -1,5 +1,10 @@
 """The tables of schema `raw` in DuckDB. What each column means is described beside the dbt source."""
 
+from contextlib import closing
+from pathlib import Path
+
+import duckdb
+
 RAW_COLUMNS: dict[str, str] = {
     "conversation_id": "varchar not null",
     "document_id": "varchar not null",
@@ -102,3 +107,24 @@ CREATE_RAW: tuple[str, ...] = (
     " modified_at timestamptz, collected_at timestamptz, resets integer)",
 )
 """What makes an empty database ready for a load; safe to run again."""
+
+
+def create_raw(database: Path) -> None:
+    """Make the tables of `raw` where they do not exist, so that every model can be built before the first load."""
+    database.parent.mkdir(parents=True, exist_ok=True)
+    with closing(connect(database)) as connection:
+        for statement in CREATE_RAW:
+            connection.execute(statement)
+
+
+def connect(database: Path) -> duckdb.DuckDBPyConnection:
+    """Open the work database as a load does: a file that every DuckDB since 1.4 can read, bounded in memory."""
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "storage_compatibility_version": "v1.4.0",
+        "memory_limit": "768MB",
+        "threads": 2,
+        "preserve_insertion_order": False,
+    }
+    connection = duckdb.connect(str(database), config=config)
+    connection.execute("set timezone = 'UTC'")
+    return connection

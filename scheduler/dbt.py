@@ -112,11 +112,11 @@ class DbtProject:
         command, seconds = " ".join(args[:2] if args[0] in ("source", "docs") else args[:1]), time.monotonic() - started
         return DbtOutcome(command=command, success=success, error=error, nodes=nodes, seconds=seconds)
 
-    def console(self, args: list[str], *, target: str | None = None) -> int:
+    def console(self, args: list[str], *, target: str | None = None, env: Mapping[str, str] | None = None) -> int:
         """Run any dbt command with this terminal and return its exit code: what `./analytics dbt` does."""
         self._prepare(self.target_path(target))
         command = [sys.executable, "-P", "-c", "from dbt.cli.main import cli; cli()", *self._with_vars(args)]
-        return subprocess.run(command, env=os.environ | self.environment(target), check=False).returncode
+        return subprocess.run(command, env=os.environ | self.environment(target) | dict(env or {}), check=False).returncode
 
     def environment(self, target: str | None = None) -> dict[str, str]:
         """What dbt and profiles.yml read from the environment. An option on the command line still wins."""

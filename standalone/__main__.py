@@ -1,0 +1,5 @@
+"""`python -m standalone`: the command line."""
+
+from standalone.cli import main
+
+main()

@@ -1,0 +1,112 @@
+"""The rooms wired together on one machine: MongoDB, the Iceberg catalog, collector, loader, dbt and the report."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from loader.maintenance import maintain
+from pyiceberg.catalog import Catalog
+from pymongo import MongoClient
+from pymongo.database import Database
+
+import collector
+import loader
+from lake.catalog import open_catalog
+from lake.paths import DataPaths
+from lake.results import ExtractResult, LoadResult, MaintenanceResult
+from lake.settings import Settings
+from metabase.report import write_report
+from scheduler.dbt import DbtProject
+from scheduler.loader import Progress
+from scheduler.publish import Generation
+from scheduler.steps import Collected, Export, PipelineParts, Refresh
+from standalone.mongo_server import local_mongo
+
+ROOT = Path(__file__).resolve().parent.parent
+DBT_PROJECT = ROOT / "dbt"
+
+
+@dataclass(frozen=True)
+class InProcessLoader:
+    """The loader room called in this process; what the appliance reaches over HTTP."""
+
+    database: Database[dict[str, Any]]
+    catalog: Catalog
+    settings: Settings
+
+    def extract(self, *, full_refresh: bool = False, progress: Progress | None = None) -> ExtractResult:
+        """Append what is new in MongoDB to Iceberg."""
+        return loader.extract(self.database, self.catalog, full_refresh=full_refresh, progress=progress)
+
+    def load(self, *, full_refresh: bool = False, progress: Progress | None = None) -> LoadResult:
+        """Bring `raw` in the work database up to Iceberg."""
+        work = DataPaths.of(self.settings).duckdb.work_database
+        return loader.load(self.catalog, work, settings=self.settings, full_refresh=full_refresh, progress=progress)
+
+    def maintain(self, *, progress: Progress | None = None) -> MaintenanceResult:
+        """Compact small files, expire snapshots, delete orphan files."""
+        return maintain(self.catalog, progress=progress)
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Everything a run needs, open and answering."""
+
+    settings: Settings
+    database: Database[dict[str, Any]]
+    loader: InProcessLoader
+    project: DbtProject
+
+    @property
+    def paths(self) -> DataPaths:
+        """Where things lie."""
+        return DataPaths.of(self.settings)
+
+    def collect(self, progress: Progress) -> Collected:
+        """One pass of the collector, in the shape that the pipeline's first step takes."""
+
+        def report(at: collector.CollectProgress) -> None:
+            progress(at.bytes_done, at.bytes_total)
+
+        result = collector.collect(self.database, self.settings.transcripts_dir, self.settings.host_name, report)
+        return Collected(lines=result.lines, documents=result.documents)
+
+    def parts(self, exports: Sequence[Export] = ()) -> PipelineParts:
+        """The pipeline's parts; exports write the runner's own tables before dbt reads them."""
+        return PipelineParts(
+            volume=self.paths.duckdb,
+            loader=self.loader,
+            project=self.project,
+            keep_generations=self.settings.keep_generations,
+            collect=self.collect,
+            exports=exports,
+            refresh=[Refresh("report", self._report)],
+        )
+
+    def _report(self, _: Generation) -> None:
+        write_report(self.paths.duckdb.published_database, self.paths.report, timezone=self.settings.timezone)
+
+
+@contextmanager
+def open_engine(settings: Settings) -> Iterator[Engine]:
+    """Start or reach the servers that the settings name; stop what was started here at the end."""
+    DataPaths.of(settings).root.mkdir(parents=True, exist_ok=True)
+    with (
+        _mongo_uri(settings) as uri,
+        MongoClient[dict[str, Any]](uri, tz_aware=True, appname="claude-analytics") as client,
+    ):
+        database = client[settings.mongo_database]
+        project = DbtProject(DBT_PROJECT, DataPaths.of(settings).duckdb, settings)
+        with closing(project):
+            yield Engine(settings, database, InProcessLoader(database, open_catalog(settings), settings), project)
+
+
+@contextmanager
+def _mongo_uri(settings: Settings) -> Iterator[str]:
+    if settings.mongo_uri:
+        yield settings.mongo_uri.get_secret_value()
+    else:
+        with local_mongo(DataPaths.of(settings).mongo) as uri:
+            yield uri
