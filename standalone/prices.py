@@ -1,7 +1,7 @@
 """Makes `dbt/seeds/model_prices.csv` from genai-prices' Anthropic data and the overrides beside this file.
 
-The same data gives the same bytes, so a price change is a diff that a person reviews. Prices are USD per million tokens;
-a row holds for UTC days from `valid_from` up to, without, `valid_to`; an empty bound is open.
+The same data gives the same bytes, so a price change is a diff that a person reviews. USD per million tokens; a
+row holds for UTC days from `valid_from` up to, without, `valid_to`; an empty bound is open.
 """
 
 import csv

@@ -16,7 +16,7 @@
 
 {#- USD for tokens at a rate per million; zero tokens cost nothing even where the rate is unknown, any others then cost NULL. -#}
 {%- macro token_cost(tokens, rate) -%}
-    if({{ tokens }} = 0, 0, {{ tokens }} * {{ rate }} / 1e6)
+    if(({{ tokens }}) = 0, 0, ({{ tokens }}) * {{ rate }} / 1e6)
 {%- endmacro -%}
 
 {#-
@@ -25,11 +25,6 @@
 -#}
 {%- macro money_sum(column) -%}
     cast(sum(cast({{ column }} as decimal(28, 10))) as double)
-{%- endmacro -%}
-
-{#- Share of the prompt's tokens that the cache answered; NULL without a prompt. -#}
-{%- macro cache_hit_rate(cache_read, input, cache_creation) -%}
-    round({{ cache_read }} / nullif({{ cache_read }} + {{ input }} + {{ cache_creation }}, 0), 6)
 {%- endmacro -%}
 
 {#- When a price of int_model_rates holds on a UTC day. -#}
@@ -53,4 +48,46 @@
         on used.model = old.model
         and used.priced_on is not distinct from old.priced_on
         and used.price_key is not distinct from old.price_key
+{%- endmacro -%}
+
+{#- All tokens that the entries of usage.iterations report. -#}
+{%- macro iteration_tokens(usage) -%}
+    list_sum(list_transform(
+        from_json({{ usage }} -> '$.iterations', '[{
+            "input_tokens": "BIGINT", "output_tokens": "BIGINT",
+            "cache_read_input_tokens": "BIGINT", "cache_creation_input_tokens": "BIGINT"
+        }]'),
+        lambda attempt:
+            coalesce(attempt.input_tokens, 0) + coalesce(attempt.output_tokens, 0)
+            + coalesce(attempt.cache_read_input_tokens, 0) + coalesce(attempt.cache_creation_input_tokens, 0)
+    ))
+{%- endmacro -%}
+
+{#- The measures of every usage aggregate, over rows of fct_api_requests. -#}
+{%- macro usage_measures() -%}
+    cast(count(*) as bigint) as responses,
+    cast(count(*) filter (where is_subagent) as bigint) as subagent_responses,
+    cast(count(*) filter (where not is_finalized) as bigint) as unfinalized_responses,
+    cast(count(*) filter (where not is_priced) as bigint) as unpriced_responses,
+    {%- for tokens in [
+        'input_tokens', 'output_tokens', 'cache_read_tokens', 'cache_creation_tokens', 'cache_creation_5m_tokens',
+        'cache_creation_1h_tokens', 'web_search_requests'
+    ] %}
+    cast(sum({{ tokens }}) as bigint) as {{ tokens }},
+    {%- endfor %}
+    cast(sum(input_tokens + output_tokens + cache_read_tokens + cache_creation_tokens) as bigint) as total_tokens,
+    {{ money_sum('cost_usd') }} as cost_usd,
+    {{ money_sum('if(is_subagent, cost_usd, 0)') }} as subagent_cost_usd,
+    {{ money_sum('cache_savings_usd') }} as cache_savings_usd,
+    round(
+        sum(cache_read_tokens) / nullif(sum(input_tokens + cache_read_tokens + cache_creation_tokens), 0), 6
+    ) as cache_hit_rate
+{%- endmacro -%}
+
+{#- The names in a usage object that nothing here reads or knows. -#}
+{%- macro unknown_usage_fields(usage) -%}
+    list_filter(json_keys({{ usage }}), lambda field: field not in (
+        'input_tokens', 'output_tokens', 'cache_read_input_tokens', 'cache_creation_input_tokens', 'cache_creation',
+        'server_tool_use', 'service_tier', 'speed', 'inference_geo', 'iterations'
+    ))
 {%- endmacro -%}

@@ -36,7 +36,11 @@ usage_lines as (
         service_tier,
         speed,
         inference_geo,
-        usage -> '$.iterations' as iterations
+        -- fields of a usage that this model does not know yet: shown as such, and no figure depends on them
+        {{ unknown_usage_fields('usage') }} as unknown_usage_fields,
+        -- attempts within the one response, a fallback to another model among them; what the usage itself says is the answer's
+        greatest(cast(coalesce(json_array_length(usage, '$.iterations'), 0) as bigint) - 1, 0) as extra_attempts,
+        case when json_array_length(usage, '$.iterations') > 1 then {{ iteration_tokens('usage') }} end as iteration_tokens
     from messages
     where message_type = 'assistant'
         -- a line, not each of its blocks

@@ -6,6 +6,7 @@
     unique_key='request_key',
     post_hook="{{ record_fingerprint() }}"
 ) }}
+-- touched_sessions() reads it only in incremental runs, where dbt no longer looks: depends_on: {{ ref('stg_conversations') }}
 
 with lines as (
 
@@ -44,8 +45,8 @@ merged as (
     select
         request_key,
         max(load_id) as load_id,
-        count(*) as lines,
-        count(distinct session_key) as sessions,
+        count(*) as line_count,
+        count(distinct session_key) as session_count,
         any_value(message_id) as message_id,
         max(request_id) filter (where line_rank = 1) as request_id,
         max(session_id) filter (where line_rank = 1) as session_id,
@@ -67,7 +68,11 @@ merged as (
         -- the dearer of two contradicting values: a line written before the answer ended may not know it yet
         if(bool_or(speed = 'fast'), 'fast', max(speed)) as speed,
         if(bool_or(inference_geo = 'us'), 'us', max(nullif(inference_geo, ''))) as inference_geo,
-        max(iterations) as iterations
+        bool_and(is_progress) as is_progress_only,
+        bool_and(cache_creation_5m_tokens is null and cache_creation_1h_tokens is null) as lacks_cache_split,
+        array_to_string(list_sort(list_distinct(flatten(list(unknown_usage_fields)))), ', ') as unknown_usage_fields,
+        max(extra_attempts) as extra_attempts,
+        max(iteration_tokens) as iteration_tokens
     from attributed
     group by request_key
 
@@ -76,13 +81,12 @@ merged as (
 dated as (
 
     select
-        * exclude (reported_1h_tokens, iterations),
+        *,
         cast(timezone('UTC', requested_at) as date) as priced_on,
         -- what is not known to be kept for an hour was written for five minutes
         least(reported_1h_tokens, cache_creation_tokens) as cache_creation_1h_tokens,
         cache_creation_tokens - least(reported_1h_tokens, cache_creation_tokens) as cache_creation_5m_tokens,
-        input_tokens + cache_read_tokens + cache_creation_tokens as prompt_tokens,
-        {{ iteration_count('iterations') }} as iterations
+        input_tokens + cache_read_tokens + cache_creation_tokens as prompt_tokens
     from merged
 
 ),
@@ -96,8 +100,8 @@ rated as (
         {%- for rate in ['input_usd', 'output_usd', 'cache_read_usd', 'cache_write_5m_usd', 'cache_write_1h_usd'] %}
         if(dated.prompt_tokens > rates.tier_above_tokens, rates.tier_{{ rate }}, rates.{{ rate }}) as {{ rate }},
         {%- endfor %}
-        rates.web_search_usd_per_1000 / 1000 as web_search_usd,
-        dated.prompt_tokens > rates.tier_above_tokens as is_long_context,
+        rates.web_search_usd_per_1000,
+        coalesce(dated.prompt_tokens > rates.tier_above_tokens, false) as is_long_context,
         if(dated.speed = 'fast', rates.fast_multiplier, 1)
         * if(dated.inference_geo = 'us', coalesce(rates.us_multiplier, 1), 1)
         * if(dated.service_tier = 'batch', coalesce(rates.batch_multiplier, 1), 1) as price_multiplier
@@ -107,3 +111,75 @@ rated as (
     qualify row_number() over (partition by dated.request_key order by rates.priority) = 1
 
 ),
+
+costed as (
+
+    select
+        *,
+        price_multiplier * {{ token_cost('input_tokens', 'input_usd') }} as input_cost_usd,
+        price_multiplier * {{ token_cost('output_tokens', 'output_usd') }} as output_cost_usd,
+        price_multiplier * {{ token_cost('cache_read_tokens', 'cache_read_usd') }} as cache_read_cost_usd,
+        price_multiplier * (
+            {{ token_cost('cache_creation_5m_tokens', 'cache_write_5m_usd') }}
+            + {{ token_cost('cache_creation_1h_tokens', 'cache_write_1h_usd') }}
+        ) as cache_write_cost_usd,
+        {{ token_cost('web_search_requests * 1000', 'web_search_usd_per_1000') }} as web_search_cost_usd,
+        price_multiplier * {{ token_cost('cache_read_tokens + cache_creation_tokens', 'input_usd') }} as uncached_cost_usd
+    from rated
+
+),
+
+final as (
+
+    select
+        request_key,
+        message_id,
+        request_id,
+        session_id,
+        project_id,
+        host,
+        agent_id,
+        model,
+        price_model_id,
+        requested_at,
+        last_line_at,
+        {{ local_date_key('requested_at') }} as date_key,
+        is_subagent,
+        is_progress_only,
+        is_finalized,
+        service_tier,
+        speed,
+        inference_geo,
+        input_tokens,
+        output_tokens,
+        cache_read_tokens,
+        cache_creation_tokens,
+        cache_creation_5m_tokens,
+        cache_creation_1h_tokens,
+        cache_creation_tokens > 0 and lacks_cache_split as lacks_cache_split,
+        web_search_requests,
+        nullif(unknown_usage_fields, '') as unknown_usage_fields,
+        extra_attempts,
+        greatest(coalesce(
+            iteration_tokens - input_tokens - output_tokens - cache_read_tokens - cache_creation_tokens, 0
+        ), 0) as extra_attempt_tokens,
+        {%- for part in ['input', 'output', 'cache_read', 'cache_write', 'web_search'] %}
+        round({{ part }}_cost_usd, 10) as {{ part }}_cost_usd,
+        {%- endfor %}
+        round(
+            input_cost_usd + output_cost_usd + cache_read_cost_usd + cache_write_cost_usd + web_search_cost_usd, 10
+        ) as cost_usd,
+        round(uncached_cost_usd - cache_read_cost_usd - cache_write_cost_usd, 10) as cache_savings_usd,
+        cost_usd is not null as is_priced,
+        is_long_context,
+        price_multiplier,
+        priced_on,
+        price_key,
+        line_count,
+        session_count,
+        load_id
+    from costed
+
+)
+
+select * from final

@@ -1,0 +1,23 @@
+-- Tokens and cost by local day, project, model and machine.
+with requests as (
+
+    select * from {{ ref('fct_api_requests') }}
+
+),
+
+daily as (
+
+    select
+        {{ surrogate_key(['date_key', 'project_id', 'model', 'host']) }} as daily_usage_key,
+        date_key,
+        project_id,
+        model,
+        host,
+        cast(count(distinct session_id) as bigint) as sessions,
+        {{ usage_measures() }}
+    from requests
+    group by date_key, project_id, model, host
+
+)
+
+select * from daily

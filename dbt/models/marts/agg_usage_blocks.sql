@@ -1,0 +1,66 @@
+-- Five-hour blocks, as subscriptions meter them: a block starts at the full UTC hour of its first response and ends five hours
+-- later; the first response after that starts the next one. (A pause of five hours always lies past the end.)
+with recursive requests as (
+
+    select
+        *,
+        date_trunc('hour', timezone('UTC', requested_at)) as active_hour
+    from {{ ref('fct_api_requests') }}
+    where requested_at is not null
+
+),
+
+active_hours as (
+
+    select distinct active_hour from requests
+
+),
+
+next_starts as materialized (
+
+    -- Where the next block would start if one started in this hour. Materialized, and a window in place of an ASOF join, for
+    -- DuckDB 1.5 corrupts its heap when the recursion repeats that join.
+    select
+        active_hour,
+        min(active_hour) over (
+            order by active_hour range between interval 5 hours following and unbounded following
+        ) as next_start
+    from active_hours
+
+),
+
+starts as (
+
+    select min(active_hour) as block_start from active_hours
+    union all
+    select next_starts.next_start
+    from starts
+    inner join next_starts on starts.block_start = next_starts.active_hour
+    where next_starts.next_start is not null
+
+),
+
+blocks as (
+
+    select
+        timezone('UTC', starts.block_start) as block_started_at,
+        timezone('UTC', starts.block_start + interval 5 hours) as block_ends_at,
+        min(requests.requested_at) as first_request_at,
+        max(requests.requested_at) as last_request_at,
+        cast(count(distinct requests.session_id) as bigint) as sessions,
+        cast(count(distinct requests.model) as bigint) as models,
+        {{ usage_measures() }}
+    from starts
+    inner join requests
+        on requests.active_hour >= starts.block_start
+        and requests.active_hour < starts.block_start + interval 5 hours
+    group by starts.block_start
+
+)
+
+select
+    blocks.block_started_at,
+    blocks.block_ends_at,
+    {{ local_date_key('blocks.block_started_at') }} as date_key,
+    blocks.* exclude (block_started_at, block_ends_at)
+from blocks

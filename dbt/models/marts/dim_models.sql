@@ -1,0 +1,66 @@
+-- Models that answered, with what they cost today and whether every answer of theirs has a price.
+with requests as (
+
+    select * from {{ ref('fct_api_requests') }}
+
+),
+
+rates as (
+
+    select * from {{ ref('int_model_rates') }}
+
+),
+
+models as (
+
+    select
+        model,
+        min(requested_at) as first_used_at,
+        max(requested_at) as last_used_at,
+        cast(count(*) as bigint) as responses,
+        cast(count(*) filter (where not is_priced) as bigint) as unpriced_responses
+    from requests
+    group by model
+
+),
+
+newest_rates as (
+
+    -- the price that holds from the latest day on
+    select *
+    from rates
+    where valid_to is null
+    qualify row_number() over (partition by model order by priority) = 1
+
+),
+
+described as (
+
+    select
+        models.model,
+        {{ normalised_model('models.model') }} as normalised_model,
+        newest_rates.model_id as price_model_id,
+        regexp_extract({{ normalised_model('models.model') }}, '^claude-(?:[0-9.-]+-)?([a-z]+)', 1) as family,
+        case
+            when regexp_matches(lower(models.model), '(^|[./:])anthropic\.') then 'bedrock'
+            when contains(models.model, '@') then 'vertex'
+            when contains(models.model, '/') then 'gateway'
+            else 'anthropic'
+        end as platform,
+        models.unpriced_responses = 0 as is_priced,
+        models.responses,
+        models.unpriced_responses,
+        models.first_used_at,
+        models.last_used_at,
+        newest_rates.input_usd,
+        newest_rates.output_usd,
+        newest_rates.cache_read_usd,
+        newest_rates.cache_write_5m_usd,
+        newest_rates.cache_write_1h_usd,
+        newest_rates.source as price_source
+    from models
+    left join newest_rates on models.model = newest_rates.model
+
+)
+
+select * replace (nullif(family, '') as family) from described
