@@ -1,0 +1,79 @@
+#!/bin/sh
+# Makes each secret once, into the volume that only this service mounts, and hands every service its own copies.
+#
+#     init               what `up` runs: safe to run again, changes no secret that exists
+#     init show NAME     print one secret (for `analytics credentials`)
+#     init set NAME      read one secret from standard input, for those that only you can know
+set -eu
+umask 027
+
+all=/secrets/all
+
+put() { # put FILE: standard input becomes FILE in one step, so that a kill leaves the old one or the new one
+    cat >"$1.new"
+    sync "$1.new"
+    mv "$1.new" "$1"
+    chmod 0440 "$1"
+}
+
+random() { # random BYTES: letters, digits, - and _ only, safe in a URI and in a header
+    head -c "$1" /dev/urandom | base64 -w 0 | tr '+/' '-_' | tr -d '='
+}
+
+make() { # make NAME BYTES
+    [ -s "$all/$1" ] || random "$2" | put "$all/$1"
+}
+
+keep() { # keep NAME TEXT: a name that is not secret, or nothing until `set`
+    [ -e "$all/$1" ] || printf %s "$2" | put "$all/$1"
+}
+
+give() { # give SERVICE NAME...
+    service=$1
+    shift
+    for name in "$@"; do
+        cmp -s "$all/$name" "/secrets/$service/$name" || put "/secrets/$service/$name" <"$all/$name"
+    done
+}
+
+give_uri() { # give_uri SERVICE USER PASSWORD_NAME
+    printf 'mongodb://%s:%s@mongo:27017/?authSource=admin' "$2" "$(cat "$all/$3")" | put "/secrets/$1/mongo_uri"
+}
+
+known() { # names are plain words: no path leads out of the folder
+    case $1 in *[!a-z0-9_]* | '') echo "init: no secret is called '$1'; there are: $(ls "$all" | tr '\n' ' ')" >&2; exit 2 ;; esac
+    [ -e "$all/$1" ] || { echo "init: no secret is called '$1'; there are: $(ls "$all" | tr '\n' ' ')" >&2; exit 2; }
+}
+
+distribute() {
+    give mongo mongo_root_password
+    give_uri mongo-accounts root mongo_root_password
+    give mongo-accounts mongo_collector_password mongo_loader_password
+    give_uri collector collector mongo_collector_password
+    give iceberg s3_access_key_id s3_secret_access_key
+    give_uri loader loader mongo_loader_password
+    give loader s3_access_key_id s3_secret_access_key loader_token
+    give scheduler loader_token runner_token metabase_user metabase_password alert_webhook_url smtp_password
+    give metabase-db metabase_db_password
+    give metabase metabase_db_password
+}
+
+make mongo_root_password 32
+make mongo_collector_password 32
+make mongo_loader_password 32
+make s3_access_key_id 15
+make s3_secret_access_key 32
+make metabase_db_password 32
+make metabase_password 18
+make loader_token 32
+make runner_token 32
+keep metabase_user owner@claude-analytics.local
+keep alert_webhook_url ''
+keep smtp_password ''
+
+case ${1:-} in
+    '') distribute ;;
+    show) known "${2:-}" && cat "$all/$2" ;;
+    set) known "${2:-}" && tr -d '\r\n' | put "$all/$2" && distribute ;;
+    *) echo "init: expected nothing, 'show NAME' or 'set NAME', found '$1'" >&2; exit 2 ;;
+esac
