@@ -32,9 +32,9 @@
     {{ date_key(local_date(instant)) }}
 {%- endmacro -%}
 
-{#- Seconds between two instants, NULL where one is missing; never negative, for clocks of two machines may disagree. -#}
+{#- Milliseconds between two instants, NULL where one is missing; never negative, for clocks of two machines may disagree. -#}
 {%- macro milliseconds_between(started_at, ended_at) -%}
-    greatest(date_diff('millisecond', {{ started_at }}, {{ ended_at }}), 0)
+    if({{ ended_at }} < {{ started_at }}, 0, date_diff('millisecond', {{ started_at }}, {{ ended_at }}))
 {%- endmacro -%}
 
 {#- True for instants inside vars start_date..end_date by local date. -#}

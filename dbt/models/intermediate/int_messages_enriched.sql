@@ -16,6 +16,7 @@ lines as (
         any_value(source_file) as source_file,
         any_value(host) as host,
         any_value(agent_id) as agent_id,
+        any_value(parent_tool_use_id) as parent_tool_use_id,
         any_value(uuid) as uuid,
         any_value(parent_uuid) as parent_uuid,
         any_value(message_id) as message_id,

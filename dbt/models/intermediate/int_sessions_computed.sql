@@ -8,14 +8,21 @@ with lines as (
 
 ),
 
+ordered as (
+
+    select
+        *,
+        lag(event_at) over (partition by session_id order by event_at, document_id) as previous_event_at
+    from lines
+
+),
+
 gaps as (
 
     select
         *,
-        {{ milliseconds_between(
-            'lag(event_at) over (partition by session_id order by event_at, document_id)', 'event_at'
-        ) }} as gap_ms
-    from lines
+        {{ milliseconds_between('previous_event_at', 'event_at') }} as gap_ms
+    from ordered
 
 ),
 
@@ -47,7 +54,7 @@ sessions as (
         session_id,
         min(event_at) as started_at,
         max(event_at) as ended_at,
-        coalesce(sum(gap_ms) filter (where gap_ms <= {{ idle_ms }}), 0) as active_duration_ms,
+        cast(coalesce(sum(gap_ms) filter (where gap_ms <= {{ idle_ms }}), 0) as bigint) as active_duration_ms,
         count(*) as line_count,
         count(*) filter (where message_type is not null) as message_line_count,
         count(distinct agent_id) as agent_count,

@@ -12,11 +12,31 @@ calls as (
 
 ),
 
+-- A call that got no result names no agent; lines inside progress lines still name both.
+reporting as (
+
+    select
+        parent_tool_use_id,
+        min(agent_id) as agent_id
+    from messages
+    where parent_tool_use_id is not null
+    group by parent_tool_use_id
+
+),
+
+named_calls as (
+
+    select calls.* replace (coalesce(calls.spawned_agent_id, reporting.agent_id) as spawned_agent_id)
+    from calls
+    left join reporting on calls.tool_call_key = reporting.parent_tool_use_id
+    where calls.tool_name in ('Task', 'Agent') or calls.spawned_agent_id is not null
+
+),
+
 -- An agent resumed by a later call has several; the first one started it.
 spawns as (
 
-    select * from calls
-    where tool_name in ('Task', 'Agent') or spawned_agent_id is not null
+    select * from named_calls
     qualify spawned_agent_id is null or row_number() over (
         partition by session_id, spawned_agent_id
         order by started_at, tool_call_key

@@ -1,5 +1,6 @@
 {{ config(materialized='incremental', incremental_strategy='delete+insert', unique_key='message_key', on_schema_change='fail',
           post_hook='{{ record_fingerprint() }}') }}
+-- depends_on: {{ ref('stg_conversations') }}, {{ ref('stg_messages') }}
 
 with
 {% if is_incremental() %}
@@ -68,6 +69,7 @@ final as (
         host,
         source_file,
         agent_id,
+        parent_tool_use_id,
         uuid,
         parent_uuid,
         message_id,

@@ -1,5 +1,6 @@
 {{ config(materialized='incremental', incremental_strategy='delete+insert', unique_key='tool_call_key', on_schema_change='fail',
           post_hook='{{ record_fingerprint() }}') }}
+-- depends_on: {{ ref('stg_conversations') }}, {{ ref('stg_tool_calls') }}
 
 with
 {% if is_incremental() %}
