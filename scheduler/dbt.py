@@ -116,7 +116,9 @@ class DbtProject:
         """Run any dbt command with this terminal and return its exit code: what `./analytics dbt` does."""
         self._prepare(self.target_path(target))
         command = [sys.executable, "-P", "-c", "from dbt.cli.main import cli; cli()", *self._with_vars(args)]
-        return subprocess.run(command, env=os.environ | self.environment(target) | dict(env or {}), check=False).returncode
+        return subprocess.run(
+            command, env=os.environ | self.environment(target) | dict(env or {}), check=False
+        ).returncode
 
     def environment(self, target: str | None = None) -> dict[str, str]:
         """What dbt and profiles.yml read from the environment. An option on the command line still wins."""

@@ -1,0 +1,15 @@
+{#-
+  Creates a table of the runner's in `raw` where it is missing, so that every model builds also where no runner has written
+  its history yet. The columns are those of scheduler/history_export.py; a test holds the two equal.
+-#}
+{%- macro runner_table(name) -%}
+    {%- set columns = {
+        'pipeline_runs': 'run_id bigint, kind varchar, trigger varchar, status varchar, scheduled_at timestamptz, started_at timestamptz, '
+            ~ 'finished_at timestamptz, seconds double, message varchar, full_refresh boolean, generation bigint, host varchar',
+        'pipeline_steps': 'run_id bigint, position integer, name varchar, status varchar, started_at timestamptz, seconds double, '
+            ~ 'rows_in bigint, rows_out bigint, attempts integer, message varchar',
+        'dbt_results': 'run_id bigint, position integer, unique_id varchar, name varchar, resource_type varchar, status varchar, '
+            ~ 'seconds double, rows bigint, failures bigint, message varchar'
+    } -%}
+    create table if not exists raw.{{ name }} ({{ columns[name] }})
+{%- endmacro -%}

@@ -1,0 +1,255 @@
+"""The run history in SQLite: runs, their steps, log lines and dbt results, and what must outlive a restart.
+
+Every call is one transaction on a connection of its own, so threads and processes may share the file.
+"""
+
+import json
+import os
+import socket
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from scheduler.dbt_results import DbtNode
+from scheduler.history_schema import MIGRATIONS
+from scheduler.results import FailedTest, RunResult, StepResult
+
+RunKind = Literal["pipeline", "maintenance"]
+Trigger = Literal["schedule", "page", "api", "command"]
+Status = Literal["running", "succeeded", "unchanged", "failed", "interrupted", "missed", "overlapped", "locked"]
+DID_NOT_HAPPEN = ("missed", "overlapped", "locked")
+
+
+class Run(BaseModel):
+    """One run. One that did not happen has a status that says so, and a message that says why."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: int
+    kind: str
+    trigger: str
+    status: Status
+    scheduled_at: datetime | None
+    started_at: datetime
+    finished_at: datetime | None
+    seconds: float | None
+    message: str
+    full_refresh: bool
+    generation: int | None
+    pid: int | None
+    host: str | None
+    progress_step: str | None
+    progress_done: int | None
+    progress_total: int | None
+
+
+class LogLine(BaseModel):
+    """One line of a run's log."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: int
+    at: datetime
+    step: str
+    level: str
+    message: str
+
+
+class History:
+    """The history file. Opening it brings its tables up to this version."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with self._write() as database:
+            _migrate(database)
+
+    def begin(
+        self,
+        kind: RunKind,
+        trigger: Trigger,
+        *,
+        scheduled_at: datetime | None = None,
+        full_refresh: bool = False,
+    ) -> int:
+        """A run starts; its id."""
+        fields = {"kind": kind, "trigger": trigger, "status": "running", "full_refresh": int(full_refresh)}
+        who = {"pid": os.getpid(), "host": socket.gethostname()}
+        times = {"scheduled_at": _text(scheduled_at), "started_at": _text(_now())}
+        with self._write() as database:
+            return _insert(database, "runs", fields | who | times)
+
+    def did_not_happen(
+        self, kind: RunKind, trigger: Trigger, status: Status, message: str, scheduled_at: datetime | None = None
+    ) -> int:
+        """A run that was due and did not start, with the reason; its id."""
+        now = _text(_now())
+        fields = {"kind": kind, "trigger": trigger, "status": status, "message": message, "seconds": 0.0}
+        times = {"scheduled_at": _text(scheduled_at), "started_at": now, "finished_at": now}
+        with self._write() as database:
+            return _insert(database, "runs", fields | times)
+
+    def progress(self, run_id: int, step: str, done: int | None = None, total: int | None = None) -> None:
+        """Where a running run is."""
+        sql = "update runs set progress_step = ?, progress_done = ?, progress_total = ? where id = ?"
+        with self._write() as database:
+            database.execute(sql, (step, done, total, run_id))
+
+    def log(self, run_id: int, step: str, level: str, message: str) -> None:
+        """Add a line to a run's log."""
+        fields = {"run_id": run_id, "at": _text(_now()), "step": step, "level": level, "message": message}
+        with self._write() as database:
+            _insert(database, "log_lines", fields)
+
+    def add_step(self, run_id: int, step: StepResult) -> None:
+        """A step has ended."""
+        with self._write() as database:
+            position = database.execute("select count(*) from steps where run_id = ?", (run_id,)).fetchone()[0]
+            fields = step.model_dump() | {"started_at": _text(step.started_at), "run_id": run_id, "position": position}
+            _insert(database, "steps", fields)
+
+    def finish(self, run_id: int, status: Status, message: str, generation: int | None = None) -> None:
+        """A run has ended."""
+        sql = (
+            "update runs set status = ?, message = ?, generation = ?, finished_at = ?, progress_step = null,"
+            " progress_done = null, progress_total = null,"
+            " seconds = round((julianday(?) - julianday(started_at)) * 86400, 3) where id = ?"
+        )
+        now = _text(_now())
+        with self._write() as database:
+            database.execute(sql, (status, message, generation, now, now, run_id))
+
+    def add_dbt_results(self, run_id: int, result: RunResult) -> None:
+        """What dbt said of each node, with the failing rows of failed tests."""
+        failed = {test.node.unique_id: test for test in result.failed_tests}
+        with self._write() as database:
+            for position, node in enumerate(result.dbt):
+                fields = node.model_dump() | {"run_id": run_id, "position": position}
+                test = failed.get(node.unique_id)
+                if test:
+                    rows = json.dumps(test.rows)
+                    fields |= {"failing_columns": json.dumps(test.columns), "failing_rows": rows}
+                else:
+                    fields["query"] = None  # long, and of use only where it shows a failure
+                _insert(database, "dbt_results", fields)
+
+    def mark_interrupted(self) -> list[int]:
+        """Runs that never ended. Only who holds the pipeline lock may ask: nobody else can be running then."""
+        with self._write() as database:
+            ids = [row["id"] for row in database.execute("select id from runs where status = 'running'")]
+        for run_id in ids:
+            self.finish(run_id, "interrupted", "the runner ended in the middle of this run")
+        return ids
+
+    def runs(self, limit: int = 100, kind: RunKind | None = None) -> list[Run]:
+        """The newest runs first."""
+        sql = "select * from runs where ? is null or kind = ? order by id desc limit ?"
+        return [Run.model_validate(dict(row)) for row in self._read(sql, (kind, kind, limit))]
+
+    def run(self, run_id: int) -> Run | None:
+        """One run."""
+        rows = self._read("select * from runs where id = ?", (run_id,))
+        return Run.model_validate(dict(rows[0])) if rows else None
+
+    def steps(self, run_id: int) -> list[StepResult]:
+        """The steps of a run that have ended, in order."""
+        rows = self._read("select * from steps where run_id = ? order by position", (run_id,))
+        return [StepResult.model_validate(_without(row, "run_id", "position")) for row in rows]
+
+    def log_lines(self, run_id: int, after: int = 0, limit: int = 2000) -> list[LogLine]:
+        """The lines of a run's log whose id is above `after`."""
+        sql = "select * from log_lines where run_id = ? and id > ? order by id limit ?"
+        return [LogLine.model_validate(_without(row, "run_id")) for row in self._read(sql, (run_id, after, limit))]
+
+    def dbt_results(self, run_id: int) -> list[FailedTest]:
+        """What dbt said of each node of a run, in order; failing rows where a test failed."""
+        rows = self._read("select * from dbt_results where run_id = ? order by position", (run_id,))
+        return [_dbt_result(row) for row in rows]
+
+    def last(self, *statuses: Status, kind: RunKind = "pipeline") -> Run | None:
+        """The newest run of this kind with one of these statuses."""
+        marks = ", ".join("?" * len(statuses))
+        sql = f"select * from runs where kind = ? and status in ({marks}) order by id desc limit 1"
+        rows = self._read(sql, (kind, *statuses))
+        return Run.model_validate(dict(rows[0])) if rows else None
+
+    def remove_older_than(self, days: int) -> int:
+        """Forget runs that started longer ago than that; how many."""
+        before = _text(_now() - timedelta(days=days))
+        with self._write() as database:
+            return database.execute("delete from runs where started_at < ? and status <> 'running'", (before,)).rowcount
+
+    def get_state(self, key: str) -> Any:
+        """A value that outlives a restart; None when it was never set."""
+        rows = self._read("select value from state where key = ?", (key,))
+        return json.loads(rows[0]["value"]) if rows else None
+
+    def set_state(self, key: str, value: Any) -> None:
+        """Keep a value (anything JSON holds) across restarts."""
+        sql = "insert into state values (?, ?) on conflict (key) do update set value = excluded.value"
+        with self._write() as database:
+            database.execute(sql, (key, json.dumps(value)))
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        """Read with a statement of one's own."""
+        return self._read(sql, parameters)
+
+    def _read(self, sql: str, parameters: Sequence[Any]) -> list[sqlite3.Row]:
+        with closing(self._connect()) as database:
+            return database.execute(sql, parameters).fetchall()
+
+    @contextmanager
+    def _write(self) -> Iterator[sqlite3.Connection]:
+        with closing(self._connect()) as database:
+            database.execute("begin immediate")
+            try:
+                yield database
+            except BaseException:
+                database.rollback()
+                raise
+            database.commit()
+
+    def _connect(self) -> sqlite3.Connection:
+        database = sqlite3.connect(self.path, timeout=30, isolation_level=None)
+        database.row_factory = sqlite3.Row
+        database.execute("pragma journal_mode = wal")
+        database.execute("pragma synchronous = normal")
+        database.execute("pragma foreign_keys = on")
+        return database
+
+
+def _migrate(database: sqlite3.Connection) -> None:
+    version = database.execute("pragma user_version").fetchone()[0]
+    for statements in MIGRATIONS[version:]:
+        for statement in statements.split(";"):
+            database.execute(statement)
+    database.execute(f"pragma user_version = {len(MIGRATIONS)}")
+
+
+def _insert(database: sqlite3.Connection, table: str, fields: dict[str, Any]) -> int:
+    columns, marks = ", ".join(fields), ", ".join("?" * len(fields))
+    cursor = database.execute(f"insert into {table} ({columns}) values ({marks})", tuple(fields.values()))
+    return cursor.lastrowid or 0
+
+
+def _dbt_result(row: sqlite3.Row) -> FailedTest:
+    fields = _without(row, "run_id", "position", "failing_columns", "failing_rows")
+    columns, rows = json.loads(row["failing_columns"] or "[]"), json.loads(row["failing_rows"] or "[]")
+    return FailedTest(node=DbtNode.model_validate(fields), columns=columns, rows=rows)
+
+
+def _without(row: sqlite3.Row, *names: str) -> dict[str, Any]:
+    return {name: row[name] for name in row.keys() if name not in names}  # noqa: SIM118 (a Row iterates over values)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _text(moment: datetime | None) -> str | None:
+    return moment.astimezone(UTC).isoformat() if moment else None
