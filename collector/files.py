@@ -1,0 +1,112 @@
+"""Finds the transcripts below a directory: every `*.jsonl`, in a fixed order, and what could not be looked into.
+
+Symbolic links are followed, each directory once, so that a project folder that was moved to another disk is found and
+a loop ends.
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from collector.results import CollectorError
+
+LOOSE_FILES_PROJECT = "."
+"""The project of transcripts that lie directly in the transcripts directory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """One transcript file and the names it goes by."""
+
+    path: Path
+    source_file: str
+    """Relative to the transcripts directory, with slashes; bytes that are no UTF-8 written as \\xff."""
+
+    @property
+    def stem(self) -> str:
+        """The file's name without its suffix: the session of lines that name none."""
+        return self.source_file.rpartition("/")[2].removesuffix(".jsonl")
+
+
+@dataclass(slots=True)
+class Findings:
+    """What lies below the transcripts directory."""
+
+    transcripts: list[Transcript] = field(default_factory=list)
+    unreadable: dict[str, str] = field(default_factory=dict)
+    """Directories, named as in `Transcript.source_file`, and why they could not be read."""
+
+
+def find(root: Path) -> Findings:
+    """Every transcript below this directory, sorted.
+
+    Raises CollectorError where the directory itself is missing or may not be read.
+    """
+    findings = Findings()
+    try:
+        _walk(root, root, findings, set())
+    except OSError as error:
+        raise CollectorError(
+            f"transcripts directory {root}: expected a directory that can be read, found: {error.strerror}; "
+            "set TRANSCRIPTS_DIR or pass --transcripts"
+        ) from None
+    findings.transcripts.sort(key=lambda transcript: transcript.source_file)
+    return findings
+
+
+def _walk(root: Path, folder: Path, findings: Findings, seen: set[tuple[int, int]]) -> None:
+    about = folder.stat()
+    if (about.st_dev, about.st_ino) in seen:
+        return
+    seen.add((about.st_dev, about.st_ino))
+    for entry in _real_before_links(folder):
+        path = folder / entry.name
+        if _is_directory(entry):
+            try:
+                _walk(root, path, findings, seen)
+            except OSError as error:
+                findings.unreadable[relative_name(root, path)] = describe(error)
+        elif entry.name.endswith(".jsonl"):
+            findings.transcripts.append(transcript(root, path))
+
+
+def _real_before_links(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """A directory that is also linked to keeps its own name."""
+    with os.scandir(folder) as entries:
+        yield from sorted(entries, key=lambda entry: (entry.is_symlink(), entry.name))
+
+
+def _is_directory(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def transcript(root: Path, path: Path) -> Transcript:
+    """The transcript at this path below the transcripts directory."""
+    return Transcript(path, relative_name(root, path))
+
+
+def project_of(source_file: str) -> str:
+    """The project of a transcript: the first folder below the transcripts directory."""
+    project, slash, _ = source_file.partition("/")
+    return project if slash else LOOSE_FILES_PROJECT
+
+
+def relative_name(root: Path, path: Path) -> str:
+    """The name of a path below the transcripts directory, fit for a database."""
+    return os.fsencode(path.relative_to(root).as_posix()).decode("utf-8", "backslashreplace")
+
+
+def describe(error: OSError) -> str:
+    """One line that says what went wrong with a file, without its path."""
+    return error.strerror or type(error).__name__
+
+
+def check_regular(about: os.stat_result) -> None:
+    """Raise OSError for what is no regular file: a pipe would be waited for without end."""
+    if not stat.S_ISREG(about.st_mode):
+        raise OSError(0, "not a regular file")

@@ -1,0 +1,181 @@
+"""One physical line of a transcript -> the JSON objects in it, and who each of them is.
+
+A line normally holds one object. Where a crash or two writers put several on one line each of them counts as a line of
+its own, so that the result never depends on how far the file had been written when it was read. What is no JSON object
+is kept as it is with the reason. Nothing here touches a file or a database.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+
+MAX_DEPTH = 100
+"""MongoDB's documented limit for nested documents."""
+
+BOM = b"\xef\xbb\xbf"
+_PADDING = re.compile("[ \t\r\n\0\ufeff]*")
+_LEADING = re.compile(rb"(?:[ \t\r\n\0]|\xef\xbb\xbf)*")
+_LONG_INTEGER = re.compile(rb"[:\[,-]\s*[0-9]{19}")
+_INT64 = range(-(2**63), 2**63)
+_LONGEST_INTEGER = 25  # digits; int() of a hostile million digits would take minutes
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One JSON object of a transcript, or a piece of text that is none."""
+
+    raw: bytes
+    """The exact bytes, without byte order mark, line end, blanks and NULs around them."""
+    start: int
+    """Where they start, counted from the start of the physical line."""
+    value: dict[str, Any] | None
+    """The object; None for what could not be parsed."""
+    reason: str | None = None
+    """Without an object: why. With one: what about it BSON cannot hold exactly, if anything."""
+
+
+def strip(physical: bytes) -> tuple[bytes, int]:
+    """The line without what may lie around it, and how many bytes were taken off its front."""
+    found = _LEADING.match(physical)
+    start = found.end() if found else 0
+    return physical[start:].rstrip(b" \t\r\n\0"), start
+
+
+def parse(physical: bytes) -> list[Line]:
+    """The lines in one physical line: none if it is blank, several if it holds several objects."""
+    raw, start = strip(physical)
+    if not raw:
+        return []
+    try:
+        value = orjson.loads(raw)
+    except ValueError:
+        return list(_parse_slowly(raw, start))
+    if not isinstance(value, dict) or _LONG_INTEGER.search(raw):
+        return list(_parse_slowly(raw, start))
+    return [Line(raw, start, value, _inexact(raw, value))]
+
+
+def _parse_slowly(raw: bytes, start: int) -> Iterator[Line]:
+    """Object by object. The first thing that is none takes the rest of the line with it."""
+    text = raw.decode("utf-8", "surrogateescape")
+    decoder = _Decoder()
+    position = 0
+    while position < len(text):
+        value, end, reason = decoder.decode(text, position)
+        piece = _bytes(text[position:end])
+        if value is not None and reason is None:
+            reason = _inexact(piece, value)
+        yield Line(piece, start, value, reason)
+        position = _after_padding(text, end)
+        start += len(piece) + len(_bytes(text[end:position]))
+
+
+def _after_padding(text: str, position: int) -> int:
+    found = _PADDING.match(text, position)
+    return found.end() if found else position
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+class _Decoder:
+    """The standard library's decoder, which reads what orjson refuses and tells us what it met."""
+
+    def __init__(self) -> None:
+        self._met: list[str] = []
+        self._decoder = json.JSONDecoder(
+            parse_int=self._integer, parse_float=self._float, parse_constant=self._constant
+        )
+
+    def decode(self, text: str, position: int) -> tuple[dict[str, Any] | None, int, str | None]:
+        """The object at this position, the end of it, and a reason as `Line` has it."""
+        self._met.clear()
+        try:
+            value, end = self._decoder.raw_decode(text, position)
+        except RecursionError:
+            return None, len(text), "nested too deeply to read"
+        except json.JSONDecodeError as error:
+            return None, len(text), f"not JSON: {error.msg} at character {error.pos - position}"
+        if not isinstance(value, dict):
+            return None, len(text), f"expected a JSON object, found {_kind(value)}"
+        return value, end, self._met[0] if self._met else None
+
+    def _integer(self, digits: str) -> int:
+        if len(digits) <= _LONGEST_INTEGER and (number := int(digits)) in _INT64:
+            return number
+        self._met.append("integer beyond 64 bits")
+        return 0
+
+    def _float(self, digits: str) -> float:
+        number = float(digits)
+        if number in (float("inf"), float("-inf")):
+            self._met.append("number beyond a double")
+        return number
+
+    def _constant(self, name: str) -> float:
+        self._met.append(f"{name} is no JSON number")
+        return float(name)
+
+
+def _kind(value: object) -> str:
+    names: dict[type, str] = {str: "a string", list: "an array", bool: "true or false", type(None): "null"}
+    return names.get(type(value), "a number")
+
+
+def _inexact(raw: bytes, value: dict[str, Any]) -> str | None:
+    """Why a document made of this object would not give it back as it was; the encoder finds the other reasons."""
+    if b'"$ref"' in raw and b'"$id"' in raw:
+        return "holds $ref and $id, which BSON readers take for a database reference"
+    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _deeper_than(value, MAX_DEPTH):
+        return f"nested deeper than {MAX_DEPTH} levels"
+    return None
+
+
+def _deeper_than(value: dict[str, Any], limit: int) -> bool:
+    level: list[Any] = [value]
+    for _ in range(limit):
+        inner = (item.values() if isinstance(item, dict) else item for item in level)
+        level = [child for children in inner for child in children if isinstance(child, dict | list)]
+        if not level:
+            return False
+    return True
+
+
+def session_of(value: dict[str, Any] | None, stem: str) -> str:
+    """The session a line belongs to: its own word, or the name of its file."""
+    session = value.get("sessionId") if value else None
+    return session if isinstance(session, str) and session else stem
+
+
+def uuid_of(value: dict[str, Any] | None) -> str | None:
+    """The uuid of a line, or None; such lines repeat byte for byte within a file, and each repetition counts."""
+    uuid = value.get("uuid") if value else None
+    return uuid if isinstance(uuid, str) and uuid else None
+
+
+def fingerprint(raw: bytes) -> bytes:
+    """What stands for the bytes of a line."""
+    return blake2b(raw, digest_size=16).digest()
+
+
+def identity(line: Line, print_: bytes, stem: str, repetition: int) -> str:
+    """The `_id` of a line: the same whenever it is read again, from wherever its file has moved.
+
+    `repetition` says how many byte-identical lines came before it in the file; a line with a uuid is the same line
+    however often it is repeated.
+    """
+    uuid = uuid_of(line.value)
+    parts = [_clean(session_of(line.value, stem)), _clean(uuid or ""), print_]
+    if uuid is None:
+        parts.append(b"%d" % repetition)
+    return blake2b(b"".join(b"%d:%b" % (len(part), part) for part in parts), digest_size=16).hexdigest()
+
+
+def _clean(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")

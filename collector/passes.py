@@ -1,0 +1,211 @@
+"""Passes over the transcripts: what is new goes to MongoDB, what cannot be read is recorded and stops nothing."""
+
+import os
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from pymongo.database import Database
+from pymongo.errors import PyMongoError
+
+from collector.batch import Batch, FileRun, Tally
+from collector.files import Findings, Transcript, check_regular, describe, find, transcript
+from collector.reader import CHUNK_BYTES, Reading, read, retrace
+from collector.results import CollectorError, CollectProgress, CollectResult
+from collector.state import DIRECTORY, FILE, MISSING, OK, UNREADABLE, FileState
+from collector.store import Store
+
+Progress = Callable[[CollectProgress], None]
+_NEVER = datetime.fromtimestamp(0, UTC)
+
+
+class Collector:
+    """Collects the transcripts below one directory for one host."""
+
+    def __init__(
+        self, database: Database[dict[str, Any]], transcripts: Path, host: str, *, remember: int = 0, attempts: int = 10
+    ) -> None:
+        """`remember`: how many fingerprints of lines to keep between passes, so that grown files are not read twice."""
+        self.root, self.host, self._remember = transcripts, host, remember
+        self._readings: OrderedDict[str, Reading] = OrderedDict()
+        with one_line():
+            self.store = Store(database, attempts)
+            self.states = self.store.states(host)
+
+    def collect(self, progress: Progress | None = None) -> CollectResult:
+        """One pass over everything. Raises CollectorError where it cannot go on."""
+        with one_line():
+            findings = find(self.root)
+            self._refresh()
+            return _Pass(self, progress).run(findings.transcripts, findings)
+
+    def collect_some(self, paths: Iterable[Path]) -> CollectResult:
+        """A pass over these files only. Raises CollectorError where it cannot go on."""
+        with one_line():
+            return _Pass(self, None).run([transcript(self.root, path) for path in sorted(paths)], None)
+
+    def recall(self, state: FileState, file: BinaryIO, about: os.stat_result) -> Reading | None:
+        """The reading that this state describes, or None where the file no longer begins with what was read."""
+        if state.read_bytes == 0:
+            return Reading()
+        if about.st_size < state.read_bytes:
+            return None
+        kept = self._readings.get(state.source_file)
+        if kept and kept.offset == state.read_bytes and state.inode == about.st_ino and kept.still_there(file):
+            return kept
+        return retrace(file, state.read_bytes, state.digest, split_lines=state.split_lines)
+
+    def keep(self, state: FileState, reading: Reading) -> None:
+        """Remember a reading, and forget those longest unused where there are too many fingerprints."""
+        self._readings[state.source_file] = reading
+        self._readings.move_to_end(state.source_file)
+        while self._readings and sum(each.weight for each in self._readings.values()) > self._remember:
+            self._readings.popitem(last=False)
+
+    def _refresh(self) -> None:
+        """Trust what we remember only while the database agrees: it may have been dropped or restored meanwhile."""
+        self.store.clock.synchronise()
+        newest = max(self.states.values(), key=lambda state: state.collected_at or _NEVER, default=None)
+        if newest is None or not self.store.has(newest):
+            self.states = self.store.states(self.host)
+            self._readings.clear()
+
+
+class _Pass:
+    """One pass: what it has to do, what it has done, how far it is."""
+
+    def __init__(self, collector: Collector, progress: Progress | None) -> None:
+        self._collector, self._progress = collector, progress
+        self._started = time.monotonic()
+        self._tally = Tally()
+        self._batch = Batch(collector.store, self._tally)
+        self._files_done, self._bytes_total = 0, 0
+
+    def run(self, transcripts: list[Transcript], findings: Findings | None) -> CollectResult:
+        """Read what is new in these; with findings, also record what is missing or could not be looked into."""
+        self._tally.files = len(transcripts)
+        for each, state in self._changed(transcripts):
+            self._read(each, state)
+            self._files_done += 1
+            self._report()
+        if findings is not None:
+            self._record_absent(findings)
+        self._batch.flush()
+        self._report()
+        return CollectResult(**asdict(self._tally), seconds=time.monotonic() - self._started)
+
+    def _changed(self, transcripts: list[Transcript]) -> list[tuple[Transcript, FileState]]:
+        changed = []
+        for each in transcripts:
+            state = self._state(each.source_file)
+            about = self._look(each, state)
+            if about is None or state.is_current(about):
+                self._files_done += 1
+                self._tally.files_unfinished += about is not None and state.read_bytes < state.size
+            else:
+                changed.append((each, state))
+                self._bytes_total += max(0, about.st_size - state.read_bytes)
+        return changed
+
+    def _state(self, source_file: str, kind: str = FILE) -> FileState:
+        collector = self._collector
+        known = collector.states.get(source_file)
+        if known is None:
+            known = FileState.new(collector.host, collector.root, source_file, kind)
+            collector.states[source_file] = known
+        known.root = str(collector.root)
+        return known
+
+    def _look(self, each: Transcript, state: FileState) -> os.stat_result | None:
+        try:
+            about = each.path.stat()
+            check_regular(about)
+        except OSError as error:
+            self._record(state, error)
+            return None
+        return about
+
+    def _read(self, each: Transcript, state: FileState) -> None:
+        try:
+            with each.path.open("rb", buffering=CHUNK_BYTES) as file:
+                self._read_open(file, FileRun(state, Reading(), each.stem))
+        except OSError as error:
+            self._record(state, error)
+
+    def _read_open(self, file: BinaryIO, run: FileRun) -> None:
+        about = os.fstat(file.fileno())
+        run.reading = self._recall(run.state, file, about)
+        before = self._tally.bytes_read
+        for physical in read(run.reading, file, about.st_size):
+            if self._batch.add(run, physical):
+                self._report()
+        self._tally.files_read += self._tally.bytes_read > before
+        self._tally.files_unfinished += run.reading.offset < about.st_size
+        run.state.saw(about)
+        self._batch.touch(run)
+        self._collector.keep(run.state, run.reading)
+
+    def _recall(self, state: FileState, file: BinaryIO, about: os.stat_result) -> Reading:
+        reading = self._collector.recall(state, file, about)
+        if reading is not None:
+            return reading
+        state.reset(self._collector.store.clock.now())
+        self._collector.store.save([state])  # before any line of the new content, see FileState.reset_at
+        self._tally.resets += 1
+        self._bytes_total += about.st_size
+        return Reading()
+
+    def _record(self, state: FileState, error: OSError) -> None:
+        gone = isinstance(error, FileNotFoundError | NotADirectoryError)
+        self._tally.files_unreadable += not gone
+        if state.became(MISSING if gone else UNREADABLE, describe(error)):
+            self._batch.change(state)
+
+    def _record_absent(self, findings: Findings) -> None:
+        """Files that were there before and directories that could not be, or can again be, looked into."""
+        present = {each.source_file for each in findings.transcripts}
+        for name, error in findings.unreadable.items():
+            self._tally.files_unreadable += 1
+            if self._state(name, DIRECTORY).became(UNREADABLE, error):
+                self._batch.change(self._state(name, DIRECTORY))
+        for name, state in list(self._collector.states.items()):
+            if name not in present and name not in findings.unreadable and state.root == str(self._collector.root):
+                self._record_one_absent(state, findings)
+
+    def _record_one_absent(self, state: FileState, findings: Findings) -> None:
+        if state.kind == DIRECTORY:
+            status, error = OK, None
+        elif any(state.source_file.startswith(f"{folder}/") for folder in findings.unreadable):
+            status, error = UNREADABLE, "lies in a directory that cannot be read"
+        else:
+            status, error = MISSING, None
+        if state.became(status, error):
+            self._batch.change(state)
+
+    def _report(self) -> None:
+        if self._progress is not None:
+            tally = self._tally
+            self._progress(
+                CollectProgress(
+                    files_done=self._files_done,
+                    files_total=tally.files,
+                    bytes_done=tally.bytes_read,
+                    bytes_total=max(self._bytes_total, tally.bytes_read),
+                    lines=tally.lines,
+                )
+            )
+
+
+@contextmanager
+def one_line() -> Iterator[None]:
+    """What MongoDB could not do, as one line."""
+    try:
+        yield
+    except PyMongoError as error:
+        found = str(error).partition(", Timeout:")[0].splitlines()[0][:300]
+        raise CollectorError(f"MongoDB: expected it to store what was read, found: {found}; check MONGO_URI") from error

@@ -1,0 +1,130 @@
+"""Reads one transcript from where it was left: complete lines only, in the file's order, in bounded memory.
+
+Repetitions of a line without uuid are told apart by their number within the file, so a reader needs the fingerprints of
+the lines before. A `Reading` holds them; where it is gone, it is made again from the file, which shows at the same time
+whether the file still begins with what was read.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from dataclasses import field as attribute
+from hashlib import blake2b
+from typing import BinaryIO
+
+from collector.lines import Line, fingerprint, parse, strip
+
+_TAIL_BYTES = 4096
+CHUNK_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLine:
+    """A line, where it starts in the file, and how many byte-identical ones came before it there."""
+
+    line: Line
+    fingerprint: bytes
+    byte_offset: int
+    repetition: int
+
+
+@dataclass(frozen=True, slots=True)
+class PhysicalLine:
+    """What was read at once: the lines between two line ends."""
+
+    lines: list[ReadLine]
+    size: int
+    """Bytes, line end included."""
+    is_split: bool
+    """Whether the line in the file does not hold exactly one object or piece of text."""
+
+
+def _new_digest() -> "blake2b":
+    return blake2b(digest_size=16)
+
+
+@dataclass(slots=True)
+class Reading:
+    """The part of a file that has been read."""
+
+    offset: int = 0
+    tail: bytes = b""
+    """The last bytes read, to see cheaply that the file still holds them."""
+    _digest: "blake2b" = attribute(default_factory=_new_digest)
+    _seen: dict[bytes, int] = attribute(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """Of all bytes read."""
+        return self._digest.copy().hexdigest()
+
+    @property
+    def weight(self) -> int:
+        """How many fingerprints this holds."""
+        return len(self._seen)
+
+    @property
+    def stands_within_line(self) -> bool:
+        """Whether what comes next continues a line whose first part was read without its line end."""
+        return bool(self.tail) and not self.tail.endswith(b"\n")
+
+    def advance(self, physical: bytes) -> None:
+        """These bytes have been read."""
+        self._digest.update(physical)
+        self.offset += len(physical)
+        self.tail = (self.tail + physical[-_TAIL_BYTES:])[-_TAIL_BYTES:]
+
+    def count(self, print_: bytes) -> int:
+        """How many lines of this fingerprint came before; this one counts from now on."""
+        before = self._seen.get(print_, 0)
+        self._seen[print_] = before + 1
+        return before
+
+    def still_there(self, file: BinaryIO) -> bool:
+        """Whether the file still holds the last bytes read, at their place."""
+        file.seek(self.offset - len(self.tail))
+        return file.read(len(self.tail)) == self.tail
+
+
+def read(reading: Reading, file: BinaryIO, end: int) -> Iterator[PhysicalLine]:
+    """The lines between where the reading stands and this byte of the file.
+
+    A last line without line end is read only if it is complete JSON; its line end, when it comes, adds nothing. The
+    reading is at each line's end when the line is handed out.
+    """
+    file.seek(reading.offset)
+    while reading.offset < end:
+        physical = file.readline(end - reading.offset)
+        lines = parse(physical)
+        if not physical or (not physical.endswith(b"\n") and not _is_complete(lines)):
+            return
+        start, continues = reading.offset, reading.stands_within_line
+        reading.advance(physical)
+        located = [_locate(reading, line, start) for line in lines]
+        yield PhysicalLine(located, len(physical), is_split=len(lines) > 1 or (continues and bool(lines)))
+
+
+def _is_complete(lines: list[Line]) -> bool:
+    return bool(lines) and all(line.value is not None for line in lines)
+
+
+def _locate(reading: Reading, line: Line, start: int) -> ReadLine:
+    print_ = fingerprint(line.raw)
+    return ReadLine(line, print_, start + line.start, reading.count(print_))
+
+
+def retrace(file: BinaryIO, end: int, digest: str, *, split_lines: bool) -> Reading | None:
+    """The reading of the first bytes of a file, or None if they are no longer the ones with this digest.
+
+    Lines are parsed only where some of them did not hold exactly one object.
+    """
+    reading = Reading()
+    file.seek(0)
+    while reading.offset < end:
+        physical = file.readline(end - reading.offset)
+        if not physical:
+            return None
+        reading.advance(physical)
+        pieces = [line.raw for line in parse(physical)] if split_lines else [strip(physical)[0]]
+        for raw in filter(None, pieces):
+            reading.count(fingerprint(raw))
+    return reading if reading.digest == digest else None

@@ -1,0 +1,54 @@
+"""What a pass reports, while it runs and at its end."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class CollectorError(Exception):
+    """The collector cannot go on; the message is one line that says what to do."""
+
+
+class CollectProgress(BaseModel):
+    """How far a pass is."""
+
+    model_config = ConfigDict(frozen=True)
+
+    files_done: int
+    """Files looked at, the unchanged ones included."""
+    files_total: int
+    bytes_done: int
+    """Bytes read, of those that are new."""
+    bytes_total: int
+    lines: int
+    """Lines read so far."""
+
+
+class CollectResult(BaseModel):
+    """What one pass did."""
+
+    model_config = ConfigDict(frozen=True)
+
+    files: int = 0
+    """Transcripts found."""
+    files_read: int = 0
+    """Of these, files that had something new."""
+    files_unreadable: int = 0
+    """Files and directories that could not be read; `transcript_files` says why."""
+    files_unfinished: int = 0
+    """Files whose last line is half written; it is read when it is complete."""
+    lines: int = 0
+    """Lines read: documents + known + duplicates + dead_letters."""
+    documents: int = 0
+    """Lines stored as new documents."""
+    known: int = 0
+    """Lines that an interrupted pass over the same file had stored already."""
+    duplicates: int = 0
+    """Lines whose document came from elsewhere: another file, or earlier in the same one."""
+    dead_letters: int = 0
+    """Lines set aside because they hold no JSON object."""
+    oversized: int = 0
+    """Lines kept in parts because BSON cannot hold them exactly."""
+    bytes_read: int = 0
+    """Bytes of new lines."""
+    resets: int = 0
+    """Files that had been truncated or replaced and were read from their start."""
+    seconds: float = 0.0

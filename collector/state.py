@@ -1,0 +1,137 @@
+"""How far each transcript has been read: the documents of `transcript_files`.
+
+Counters and `read_bytes` change together, in one document, after the lines they count are stored. A pass that is killed
+reads the same bytes again from the last such document and counts nothing twice.
+"""
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from collector.files import project_of
+
+OK, MISSING, UNREADABLE = "ok", "missing", "unreadable"
+FILE, DIRECTORY = "file", "directory"
+
+
+@dataclass(slots=True)
+class FileState:
+    """What is known of one transcript, or of a directory that could not be read."""
+
+    host: str
+    source_file: str
+    project_id: str
+    root: str
+    """The transcripts directory it was found in: a file of another one is not missing from this one."""
+    kind: str = FILE
+    read_bytes: int = 0
+    lines: int = 0
+    dead_letters: int = 0
+    duplicates: int = 0
+    split_lines: bool = False
+    """Whether some physical line holds several objects; without one the lines can be told apart unparsed."""
+    digest: str = ""
+    """Of the first `read_bytes` bytes: tells whether the file still begins with what was read."""
+    status: str = OK
+    error: str | None = None
+    size: int = -1
+    mtime_ns: int = -1
+    inode: int = -1
+    modified_at: datetime | None = None
+    collected_at: datetime | None = None
+    resets: int = 0
+    reset_at: datetime | None = None
+
+    @classmethod
+    def new(cls, host: str, root: Path, source_file: str, kind: str = FILE) -> "FileState":
+        """The state of a file never read."""
+        return cls(host, source_file, project_of(source_file), str(root), kind)
+
+    def became(self, status: str, error: str | None) -> bool:
+        """Take over this status; whether that changed anything."""
+        changed = (self.status, self.error) != (status, error)
+        self.status, self.error = status, error
+        return changed
+
+    @property
+    def id(self) -> str:
+        """The `_id` in `transcript_files`."""
+        return f"{self.host}:{self.source_file}"
+
+    def is_current(self, about: os.stat_result) -> bool:
+        """Whether the file is as it was when it was last read, so that it need not be opened."""
+        same = (self.size, self.mtime_ns, self.inode) == (about.st_size, about.st_mtime_ns, about.st_ino)
+        return same and self.status == OK
+
+    def saw(self, about: os.stat_result) -> None:
+        """Remember the file as it was before it was read."""
+        self.size, self.mtime_ns, self.inode = about.st_size, about.st_mtime_ns, about.st_ino
+        seconds, nanoseconds = divmod(about.st_mtime_ns, 10**9)
+        self.modified_at = datetime.fromtimestamp(seconds, UTC) + timedelta(milliseconds=nanoseconds // 10**6)
+        self.status, self.error = OK, None
+
+    def reset(self, moment: datetime) -> None:
+        """The file no longer begins with what was read: start again. What was counted was there, and stays counted."""
+        self.read_bytes, self.digest, self.split_lines = 0, "", False
+        self.resets, self.reset_at = self.resets + 1, moment
+
+    def to_document(self) -> dict[str, Any]:
+        """As `transcript_files` keeps it."""
+        return {
+            "_id": self.id,
+            "host": self.host,
+            "sourceFile": self.source_file,
+            "projectId": self.project_id,
+            "transcriptsDir": self.root,
+            "kind": self.kind,
+            "readBytes": self.read_bytes,
+            "lines": self.lines,
+            "deadLetters": self.dead_letters,
+            "duplicates": self.duplicates,
+            "splitLines": self.split_lines,
+            "digest": self.digest,
+            "status": self.status,
+            "error": self.error,
+            "size": self.size,
+            "mtimeNs": self.mtime_ns,
+            "inode": str(self.inode),  # unsigned 64 bits, which BSON lacks
+            "modifiedAt": self.modified_at,
+            "collectedAt": self.collected_at,
+            "resets": self.resets,
+            "resetAt": self.reset_at,
+        }
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> "FileState":
+        """Back from `transcript_files`."""
+        return cls(
+            host=document["host"],
+            source_file=document["sourceFile"],
+            project_id=document["projectId"],
+            root=document["transcriptsDir"],
+            kind=document["kind"],
+            read_bytes=document["readBytes"],
+            lines=document["lines"],
+            dead_letters=document["deadLetters"],
+            duplicates=document["duplicates"],
+            split_lines=document["splitLines"],
+            digest=document["digest"],
+            status=document["status"],
+            error=document["error"],
+            size=document["size"],
+            mtime_ns=document["mtimeNs"],
+            inode=int(document["inode"]),
+            modified_at=as_utc(document["modifiedAt"]),
+            collected_at=as_utc(document["collectedAt"]),
+            resets=document["resets"],
+            reset_at=as_utc(document["resetAt"]),
+        )
+
+
+def as_utc(moment: Any) -> datetime | None:
+    """A moment from MongoDB as an aware one, however the client decodes dates; None for anything else."""
+    if not isinstance(moment, datetime):
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
