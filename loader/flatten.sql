@@ -286,7 +286,7 @@ select
     case when has_result then try_cast(result.totalToolUseCount as bigint) end as result_tool_use_count,
     case when has_result then result.status end as result_status,
     case
-        when block_json is null and length(document) <= $attributes_limit then document::json
+        when block_json is null and json_valid(document) and length(document) <= $attributes_limit then document::json
         when block_type not in ('text', 'thinking', 'tool_use', 'tool_result', 'image', 'document', 'redacted_thinking')
             and length(block_json) <= $attributes_limit then block_json
     end as attributes,

@@ -28,7 +28,7 @@ Progress = Callable[[int, int | None], None]
 ATTRIBUTES_LIMIT = 16_384
 """Characters up to which a line without blocks is kept whole in raw; longer ones are whole in Iceberg."""
 
-_FLATTEN = (Path(__file__).parent / "flatten.sql").read_text(encoding="utf-8")
+FLATTEN = (Path(__file__).parent / "flatten.sql").read_text(encoding="utf-8")
 
 
 def load(
@@ -144,7 +144,7 @@ class _Load:
             )
             added = self.connection.execute(
                 f"insert into raw.conversations by name"
-                f" select *, {load_id}::bigint as load_id, now() as loaded_at from ({_FLATTEN})",
+                f" select *, {load_id}::bigint as load_id, now() as loaded_at from ({FLATTEN})",
                 {"tool_output_limit": self.tool_output_limit, "attributes_limit": ATTRIBUTES_LIMIT},
             ).fetchone()
         finally:

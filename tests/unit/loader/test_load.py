@@ -1,0 +1,89 @@
+"""A load adds what is new, once, and records how far it came in the same transaction."""
+
+import pytest
+
+from lake.catalog import CONVERSATIONS, open_table
+from tests.unit.loader.conftest import Lake
+
+
+def _line(name: str, text: str = "x") -> dict[str, object]:
+    return {"_id": name, "type": "user", "sessionId": "s", "message": {"content": text}}
+
+
+def test_a_second_load_adds_nothing_and_keeps_its_number(lake: Lake) -> None:
+    """Nothing new is no load."""
+    lake.append(_line("a"), _line("b"))
+    first, second = lake.load(), lake.load()
+    assert (first.documents, first.rows, first.load_id) == (2, 2, 1)
+    assert (second.documents, second.rows, second.load_id, second.total_rows) == (0, 0, 1, 2)
+
+
+def test_only_what_was_appended_since_is_read(lake: Lake) -> None:
+    """Each load's rows carry its number."""
+    lake.append(_line("a"))
+    lake.load()
+    lake.append(_line("b"))
+    assert lake.load().documents == 1
+    rows = lake.rows("select document_id, load_id from raw.conversations order by 1")
+    assert rows == [{"document_id": "a", "load_id": 1}, {"document_id": "b", "load_id": 2}]
+
+
+def test_a_document_that_comes_again_replaces_its_rows(lake: Lake) -> None:
+    """The newest version is the one that is kept, within a load and over loads."""
+    lake.append(_line("a", "old"))
+    lake.load()
+    lake.append(_line("a", "newer"))
+    lake.append(_line("a", "newest"))
+    lake.load()
+    assert lake.rows("select block_text, load_id from raw.conversations") == [{"block_text": "newest", "load_id": 2}]
+
+
+def test_a_full_refresh_gives_the_same_rows_under_a_new_number(lake: Lake) -> None:
+    """It builds raw from nothing."""
+    lake.append(_line("a"), _line("b"))
+    lake.load()
+    again = lake.load(full_refresh=True)
+    assert (again.documents, again.total_rows, again.load_id, again.full) == (2, 2, 2, True)
+
+
+def test_another_iceberg_table_is_loaded_from_nothing(lake: Lake) -> None:
+    """Rows of a table that was dropped and made anew do not stay behind."""
+    lake.append(_line("a"))
+    lake.load()
+    lake.catalog.drop_table(CONVERSATIONS)
+    lake.append(_line("b"))
+    assert lake.load().load_id == 2
+    assert lake.rows("select document_id from raw.conversations") == [{"document_id": "b"}]
+
+
+def test_a_load_that_is_stopped_leaves_everything_as_it_was(lake: Lake) -> None:
+    """Rows and progress are one transaction: the next load starts where the last whole one ended."""
+    lake.append(_line("a"))
+    lake.load()
+    lake.append(_line("b"))
+
+    def stop(done: int, total: int | None) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        lake.load(progress=stop)
+    assert lake.rows("select count(*) as n from raw.conversations") == [{"n": 1}]
+    assert lake.load().documents == 1
+    assert lake.rows("select max(load_id) as n from raw.loads") == [{"n": 2}]
+
+
+def test_compaction_of_the_iceberg_table_brings_nothing_back(lake: Lake) -> None:
+    """Rewritten files hold old extraction times."""
+    lake.append(_line("a"))
+    lake.append(_line("b"))
+    lake.load()
+    table = open_table(lake.catalog, CONVERSATIONS)
+    table.overwrite(table.scan().to_arrow())
+    assert lake.load().documents == 0
+
+
+def test_an_empty_table_loads_to_empty_tables(lake: Lake) -> None:
+    """Before the first document there is a raw schema to build on."""
+    result = lake.load()
+    assert (result.documents, result.total_rows) == (0, 0)
+    assert lake.rows() == []
