@@ -1,0 +1,145 @@
+// The report's data and the counting on it: the same measures as sql.py, over the rows that the page carries.
+const DATA = JSON.parse(document.getElementById("data").textContent);
+const state = { ...DATA.meta.period, project: "", session: "" };
+const DAY_MS = 86400000;
+
+const dayText = (number) => new Date(number * DAY_MS).toISOString().slice(0, 10);
+const dayNumber = (text) => Math.round(Date.parse(`${text}T00:00:00Z`) / DAY_MS);
+
+function decode(column) {
+  if (column.dictionary) return column.codes.map((code) => (code < 0 ? null : column.dictionary[code]));
+  return column.values;
+}
+
+function columnOf(dataset, name) {
+  const column = dataset.columns[name];
+  column.decoded ??= decode(column);
+  return column.decoded;
+}
+
+// Row numbers inside the period and the chosen project; `from` and `to` are days since 1970.
+function matching(card, from, to) {
+  const dataset = DATA.datasets[card.dataset];
+  const tests = Object.entries(card.where).map(([name, wanted]) => [columnOf(dataset, name), wanted]);
+  if (dataset.columns.project && state.project) tests.push([columnOf(dataset, "project"), state.project]);
+  if (dataset.pick) tests.push([columnOf(dataset, dataset.pick), state.session || dataset.first]);
+  const days = dataset.columns.day && !dataset.pick ? columnOf(dataset, "day") : null;
+  const found = [];
+  for (let row = 0; row < dataset.rows; row += 1) {
+    if (days && !(days[row] >= from && days[row] <= to)) continue;
+    if (tests.every(([values, wanted]) => values[row] === wanted)) found.push(row);
+  }
+  return found;
+}
+
+const present = (rows, values) => rows.map((row) => values[row]).filter((value) => value !== null);
+const total = (numbers) => numbers.reduce((sum, number) => sum + number, 0);
+
+function quantile(numbers, share) {
+  if (!numbers.length) return null;
+  const sorted = [...numbers].sort((a, b) => a - b);
+  const place = (sorted.length - 1) * share;
+  const below = Math.floor(place);
+  const above = Math.min(below + 1, sorted.length - 1);
+  return sorted[below] + (sorted[above] - sorted[below]) * (place - below);
+}
+
+const measures = {
+  count: (rows) => rows.length,
+  sum: (rows, a) => (present(rows, a).length ? total(present(rows, a)) : null),
+  average: (rows, a) => (present(rows, a).length ? total(present(rows, a)) / present(rows, a).length : null),
+  median: (rows, a) => quantile(present(rows, a), 0.5),
+  p95: (rows, a) => quantile(present(rows, a), 0.95),
+  min: (rows, a) => quantile(present(rows, a), 0),
+  max: (rows, a) => quantile(present(rows, a), 1),
+  distinct: (rows, a) => new Set(present(rows, a)).size,
+  ratio(rows, a, b) {
+    const below = total(present(rows, b));
+    return below && present(rows, a).length ? total(present(rows, a)) / below : null;
+  },
+};
+
+function measure(card, value, rows) {
+  const dataset = DATA.datasets[card.dataset];
+  return measures[value.function](rows, ...value.columns.map((name) => columnOf(dataset, name)));
+}
+
+// A chart over a long time shows weeks or months: a year of days would be bars thinner than a pixel.
+function stepOf(card) {
+  const days = state.to - state.from + 1;
+  if (!card.chart || !card.by.some((name) => card.columns[name].format === "day") || days <= 92) return "day";
+  return days <= 900 ? "week" : "month";
+}
+
+const steps = {
+  day: { start: (day) => day, next: (day) => day + 1 },
+  week: { start: (day) => day - ((day + 3) % 7), next: (day) => day + 7 },
+  month: {
+    start: (day) => dayNumber(`${dayText(day).slice(0, 7)}-01`),
+    next: (day) => steps.month.start(day + 31),
+  },
+};
+
+function dimension(card, name) {
+  const values = columnOf(DATA.datasets[card.dataset], name);
+  const step = stepOf(card);
+  return card.columns[name].format === "day" && step !== "day" ? values.map((day) => steps[step].start(day)) : values;
+}
+
+function grouped(card, rows) {
+  const columns = card.by.map((name) => dimension(card, name));
+  const groups = new Map();
+  for (const row of rows) {
+    const key = columns.map((values) => values[row]).join("\u0000");
+    if (groups.has(key)) groups.get(key).push(row);
+    else groups.set(key, [row]);
+  }
+  return [...groups.values()].map((members) => {
+    const made = Object.fromEntries(card.by.map((name, index) => [name, columns[index][members[0]]]));
+    for (const [name, value] of Object.entries(card.values)) made[name] = measure(card, value, members);
+    return made;
+  });
+}
+
+function listed(card, rows) {
+  const dataset = DATA.datasets[card.dataset];
+  const names = [...new Set([...card.list, ...(card.opens ? ["session_id"] : []), ...card.sort.map(([name]) => name)])];
+  return rows.map((row) => Object.fromEntries(names.map((name) => [name, columnOf(dataset, name)[row]])));
+}
+
+// Nothing sorts last, whatever the direction, as in the SQL; text goes by code point.
+function compare(a, b, [name, descending, order]) {
+  const left = order ? order.indexOf(a[name]) : a[name];
+  const right = order ? order.indexOf(b[name]) : b[name];
+  if (left === right) return 0;
+  if (left === null || right === null) return left === null ? 1 : -1;
+  return (left < right ? -1 : 1) * (descending ? -1 : 1);
+}
+
+// All rows of a card under the present filters, sorted and cut as its SQL does.
+function rowsOf(card) {
+  if (!card.dataset) return card.rows;
+  const found = matching(card, state.from, state.to);
+  const rows = card.list.length ? listed(card, found) : card.by.length || found.length ? grouped(card, found) : [];
+  rows.sort((a, b) => card.sort.reduce((so_far, key) => so_far || compare(a, b, key), 0));
+  return card.limit ? rows.slice(0, card.limit) : rows;
+}
+
+// A number, the same for the period of equal length before it, and its course for the sparkline.
+function numberOf(card) {
+  const [value] = Object.values(card.values);
+  if (!card.dataset) return { now: card.rows.length ? Object.values(card.rows[0])[0] : null, before: null, course: [] };
+  const count = (from, to) => measure(card, value, matching(card, from, to)) ?? (value.additive ? 0 : null);
+  const timed = DATA.datasets[card.dataset].columns.day;
+  const length = state.to - state.from + 1;
+  const before = timed && card.compare && state.preset !== "all" ? count(state.from - length, state.from - 1) : null;
+  return { now: count(state.from, state.to), before, course: timed ? course(card, value) : [] };
+}
+
+function course(card, value) {
+  const step = Math.max(1, Math.ceil((state.to - state.from + 1) / 45));
+  const buckets = Array.from({ length: Math.ceil((state.to - state.from + 1) / step) }, () => []);
+  const days = columnOf(DATA.datasets[card.dataset], "day");
+  for (const row of matching(card, state.from, state.to)) buckets[Math.floor((days[row] - state.from) / step)].push(row);
+  return buckets.map((rows) => (rows.length ? measure(card, value, rows) : value.additive ? 0 : null));
+}

@@ -1,0 +1,142 @@
+// What a card looks like: number tiles, tables, charts. Text goes in as text, never as markup.
+const isDark = () => matchMedia("(prefers-color-scheme: dark)").matches && !document.documentElement.classList.contains("printing");
+
+function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+
+const shownDay = (value) => (typeof value === "number" ? dayText(value) : value);
+const shown = (value, column) => show(column.format === "day" ? shownDay(value) : value, column.format);
+
+function sparkline(course) {
+  const known = course.filter((value) => value !== null);
+  if (known.length < 3) return "";
+  const top = Math.max(...known, 1e-9);
+  const points = course.map((value, index) => [(index / (course.length - 1)) * 100, 24 - ((value ?? 0) / top) * 22]);
+  const line = points.map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`).join(" ");
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("viewBox", "0 0 100 26");
+  svg.setAttribute("preserveAspectRatio", "none");
+  svg.setAttribute("aria-hidden", "true");
+  svg.classList.add("sparkline");
+  for (const [tag, attributes] of [["polygon", { points: `0,26 ${line} 100,26` }], ["polyline", { points: line }]]) {
+    const part = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [name, value] of Object.entries(attributes)) part.setAttribute(name, value);
+    svg.append(part);
+  }
+  return svg;
+}
+
+function changeText(now, before) {
+  const days = state.to - state.from + 1;
+  const span = days === 1 ? "the day before" : `the ${days} days before`;
+  if (before === null || now === null) return ["", "neither"];
+  if (before === now) return [`as in ${span}`, "neither"];
+  if (before === 0) return [`none in ${span}`, "neither"];
+  const share = (now - before) / Math.abs(before);
+  const size = Math.abs(share) >= 10 ? `× ${show(now / before, "count")}` : show(Math.abs(share), "percent");
+  return [`${share > 0 ? "▲" : "▼"} ${size} against ${span}`, share > 0 ? "up" : "down"];
+}
+
+function drawNumber(card, node) {
+  const [value] = Object.values(card.values);
+  const { now, before, course: steps } = numberOf(card);
+  const [text, direction] = changeText(now, before);
+  const verdict = direction === "neither" || card.better === "neither" ? "plain" : direction === card.better ? "good" : "bad";
+  node.querySelector(".figure").textContent = show(now, value.format);
+  const change = node.querySelector(".change");
+  change.textContent = text || " ";
+  change.className = `change ${verdict}`;
+  node.querySelector(".spark").replaceChildren(sparkline(steps));
+}
+
+function drawTable(card, holder, rows) {
+  const names = Object.keys(card.columns);
+  const head = element("tr", {}, ...names.map((name) => element("th", { scope: "col", class: card.columns[name].align }, card.columns[name].label)));
+  const body = rows.slice(0, DATA.meta.table_rows).map((row) => element("tr", {}, ...names.map((name, index) => {
+    const cell = element("td", { class: card.columns[name].align });
+    const text = shown(row[name], card.columns[name]);
+    if (index === 0 && card.opens) {
+      const button = element("button", { type: "button", class: "open", "data-session": row.session_id ?? "" }, text);
+      cell.append(button);
+    } else cell.append(text);
+    return cell;
+  })));
+  holder.replaceChildren(element("table", {}, element("caption", { class: "unseen" }, card.title), element("thead", {}, head), element("tbody", {}, ...body)));
+  if (rows.length > DATA.meta.table_rows) holder.append(element("p", { class: "note" }, `The first ${DATA.meta.table_rows} of ${rows.length} rows.`));
+}
+
+function chartRows(card, rows) {
+  const texts = Object.entries(card.columns);
+  const other = card.series.includes(DATA.meta.other) ? new Set(card.series) : null;
+  const colour = card.by[1];
+  const step = card.dataset ? stepOf(card) : "day";
+  const made = rows.map((row) => {
+    const copy = { ...row };
+    for (const [name, column] of texts) {
+      copy[`${name}_text`] = shown(row[name], column);
+      if (column.format !== "day") continue;
+      copy[name] = shownDay(row[name]);
+      copy.until = dayText(steps[step].next(row[name]));
+      if (step !== "day") copy[`${name}_text`] = `${step} from ${copy[name]}`;
+    }
+    if (colour && card.series.length) {
+      if (other && !other.has(copy[colour])) copy[colour] = DATA.meta.other;
+      copy.order = card.series.indexOf(copy[colour]);
+    }
+    return copy;
+  });
+  if (!card.folds) return made;
+  return made.flatMap((row) => Object.entries(card.values).map(([name, value], order) => (
+    { ...row, series: value.label, amount: row[name], amount_text: row[`${name}_text`], order })));
+}
+
+const tip = element("div", { id: "tip", role: "presentation" });
+function tooltip(_, event, __, value) {
+  tip.classList.toggle("visible", Boolean(value));
+  if (!value) return;
+  tip.replaceChildren(...Object.entries(value).map(([title, text]) => element("div", {}, element("b", {}, title), ` ${text}`)));
+  const { width, height } = tip.getBoundingClientRect();
+  tip.style.left = `${Math.max(8, Math.min(event.clientX + 14, innerWidth - width - 8))}px`;
+  tip.style.top = `${event.clientY + 18 + height > innerHeight ? event.clientY - height - 12 : event.clientY + 18}px`;
+}
+
+const views = new Map();
+function inTheme(chart) {
+  if (!isDark()) return structuredClone(chart);
+  const swapped = Object.entries(DATA.themes.swap).reduce((text, [light, dark]) => text.replaceAll(`"${light}"`, `"${dark}"`), JSON.stringify(chart));
+  return JSON.parse(swapped);
+}
+
+async function drawChart(card, node, rows) {
+  const holder = node.querySelector(".chart");
+  views.get(card.key)?.finalize();
+  views.delete(card.key);
+  const chart = { ...inTheme(card.chart), width: Math.max(holder.clientWidth, 200) };
+  chart.data.find((source) => source.name === "rows").values = chartRows(card, rows);
+  for (const legend of chart.legends ?? []) if (legend.type !== "gradient") legend.columns = Math.max(1, Math.floor((chart.width - 40) / 165));
+  const config = DATA.themes[isDark() ? "dark" : "light"];
+  const options = { mode: "vega", renderer: "svg", actions: false, defaultStyle: false, hover: true, ast: true, config, tooltip };
+  const made = await vegaEmbed(holder, chart, options);
+  holder.querySelector("svg")?.setAttribute("aria-hidden", "true");
+  views.set(card.key, made);
+}
+
+function isEmpty(card, rows) {
+  return !rows.length || (card.chart && rows.every((row) => Object.keys(card.values).every((name) => !row[name])));
+}
+
+function drawCard(card, node) {
+  if (card.kind === "number") return drawNumber(card, node);
+  const rows = rowsOf(card);
+  const empty = isEmpty(card, rows);
+  const step = node.querySelector(".step");
+  if (step) step.textContent = stepOf(card) === "day" ? "" : `per ${stepOf(card)}`;
+  node.classList.toggle("is-empty", empty);
+  const holder = node.querySelector(".rows");
+  drawTable(card, holder, rows);
+  if (card.chart && !empty) drawChart(card, node, rows);
+}

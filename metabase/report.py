@@ -1,0 +1,232 @@
+"""One self-contained HTML file with every dashboard: opens from disk, asks the network for nothing.
+
+The figures of the first view come from the same SQL as Metabase's; the page counts again when a reader picks another
+period or project. `export_csv` and `export_png` write the cards as files.
+"""
+
+import csv
+import json
+from datetime import date, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+import vl_convert
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from metabase.charts import OTHER, folded_rows, has_chart, specification, theme
+from metabase.definitions import Card, Catalog, Dashboard, load_catalog
+from metabase.formats import show
+from metabase.payload import TABLE_ROWS, days_since_epoch, encode_catalog
+from metabase.query import Rows, opened, run_card, run_sql, shown_columns
+from metabase.sql import DEFAULT_DAYS
+
+PAGE = Path(__file__).parent / "page"
+SCRIPTS = ("format.js", "data.js", "draw.js", "page.js")
+TITLE = "Claude Code history"
+SESSIONS_OFFERED = 400
+BOUNDS = """\
+select min(full_date), max(full_date)
+from marts.agg_daily_summary
+inner join marts.dim_date using (date_key)
+where year between 2000 and 2100"""
+
+
+def write_report(database: Path, target: Path, *, timezone: str) -> None:
+    """Write the report of a published database to `target`, whole or not at all."""
+    catalog = load_catalog()
+    with opened(database, timezone) as connection:
+        page = _render(connection, catalog, timezone)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = target.with_name(f".{target.name}.unfinished")
+    unfinished.write_text(page, encoding="utf-8")
+    unfinished.replace(target)
+
+
+def export_csv(database: Path, folder: Path, *, timezone: str, everything: bool = True) -> list[Path]:
+    """One CSV file per card, over the whole history unless `everything` is False."""
+    catalog = load_catalog()
+    folder.mkdir(parents=True, exist_ok=True)
+    with opened(database, timezone) as connection:
+        given = _whole_history(connection) if everything else {}
+        return [_write_csv(folder, key, run_card(connection, catalog, card, **given)) for key, card in catalog.cards.items()]
+
+
+def export_png(database: Path, folder: Path, *, timezone: str, dark: bool = False, width: int = 760) -> list[Path]:
+    """One picture per chart, over the whole history."""
+    catalog = load_catalog()
+    folder.mkdir(parents=True, exist_ok=True)
+    with opened(database, timezone) as connection:
+        given = _whole_history(connection)
+        drawn = {key: card for key, card in catalog.cards.items() if has_chart(card)}
+        return [
+            _write_png(folder, key, catalog, card, run_card(connection, catalog, card, **given), dark, width)
+            for key, card in drawn.items()
+        ]
+
+
+def _render(connection: duckdb.DuckDBPyConnection, catalog: Catalog, timezone: str) -> str:
+    payload, shown = encode_catalog(connection, catalog)
+    meta = _meta(connection)
+    sessions = _sessions(payload["datasets"])
+    offered = {session for session, _ in sessions}
+    payload["meta"] = meta | {"table_rows": TABLE_ROWS, "other": OTHER, "session_card": _session_card(catalog)}
+    environment = Environment(loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    return environment.get_template("page.html").render(
+        title=TITLE,
+        about=_about(connection, meta, timezone),
+        footer=f"Made {datetime.now(ZoneInfo(timezone)):%Y-%m-%d %H:%M} ({timezone}) by claude-analytics. "
+        "Costs are list prices of the day the tokens were spent, not a bill.",
+        boards=[_board(catalog, board, shown) for board in catalog.dashboards],
+        meta=meta,
+        projects=_labels(payload["datasets"], "project"),
+        sessions=[(session, name) for session, name in sessions if session in offered],
+        style=Markup((PAGE / "page.css").read_text(encoding="utf-8")),
+        data=Markup(_json_for_script(payload)),
+        vega=Markup(_vega().replace("</script", "<\\/script")),
+        script=Markup("\n".join((PAGE / name).read_text(encoding="utf-8") for name in SCRIPTS)),
+    )
+
+
+@cache
+def _vega() -> str:
+    return str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
+
+
+def _json_for_script(value: Any) -> str:
+    """JSON that no content can end early: inside a script element only `<` could."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=str)
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _meta(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+    found = run_sql(connection, BOUNDS, {}, ("first", "last"))
+    row = found.rows[0] if found.rows else {"first": None, "last": None}
+    today = datetime.now(ZoneInfo("UTC")).date()
+    first, last = row["first"] or today, row["last"] or today
+    start = last - timedelta(days=DEFAULT_DAYS - 1)
+    return {
+        "first_day": days_since_epoch(first),
+        "last_day": days_since_epoch(last),
+        "period": {"from": days_since_epoch(start), "to": days_since_epoch(last), "preset": str(DEFAULT_DAYS)},
+        "first_text": first.isoformat(),
+        "last_text": last.isoformat(),
+        "from_text": start.isoformat(),
+        "to_text": last.isoformat(),
+    }
+
+
+def _whole_history(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    meta = _meta(connection)
+    return {"date_from": meta["first_text"], "date_to": meta["last_text"]}
+
+
+def _about(connection: duckdb.DuckDBPyConnection, meta: dict[str, Any], timezone: str) -> str:
+    found = run_sql(connection, "select count(*), count(distinct project_id) from marts.dim_sessions", {}, ("sessions", "projects"))
+    row = found.rows[0] if found.rows else {"sessions": 0, "projects": 0}
+    if not row["sessions"]:
+        return "No session yet: run the pipeline over a folder of transcripts, then open this page again."
+    counts = f"{show(row['sessions'], 'count')} sessions in {show(row['projects'], 'count')} projects"
+    return f"{counts}, {meta['first_text']} to {meta['last_text']}. Days and hours in {timezone}."
+
+
+def _labels(datasets: dict[str, Any], column: str) -> list[str]:
+    found = {text for made in datasets.values() for text in made["columns"].get(column, {}).get("dictionary", [])}
+    return sorted(found, key=str.casefold)
+
+
+def _sessions(datasets: dict[str, Any]) -> list[tuple[str, str]]:
+    """Sessions that the report can open, newest first, each with the name a reader knows it by."""
+    picked = next((made for made in datasets.values() if made.get("pick") == "session_id"), None)
+    listed = datasets.get("sessions")
+    if not (picked and listed):
+        return []
+    can_open = set(picked["columns"]["session_id"]["dictionary"])
+    columns = listed["columns"]
+
+    def text(name: str, row: int) -> str:
+        code = columns[name]["codes"][row]
+        return str(columns[name]["dictionary"][code]) if code >= 0 else ""
+
+    rows = sorted(range(listed["rows"]), key=lambda row: text("started", row), reverse=True)
+    named = [(text("session_id", row), f"{text('started', row)} · {text('project', row)} · {text('title', row)}") for row in rows]
+    return [pair for pair in named if pair[0] in can_open][:SESSIONS_OFFERED]
+
+
+def _session_card(catalog: Catalog) -> str | None:
+    picked = (key for key, card in catalog.cards.items() if card.dataset and catalog.datasets[card.dataset].pick)
+    return next(picked, None)
+
+
+def _board(catalog: Catalog, board: Dashboard, shown: dict[str, Rows]) -> dict[str, Any]:
+    tabs = [
+        {
+            "name": tab.name,
+            "pick": any(card.dataset and catalog.datasets[card.dataset].pick for card in tab.cards),
+            "cards": [_card(catalog, f"{board.id}.{card.id}", card, shown[f"{board.id}.{card.id}"]) for card in tab.cards],
+        }
+        for tab in board.tabs
+    ]
+    return {"id": board.id, "title": board.title, "description": board.description, "tabs": tabs}
+
+
+def _card(catalog: Catalog, key: str, card: Card, found: Rows) -> dict[str, Any]:
+    columns = shown_columns(catalog, card)
+    known = catalog.columns_of(card)
+    scope = [] if "day" in known or card.kind == "number" else ["all time"]
+    made = {
+        "key": key,
+        "kind": card.kind,
+        "title": card.title,
+        "description": card.description,
+        "place": card.place,
+        "drawn": has_chart(card),
+        "empty": card.empty,
+        "empty_now": card.kind != "number" and not found.rows,
+        "missing": found.missing and f"This database does not have what the card reads ({', '.join(catalog.marts_of(card))}).",
+        "source": ", ".join(f"marts.{name}" for name in catalog.marts_of(card)),
+        "scope": ", ".join(scope + ([] if "project" in known or not card.dataset else ["all projects"])) if not card.dataset or scope else "",
+        "columns": [{"label": column.label, "align": column.kind} for column in columns.values()],
+        "rows": [[show(row[name], column.shown_as) for name, column in columns.items()] for row in found.rows[:TABLE_ROWS]],
+    }
+    return made | (_figure(catalog, card, found) if card.kind == "number" else {})
+
+
+def _figure(catalog: Catalog, card: Card, found: Rows) -> dict[str, str]:
+    [(name, column)] = shown_columns(catalog, card).items()
+    now = found.rows[-1][name] if found.rows else None
+    return {"figure": show(now, column.shown_as), "change": ""}
+
+
+def _write_csv(folder: Path, key: str, found: Rows) -> Path:
+    path = folder / f"{key}.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(found.names)
+        writer.writerows([row[name] for name in found.names] for row in found.rows)
+    return path
+
+
+def _write_png(folder: Path, key: str, catalog: Catalog, card: Card, found: Rows, dark: bool, width: int) -> Path:
+    columns = shown_columns(catalog, card)
+    rows = [
+        {
+            **{name: value.isoformat() if isinstance(value, date) else value for name, value in row.items()},
+            **{"until": (value + timedelta(days=1)).isoformat() for value in row.values() if type(value) is date},
+            **{f"{name}_text": show(row[name], column.shown_as) for name, column in columns.items()},
+        }
+        for row in found.rows
+    ]
+    background = "#181D24" if dark else "#FFFFFF"
+    chart = specification(card, catalog.columns_of(card), []) | {
+        "width": width,
+        "title": {"text": card.title, "anchor": "start"},
+        "datasets": {"rows": folded_rows(card, rows)},
+    }
+    config = theme(dark) | {"background": background, "padding": 18}
+    path = folder / f"{key}.png"
+    path.write_bytes(vl_convert.vegalite_to_png(chart, scale=2, config=config))
+    return path
