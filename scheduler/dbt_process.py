@@ -67,8 +67,12 @@ class DbtProcess:
     ) -> tuple[bool, str | None]:
         """Run one command: did it succeed, and why did dbt itself stop. Nothing holds `database` afterwards."""
         self.start()
-        self._send({"args": args, "env": dict(env), "database": str(database)})
-        done = self._wait(on_event, stop, None if time_limit is None else time.monotonic() + time_limit)
+        try:
+            self._send({"args": args, "env": dict(env), "database": str(database)})
+            done = self._wait(on_event, stop, None if time_limit is None else time.monotonic() + time_limit)
+        except BaseException:
+            self.close()  # whoever raised, the caller's lock ends soon, and the build must not outlive it
+            raise
         if done["holds"]:
             self.close()
         return bool(done["success"]), done["error"]

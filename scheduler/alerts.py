@@ -1,0 +1,140 @@
+"""Alerts: one message when the pipeline keeps failing or its figures grow old, one when it is well again.
+
+An incident is remembered in the history, so a restart neither repeats nor forgets it. A message that could not be
+sent is tried again at the next look.
+"""
+
+import smtplib
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from typing import Any
+
+import requests
+import structlog
+
+from lake.settings import Settings
+from scheduler.history import History
+
+log = structlog.get_logger()
+
+Sender = Callable[[str, str], None]
+"""Sends a subject and a text; raises when it could not."""
+
+_INCIDENT = "incident"
+_TIMEOUT_SECONDS = 15
+
+
+class Alerts:
+    """Watches the history and tells people. Without a webhook or an address it only remembers."""
+
+    def __init__(self, history: History, settings: Settings, senders: dict[str, Sender] | None = None) -> None:
+        self.history, self.settings = history, settings
+        self.senders = configured_senders(settings) if senders is None else senders
+
+    def check(self) -> None:
+        """Look at the history: open, repeat a failed sending of, or close an incident."""
+        incident, problem = self.history.get_state(_INCIDENT), self._problem()
+        if problem and (incident is None or not incident["sent"]):
+            since = incident["since"] if incident else datetime.now(UTC).isoformat()
+            sent = self._send("claude-analytics needs attention", problem)
+            self.history.set_state(_INCIDENT, {"since": since, "message": problem, "sent": sent})
+        elif incident and not problem:
+            told = not incident["sent"] or self._send("claude-analytics has recovered", self._recovery(incident))
+            if told:  # who never heard of the incident need not hear of its end
+                self.history.set_state(_INCIDENT, None)
+
+    def incident(self) -> dict[str, Any] | None:
+        """The open incident: since, message, sent."""
+        incident: dict[str, Any] | None = self.history.get_state(_INCIDENT)
+        return incident
+
+    def test(self) -> dict[str, str | None]:
+        """Send a test message everywhere; by way: None, or why it failed."""
+        subject, text = "claude-analytics test message", "This is a test: alerts from this runner reach you."
+        return {name: _try(sender, subject, text) for name, sender in self.senders.items()}
+
+    def _problem(self) -> str | None:
+        return self._failing() or self._stale()
+
+    def _failing(self) -> str | None:
+        wanted = self.settings.alert_after_failures
+        ended = [run for run in self.history.runs(200, kind="pipeline") if run.status in _DECIDED][:wanted]
+        if len(ended) < wanted or any(run.status != "failed" for run in ended):
+            return None
+        times = "run" if wanted == 1 else f"{wanted} runs"
+        return f"The last {times} of the pipeline failed. Run {ended[0].id}: {ended[0].message}"
+
+    def _stale(self) -> str | None:
+        """Old figures count only where the runner had its chance: since its first run."""
+        first = self.history.query("select min(started_at) as moment from runs where kind = 'pipeline'")[0]["moment"]
+        if first is None:
+            return None
+        good = self.history.last("succeeded", "unchanged")
+        since = good.started_at if good else datetime.fromisoformat(first)
+        age = datetime.now(UTC) - since
+        if age < timedelta(hours=self.settings.alert_stale_hours):
+            return None
+        hours, day = age / timedelta(hours=1), f"{since:%Y-%m-%d %H:%M} UTC"
+        return f"No run of the pipeline has succeeded for {hours:.0f} hours (since {day})."
+
+    def _recovery(self, incident: dict[str, Any]) -> str:
+        return (
+            f"The pipeline works again. The incident since {incident['since'][:16]} UTC is over: {incident['message']}"
+        )
+
+    def _send(self, subject: str, text: str) -> bool:
+        """True when at least one way worked, or none is configured: then nobody waits for it."""
+        results = [_try(sender, subject, text) for sender in self.senders.values()]
+        return not results or any(error is None for error in results)
+
+
+_DECIDED = ("succeeded", "unchanged", "failed")
+
+
+def configured_senders(settings: Settings) -> dict[str, Sender]:
+    """The ways that the settings configure: webhook, e-mail."""
+    senders: dict[str, Sender] = {}
+    if settings.alert_webhook_url:
+        senders["webhook"] = _Webhook(settings.alert_webhook_url.get_secret_value())
+    if settings.alert_email_to and settings.smtp_host:
+        senders["e-mail"] = _Email(settings)
+    return senders
+
+
+class _Webhook:
+    """Slack's incoming-webhook format, which Mattermost, Teams connectors and others take as well."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def __call__(self, subject: str, text: str) -> None:
+        requests.post(self._url, json={"text": f"*{subject}*\n{text}"}, timeout=_TIMEOUT_SECONDS).raise_for_status()
+
+
+class _Email:
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def __call__(self, subject: str, text: str) -> None:
+        settings, message = self._settings, EmailMessage()
+        message["Subject"], message["From"], message["To"] = subject, settings.alert_email_from, settings.alert_email_to
+        message.set_content(text)
+        server = smtplib.SMTP_SSL if settings.smtp_security == "tls" else smtplib.SMTP
+        with server(settings.smtp_host or "", settings.smtp_port, timeout=_TIMEOUT_SECONDS) as connection:
+            if settings.smtp_security == "starttls":
+                connection.starttls()
+            if settings.smtp_user and settings.smtp_password:
+                connection.login(settings.smtp_user, settings.smtp_password.get_secret_value())
+            connection.send_message(message)
+
+
+def _try(sender: Sender, subject: str, text: str) -> str | None:
+    try:
+        sender(subject, text)
+    except (OSError, smtplib.SMTPException) as error:  # requests' errors are OSErrors
+        # the URL of a webhook is its secret: of the error only the kind is told
+        reason = f"HTTP {error.response.status_code}" if isinstance(error, requests.HTTPError) else type(error).__name__
+        log.warning("alert.not_sent", reason=reason)
+        return reason
+    return None

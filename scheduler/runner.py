@@ -1,0 +1,153 @@
+"""One run, from the lock to the history: what the schedule, the status page and the command line all start.
+
+The lock is held around everything; a run that cannot have it either waits or did not happen.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from time import monotonic
+
+import structlog
+
+from lake.paths import DataPaths
+from lake.settings import Settings
+from scheduler.alerts import Alerts
+from scheduler.history import History, RunKind, Status, Trigger
+from scheduler.history_export import export_history
+from scheduler.lock import LockHeld, PipelineLock
+from scheduler.maintenance import maintenance_steps
+from scheduler.pipeline import run_pipeline
+from scheduler.results import Event, RunResult
+from scheduler.steps import PipelineParts
+
+log = structlog.get_logger()
+
+OnEvent = Callable[[Event], None]
+_PROGRESS_SECONDS = 0.5  # how often progress reaches the history; every report would be a transaction
+
+
+class Runner:
+    """Runs the pipeline and the maintenance, and keeps the history of both."""
+
+    def __init__(
+        self, parts: PipelineParts, settings: Settings, history: History | None = None, alerts: Alerts | None = None
+    ) -> None:
+        self.settings = settings
+        self.history = history or open_history(settings)
+        self.alerts = alerts or Alerts(self.history, settings)
+        self.lock = PipelineLock(parts.volume.lock)
+        self.parts = replace(parts, exports=(partial(export_history, history=self.history), *parts.exports))
+        self.stop = threading.Event()
+        """Set it, and the current step ends where it can; no further run starts."""
+
+    def pipeline(
+        self,
+        trigger: Trigger,
+        *,
+        full_refresh: bool = False,
+        scheduled_at: datetime | None = None,
+        wait_seconds: float = 0,
+        on_event: OnEvent | None = None,
+        on_begin: Callable[[int], None] | None = None,
+    ) -> RunResult:
+        """Run the pipeline once. LockHeld when the lock stays taken for `wait_seconds`: then no run was begun."""
+        with self._begin("pipeline", trigger, wait_seconds, scheduled_at, full_refresh) as (run_id, record):
+            if on_begin:
+                on_begin(run_id)
+            listeners = [record, *([on_event] if on_event else [])]
+            result = run_pipeline(self.parts, full_refresh=full_refresh, on_event=_to_all(listeners), stop=self.stop)
+            self.history.add_dbt_results(run_id, result)
+            number = result.generation.number if result.generation else None
+            self.history.finish(run_id, result.status, result.message, number)
+        self.alerts.check()
+        return result
+
+    def maintenance(
+        self, trigger: Trigger, *, scheduled_at: datetime | None = None, wait_seconds: float = 0
+    ) -> RunResult:
+        """Run the maintenance once, under the same lock."""
+        days = {"history_days": self.settings.history_days, "log_days": self.settings.log_days}
+        steps = maintenance_steps(self.history, DataPaths.of(self.settings).logs, **days)
+        with self._begin("maintenance", trigger, wait_seconds, scheduled_at) as (run_id, record):
+            # each part by itself: a catalog that is down must not keep old logs on a full disk
+            results = [run_pipeline(self.parts, on_event=record, stop=self.stop, steps=[step]) for step in steps]
+            result = _together(results)
+            self.history.finish(run_id, result.status, result.message)
+        return result
+
+    def mark_interrupted(self) -> None:
+        """Close the runs that a crash left open, unless one is running right now in another process."""
+        with suppress(LockHeld), self.lock.hold("start"):
+            self.history.mark_interrupted()
+
+    def close(self) -> None:
+        """End the dbt process."""
+        self.parts.project.close()
+
+    @contextmanager
+    def _begin(
+        self,
+        kind: RunKind,
+        trigger: Trigger,
+        wait_seconds: float,
+        scheduled_at: datetime | None,
+        full_refresh: bool = False,
+    ) -> Iterator[tuple[int, OnEvent]]:
+        with self.lock.hold(kind, wait_seconds, self.stop):
+            self.history.mark_interrupted()
+            run_id = self.history.begin(kind, trigger, scheduled_at=scheduled_at, full_refresh=full_refresh)
+            log.info("run.started", run=run_id, kind=kind, trigger=trigger)
+            try:
+                yield run_id, _Recorder(self.history, run_id)
+            except BaseException as error:
+                status: Status = "failed" if isinstance(error, Exception) else "interrupted"
+                self.history.finish(run_id, status, f"{type(error).__name__}: {error}")
+                raise
+            run = self.history.run(run_id)
+            log.info("run.ended", run=run_id, status=run.status if run else None, message=run.message if run else None)
+
+
+class _Recorder:
+    """Writes a run's events into the history; progress only as often as somebody could read it."""
+
+    def __init__(self, history: History, run_id: int) -> None:
+        self._history, self._run_id, self._next = history, run_id, 0.0
+
+    def __call__(self, event: Event) -> None:
+        if event.kind == "step_started":
+            self._history.progress(self._run_id, event.step)
+        elif event.kind == "progress" and monotonic() >= self._next:
+            self._next = monotonic() + _PROGRESS_SECONDS
+            self._history.progress(self._run_id, event.step, event.done, event.total)
+        elif event.kind == "log":
+            self._history.log(self._run_id, event.step, event.level, event.message)
+        elif event.result is not None:
+            self._history.add_step(self._run_id, event.result)
+            level = "error" if event.result.status in ("failed", "interrupted") else "info"
+            self._history.log(self._run_id, event.step, level, f"{event.result.status}: {event.result.message}")
+
+
+def open_history(settings: Settings) -> History:
+    """The history of these settings: `history.db` in RUNNER_DIR, else in `runner/` of the data directory."""
+    folder = settings.runner_dir or settings.data_dir / "runner"
+    return History(folder / "history.db")
+
+
+def _to_all(listeners: list[OnEvent]) -> OnEvent:
+    def forward(event: Event) -> None:
+        for listener in listeners:
+            listener(event)
+
+    return forward
+
+
+def _together(results: list[RunResult]) -> RunResult:
+    """The maintenance as one result: failed when any part failed."""
+    bad = next((result for result in results if not result.ok), None)
+    steps = [step for result in results for step in result.steps]
+    message = bad.message if bad else "; ".join(step.message for step in steps)
+    return RunResult(status=bad.status if bad else "succeeded", message=message, steps=steps)

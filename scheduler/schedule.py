@@ -1,0 +1,60 @@
+"""What a schedule setting means: cron (`0 * * * *`), an interval (`30m`), or `off`."""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+
+_INTERVAL = re.compile(r"(?P<count>[1-9]\d*)\s*(?P<unit>[smhd])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+class ScheduleError(ValueError):
+    """A schedule setting cannot be read; the message names the setting and what would be valid."""
+
+
+class Schedule:
+    """When a job is due, in one timezone."""
+
+    def __init__(self, setting: str, text: str, timezone: str) -> None:
+        self.text = text.strip()
+        zone = ZoneInfo(timezone)
+        self.trigger = _trigger(setting, self.text, zone)
+
+    @property
+    def is_off(self) -> bool:
+        """True when the job never runs by itself."""
+        return self.trigger is None
+
+    def next_after(self, moment: datetime) -> datetime | None:
+        """The first due time after a moment."""
+        if self.trigger is None:
+            return None
+        # the trigger's answer may be the moment itself, which is not after it
+        due: datetime | None = self.trigger.get_next_fire_time(moment, moment + timedelta(microseconds=1))
+        return due
+
+    def between(self, after: datetime, before: datetime) -> Iterator[datetime]:
+        """The due times strictly between two moments."""
+        due = self.next_after(after)
+        while due is not None and due < before:
+            yield due
+            due = self.next_after(due)
+
+
+def _trigger(setting: str, text: str, zone: ZoneInfo) -> Any:
+    if text.lower() == "off":
+        return None
+    if found := _INTERVAL.fullmatch(text):
+        return IntervalTrigger(**{_UNITS[found["unit"]]: int(found["count"])}, timezone=zone)
+    try:
+        return CronTrigger.from_crontab(text, timezone=zone)
+    except ValueError as error:
+        raise ScheduleError(
+            f"{setting}: expected five cron fields such as '0 * * * *', an interval such as 30m, or off;"
+            f" found {text!r} ({error})"
+        ) from None

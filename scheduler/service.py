@@ -1,0 +1,215 @@
+"""The runner as a service: its jobs on APScheduler, runs started by hand, and an account of those that did not happen.
+
+A job is one entry in `service_jobs`. A due time leaves one trace in the history: the run it started, or the reason why
+there was none.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+
+import structlog
+from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobExecutionEvent, JobSubmissionEvent
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from lake.settings import Settings
+from scheduler.history import RunKind, Trigger
+from scheduler.lock import LockHeld
+from scheduler.runner import Runner
+from scheduler.schedule import Schedule
+
+log = structlog.get_logger()
+
+_PAUSED = "paused"
+_WATCH_SECONDS = 60
+_MAINTENANCE_WAIT_SECONDS = 1800
+_MOST_MISSED = 200  # a machine that was off for a year needs no thousands of rows to say so
+
+
+class RunnerBusyError(Exception):
+    """A run was asked for while another one holds the lock; the message names it."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One thing that the service does on a schedule."""
+
+    name: RunKind
+    schedule: Schedule
+    run: Callable[[datetime | None], object]
+    """Called with the time that it was due."""
+
+
+def service_jobs(runner: Runner, settings: Settings) -> list[Job]:
+    """The jobs. A further one (a backup) is one more entry."""
+    zone = settings.timezone
+    wait = settings.database_wait_seconds
+    return [
+        Job(
+            "pipeline",
+            Schedule("SCHEDULE", settings.schedule, zone),
+            lambda due: runner.pipeline("schedule", scheduled_at=due, wait_seconds=wait),
+        ),
+        Job(
+            "maintenance",
+            Schedule("MAINTENANCE_SCHEDULE", settings.maintenance_schedule, zone),
+            lambda due: runner.maintenance("schedule", scheduled_at=due, wait_seconds=_MAINTENANCE_WAIT_SECONDS),
+        ),
+    ]
+
+
+class Service:
+    """Starts jobs when they are due until it is stopped."""
+
+    def __init__(self, runner: Runner, settings: Settings, jobs: Sequence[Job] | None = None) -> None:
+        self.runner, self.settings, self.history = runner, settings, runner.history
+        self.jobs = {job.name: job for job in (service_jobs(runner, settings) if jobs is None else jobs)}
+        self.started_at: datetime | None = None
+        self._manual: threading.Thread | None = None
+        self._starting = threading.Lock()
+        self._scheduler = BackgroundScheduler(
+            timezone=settings.timezone,
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": settings.misfire_grace_seconds},
+        )
+
+    def start(self) -> None:
+        """Account for what happened while the service was away, then begin to work."""
+        self.runner.mark_interrupted()
+        self.started_at = datetime.now(UTC)
+        for job in self.jobs.values():
+            self._account(job, self.started_at, "the runner was not running")
+            if job.schedule.trigger is not None:
+                self._scheduler.add_job(self._due, job.schedule.trigger, args=[job], id=job.name, name=job.name)
+        self._scheduler.add_job(self.runner.alerts.check, "interval", seconds=_WATCH_SECONDS, id="watch")
+        self._scheduler.add_listener(self._missed, EVENT_JOB_MISSED)
+        self._scheduler.add_listener(self._overlapped, EVENT_JOB_MAX_INSTANCES)
+        self._scheduler.start()
+        log.info("service.started", paused=self.is_paused, next_run=str(self.next_run("pipeline")))
+
+    def stop(self) -> None:
+        """End the current step where it can end, and return when everything is closed."""
+        self.runner.stop.set()
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=True)
+        if self._manual is not None:
+            self._manual.join()
+        self.runner.close()
+        log.info("service.stopped")
+
+    def wake_up(self) -> None:
+        """Look at the clock now instead of when the next job is due: after the clock was set."""
+        self._scheduler.wakeup()
+
+    @property
+    def is_paused(self) -> bool:
+        """True when the schedule starts nothing; runs by hand still work."""
+        return bool(self.history.get_state(_PAUSED))
+
+    def pause(self) -> None:
+        """Start nothing on schedule any more, also after a restart."""
+        set_paused(self.runner, paused=True)
+
+    def resume(self) -> None:
+        """Start on schedule again. What was due meanwhile stays undone, and the history says so."""
+        set_paused(self.runner, paused=False)
+
+    def next_run(self, name: RunKind) -> datetime | None:
+        """When this job is due next; None when it is off, the schedule is paused or the service stopped."""
+        job = self._scheduler.get_job(name)
+        due: datetime | None = job.next_run_time if job is not None and not self.is_paused else None
+        return due
+
+    def run_now(self, *, full_refresh: bool = False, trigger: Trigger = "page") -> int:
+        """Start a pipeline run in the background and return its id; RunnerBusyError when the lock is taken."""
+        with self._starting:
+            begun: list[int] = []
+            ready, errors = threading.Event(), list[LockHeld]()
+
+            def began(run_id: int) -> None:
+                begun.append(run_id)
+                ready.set()
+
+            def work() -> None:
+                try:
+                    self.runner.pipeline(trigger, full_refresh=full_refresh, on_begin=began)
+                except LockHeld as held:
+                    errors.append(held)
+                finally:
+                    ready.set()
+
+            self._manual = threading.Thread(target=work, name="run-now")
+            self._manual.start()
+            ready.wait()
+            if not begun:
+                raise RunnerBusyError(str(errors[0]) if errors else "the run could not begin; see the log")
+            return begun[0]
+
+    def _due(self, job: Job) -> None:
+        """A job is due: account for the due times that were passed over, then run."""
+        now = datetime.now(UTC)
+        due = self._latest_due(job, now)
+        self._account(job, due, "the machine slept, or the run before took too long; the next one covers it")
+        self._set_accounted(job, due)
+        if self.is_paused:
+            self.history.did_not_happen(job.name, "schedule", "missed", "the schedule is paused", due)
+            return
+        try:
+            job.run(due)
+        except LockHeld as held:
+            self.history.did_not_happen(job.name, "schedule", "locked", str(held), due)
+
+    def _missed(self, event: JobExecutionEvent) -> None:
+        """Too late to be worth running: more than MISFIRE_GRACE_SECONDS."""
+        job = self.jobs.get(event.job_id)
+        if job is not None:
+            due = event.scheduled_run_time.astimezone(UTC)
+            self._account(job, due, "the machine slept, or the runner was busy")
+            late = datetime.now(UTC) - due
+            reason = f"it was noticed {_minutes(late)} late, more than MISFIRE_GRACE_SECONDS allows"
+            self.history.did_not_happen(job.name, "schedule", "missed", reason, due)
+            self._set_accounted(job, due)
+
+    def _overlapped(self, event: JobSubmissionEvent) -> None:
+        job = self.jobs.get(event.job_id)
+        if job is None:
+            return
+        for moment in event.scheduled_run_times:
+            due = moment.astimezone(UTC)
+            self._account(job, due, "the run before was still going")
+            reason = "the run before was still going"
+            self.history.did_not_happen(job.name, "schedule", "overlapped", reason, due)
+            self._set_accounted(job, due)
+
+    def _latest_due(self, job: Job, now: datetime) -> datetime:
+        """The newest due time that nothing has answered for."""
+        accounted = self._accounted(job) or now
+        return max(job.schedule.between(accounted, now + timedelta(microseconds=1)), default=now)
+
+    def _account(self, job: Job, until: datetime, reason: str) -> None:
+        """Record each due time before `until` that nothing has answered for."""
+        since = self._accounted(job)
+        if since is not None and since < until:
+            why = "the schedule was paused" if self.is_paused else reason
+            for due in islice(job.schedule.between(since, until), _MOST_MISSED):
+                self.history.did_not_happen(job.name, "schedule", "missed", why, due)
+        if since is None or since < until:
+            # an off schedule moves on as well: switched on again, it must not answer for the time between
+            self._set_accounted(job, until - timedelta(microseconds=1))
+
+    def _accounted(self, job: Job) -> datetime | None:
+        text = self.history.get_state(f"accounted:{job.name}")
+        return datetime.fromisoformat(text) if text else None
+
+    def _set_accounted(self, job: Job, until: datetime) -> None:
+        self.history.set_state(f"accounted:{job.name}", until.isoformat())
+
+
+def set_paused(runner: Runner, *, paused: bool) -> None:
+    """Pause or resume the schedule of whichever service works on this history: what the commands do."""
+    runner.history.set_state(_PAUSED, paused)
+
+
+def _minutes(duration: timedelta) -> str:
+    return f"{duration.total_seconds() / 60:.0f} minutes"
