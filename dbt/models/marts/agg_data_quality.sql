@@ -1,4 +1,4 @@
--- How completely lines, tools and calls were understood: what was counted, of how many. A metric's total row has no detail.
+-- How completely lines, tools and calls were understood: what was counted, of how many. A metric's total row names no item.
 with lines as (
 
     select * from {{ ref('stg_conversations') }}
@@ -47,7 +47,7 @@ file_total as (
 
 counted as (
 
-    select 'lines_kept' as metric, null::varchar as detail, null::varchar as version, documents as affected, read_lines as total
+    select 'lines_kept' as metric, null::varchar as item, null::varchar as version, documents as value, read_lines as total
     from line_total, file_total
     union all
     select 'duplicate_lines_merged', null, null, duplicates, read_lines
@@ -106,17 +106,61 @@ counted as (
 
 ),
 
+described as (
+
+    select * from (values
+        ('lines_kept', 'Lines that are in the figures, of the lines read'),
+        ('duplicate_lines_merged', 'Lines that were there already and count once'),
+        ('lines_set_aside', 'Lines that could not be parsed; kept with file, offset and reason'),
+        ('files_not_read', 'Transcript files that are gone or could not be read at the last look'),
+        ('lines_without_time', 'Lines that carry no time and so belong to no day'),
+        ('lines_without_session', 'Lines that name no session and so belong to none'),
+        ('lines_copied_from_earlier_sessions', 'Messages that a fork or a resumed session repeats; they count in the earliest session'),
+        ('unknown_line_types', 'Lines of a type that this version does not know; kept, in no figure of messages'),
+        ('unknown_tools', 'Calls of tools without a category; counted like any other under category other'),
+        ('tool_calls_without_result', 'Calls that were interrupted or still ran; never counted as a success'),
+        ('tool_calls_only_in_progress_lines', 'Calls of sub-agents that exist in progress lines alone'),
+        ('tool_results_without_call', 'Results whose call is in no line; in no figure'),
+        ('changes_without_patch', 'Changes to files whose lines added and removed are not known')
+    ) as described (metric, detail)
+
+),
+
+measured as (
+
+    select
+        counted.metric,
+        counted.item,
+        counted.version,
+        cast(counted.value as double) as value,
+        cast(counted.total as double) as total,
+        described.detail
+    from counted
+    inner join described on counted.metric = described.metric
+    union all
+    select
+        metric,
+        null as item,
+        null as version,
+        cast(value as double) as value,
+        null as total,
+        detail
+    from {{ ref('agg_usage_quality') }}
+
+),
+
 final as (
 
     select
-        {{ surrogate_key(['metric', 'detail', 'version']) }} as data_quality_key,
+        {{ surrogate_key(['metric', 'item', 'version']) }} as data_quality_key,
         metric,
-        detail,
+        item,
         version,
-        cast(affected as bigint) as affected,
-        cast(total as bigint) as total,
-        affected / nullif(total, 0) as share
-    from counted
+        value,
+        total,
+        value / nullif(total, 0) as share,
+        detail
+    from measured
 
 )
 

@@ -52,7 +52,7 @@ final as (
             when extended.file_operation = 'write' and extended.result_type = 'update' then 'overwrite'
             else coalesce(extended.file_operation, 'other')
         end as operation,
-        extended.file_operation in ('edit', 'write') and extended.outcome = 'success' as is_change,
+        coalesce(extended.file_operation in ('edit', 'write'), false) and extended.outcome = 'success' as is_change,
         extended.outcome,
         extended.lines_added,
         extended.lines_removed

@@ -1,0 +1,6 @@
+{#- Fails for each row whose value is below zero. -#}
+{% test not_negative(model, column_name) %}
+select {{ column_name }}
+from {{ model }}
+where {{ column_name }} < 0
+{% endtest %}
