@@ -29,7 +29,9 @@ usage_lines as (
         output_tokens,
         cache_read_tokens,
         -- a usage that gives the split and not the sum still wrote that many tokens to the cache
-        coalesce(cache_creation_tokens, cache_creation_5m_tokens + cache_creation_1h_tokens) as cache_creation_tokens,
+        coalesce(
+            cache_creation_tokens, coalesce(cache_creation_5m_tokens, 0) + coalesce(cache_creation_1h_tokens, 0)
+        ) as cache_creation_tokens,
         cache_creation_5m_tokens,
         cache_creation_1h_tokens,
         web_search_requests,
@@ -45,7 +47,7 @@ usage_lines as (
     where message_type = 'assistant'
         -- a line, not each of its blocks
         and block_index = 0
-        and usage is not null
+        and json_type(usage) = 'OBJECT'
         -- what Claude Code writes itself is no answer of a model
         and model is distinct from '<synthetic>'
 
