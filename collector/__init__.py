@@ -6,10 +6,11 @@ from typing import Any
 
 from pymongo.database import Database
 
+from collector.follow import follow
 from collector.passes import Collector
 from collector.results import CollectorError, CollectProgress, CollectResult
 
-__all__ = ["CollectProgress", "CollectResult", "Collector", "CollectorError", "collect"]
+__all__ = ["CollectProgress", "CollectResult", "Collector", "CollectorError", "collect", "follow"]
 
 
 def collect(

@@ -134,7 +134,8 @@ class Batch:
             _refuse(refused)
         for run in self._touched.values():
             run.state.read_bytes, run.state.digest = run.reading.offset, run.reading.digest
-        self.store.save([run.state for run in self._touched.values()] + list(self._changed.values()))
+            self._changed[run.state.id] = run.state
+        self.store.save(self._changed.values())
         self._documents, self._dead_letters, self._touched, self._changed = [], [], {}, {}
         self._bytes = 0
 

@@ -7,6 +7,7 @@ a loop ends.
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,15 +46,27 @@ def find(root: Path) -> Findings:
     Raises CollectorError where the directory itself is missing or may not be read.
     """
     findings = Findings()
-    try:
+    with _naming(root):
         _walk(root, root, findings, set())
-    except OSError as error:
-        raise CollectorError(
-            f"transcripts directory {root}: expected a directory that can be read, found: {error.strerror}; "
-            "set TRANSCRIPTS_DIR or pass --transcripts"
-        ) from None
     findings.transcripts.sort(key=lambda transcript: transcript.source_file)
     return findings
+
+
+def check_folder(root: Path) -> None:
+    """Raise CollectorError where this transcripts directory is missing or may not be read."""
+    with _naming(root), os.scandir(root):
+        pass
+
+
+@contextmanager
+def _naming(root: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise CollectorError(
+            f"transcripts directory {root}: expected a directory that can be read, found: {describe(error)}; "
+            "set TRANSCRIPTS_DIR or pass --transcripts"
+        ) from None
 
 
 def _walk(root: Path, folder: Path, findings: Findings, seen: set[tuple[int, int]]) -> None:

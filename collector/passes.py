@@ -14,7 +14,7 @@ from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 from collector.batch import Batch, FileRun, Tally
-from collector.files import Findings, Transcript, check_regular, describe, find, transcript
+from collector.files import Findings, Transcript, check_folder, check_regular, describe, find, transcript
 from collector.reader import CHUNK_BYTES, Reading, read, retrace
 from collector.results import CollectorError, CollectProgress, CollectResult
 from collector.state import DIRECTORY, FILE, MISSING, OK, UNREADABLE, FileState
@@ -33,21 +33,26 @@ class Collector:
         """`remember`: how many fingerprints of lines to keep between passes, so that grown files are not read twice."""
         self.root, self.host, self._remember = transcripts, host, remember
         self._readings: OrderedDict[str, Reading] = OrderedDict()
+        self._in_step = False
         with one_line():
             self.store = Store(database, attempts)
-            self.states = self.store.states(host)
+        self.states: dict[str, FileState] = {}
 
     def collect(self, progress: Progress | None = None) -> CollectResult:
         """One pass over everything. Raises CollectorError where it cannot go on."""
-        with one_line():
-            findings = find(self.root)
-            self._refresh()
+        findings = find(self.root)
+        with one_line(), self._keeping_step():
             return _Pass(self, progress).run(findings.transcripts, findings)
 
     def collect_some(self, paths: Iterable[Path]) -> CollectResult:
         """A pass over these files only. Raises CollectorError where it cannot go on."""
-        with one_line():
-            return _Pass(self, None).run([transcript(self.root, path) for path in sorted(paths)], None)
+        transcripts = [transcript(self.root, path) for path in sorted(paths)]
+        with one_line(), self._keeping_step():
+            return _Pass(self, None).run(transcripts, None)
+
+    def require_root(self) -> None:
+        """Raise CollectorError where the transcripts directory is missing or may not be read."""
+        check_folder(self.root)
 
     def recall(self, state: FileState, file: BinaryIO, about: os.stat_result) -> Reading | None:
         """The reading that this state describes, or None where the file no longer begins with what was read."""
@@ -67,13 +72,20 @@ class Collector:
         while self._readings and sum(each.weight for each in self._readings.values()) > self._remember:
             self._readings.popitem(last=False)
 
-    def _refresh(self) -> None:
-        """Trust what we remember only while the database agrees: it may have been dropped or restored meanwhile."""
+    @contextmanager
+    def _keeping_step(self) -> Iterator[None]:
+        """Trust what we remember only after a pass that ended well, and while the database agrees.
+
+        A pass that failed has counted lines that were not stored; a database may be dropped or restored.
+        """
         self.store.clock.synchronise()
         newest = max(self.states.values(), key=lambda state: state.collected_at or _NEVER, default=None)
-        if newest is None or not self.store.has(newest):
+        if not self._in_step or newest is None or not self.store.has(newest):
             self.states = self.store.states(self.host)
             self._readings.clear()
+        self._in_step = False
+        yield
+        self._in_step = True
 
 
 class _Pass:

@@ -1,0 +1,110 @@
+"""The appliance's collector: `python -m collector` follows the transcripts, `python -m collector healthy` checks on it.
+
+The first is told what to do by the settings and ends cleanly on SIGTERM. Exit codes: 0 done, 1 failed, 2 wrong usage.
+"""
+
+import logging
+import signal
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import structlog
+from pymongo import MongoClient
+
+from collector.follow import follow
+from collector.results import CollectorError, CollectProgress, CollectResult
+from lake.settings import Settings, SettingsError, load_settings
+
+HEARTBEAT = Path(tempfile.gettempdir()) / "claude-analytics-collector.heartbeat"
+HEALTHY_SECONDS = 180.0
+"""A full pass runs every minute, and a long one says every thousand lines that it is under way."""
+
+log = structlog.get_logger()
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command these arguments name."""
+    match arguments:
+        case []:
+            return _serve()
+        case ["healthy"]:
+            return _healthy()
+        case _:
+            print(f"expected nothing or 'healthy', found {' '.join(arguments)!r}", file=sys.stderr)
+            return 2
+
+
+def _serve() -> int:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    HEARTBEAT.unlink(missing_ok=True)
+    try:
+        settings = load_settings()
+        _configure_log(settings)
+        _follow(settings, stop)
+    except (CollectorError, SettingsError) as error:
+        print(f"collector: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _follow(settings: Settings, stop: threading.Event) -> None:
+    if settings.mongo_uri is None:
+        raise SettingsError("MONGO_URI: expected the address of a MongoDB server, found nothing; set it")
+    client: MongoClient[dict[str, Any]] = MongoClient(
+        settings.mongo_uri.get_secret_value(), appname="claude-analytics-collector", serverSelectionTimeoutMS=5000
+    )
+    with client:
+        log.info("following", transcripts=str(settings.transcripts_dir), host=settings.host_name)
+        database = client[settings.mongo_database]
+        follow(database, settings.transcripts_dir, settings.host_name, stop, _report, progress=_beat)
+        log.info("stopped")
+
+
+def _beat(_: CollectProgress) -> None:
+    HEARTBEAT.touch()
+
+
+def _report(result: CollectResult) -> None:
+    HEARTBEAT.touch()
+    if result.lines or result.files_unreadable or result.resets:
+        log.info("collected", **result.model_dump())
+
+
+def _healthy() -> int:
+    """Whether a pass ended not long ago."""
+    try:
+        age = time.time() - HEARTBEAT.stat().st_mtime
+    except FileNotFoundError:
+        print("collector: nothing has been collected yet", file=sys.stderr)
+        return 1
+    if age > HEALTHY_SECONDS:
+        print(
+            f"collector: expected a sign of life within {HEALTHY_SECONDS:.0f} s, the last is {age:.0f} s old",
+            file=sys.stderr,
+        )
+        return 1
+    return 0
+
+
+def _configure_log(settings: Settings) -> None:
+    renderer = structlog.processors.JSONRenderer() if settings.log_format == "json" else structlog.dev.ConsoleRenderer()
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log_level]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,95 @@
+"""Follows the transcripts: a new line reaches MongoDB within two seconds, whatever fails is tried again.
+
+Notifications say which files grew. They are lost on network mounts, under new directories and behind symbolic links, so
+a pass over everything runs every minute as well. WATCHFILES_FORCE_POLLING=1 looks at the files instead.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import structlog
+from pymongo.database import Database
+from watchfiles import Change, watch
+
+from collector.passes import Collector, Progress
+from collector.results import CollectorError, CollectResult
+
+log = structlog.get_logger()
+
+_REMEMBERED_LINES = 1_000_000  # some 120 MB at most
+_ATTEMPTS = 3  # the next pass is an attempt as well
+_RETRY_SECONDS = 5.0
+_TICK_MILLISECONDS = 500
+
+OnPass = Callable[[CollectResult], None]
+
+
+def follow(
+    database: Database[dict[str, Any]],
+    transcripts: Path,
+    host: str,
+    stop: threading.Event,
+    on_pass: OnPass,
+    *,
+    progress: Progress | None = None,
+    full_pass_seconds: float = 60.0,
+) -> None:
+    """Collect until `stop` is set; `on_pass` gets the result of each pass, also of one that found nothing.
+
+    `progress` hears of full passes while they run: the first may take an hour.
+
+    Raises CollectorError if the first pass fails. Later failures are logged and tried again.
+    """
+    collector = Collector(database, transcripts, host, remember=_REMEMBERED_LINES, attempts=_ATTEMPTS)
+    passed = False
+    while not stop.is_set():
+        try:
+            for result in _passes(collector, stop, progress, full_pass_seconds):
+                passed = True
+                on_pass(result)
+        except (CollectorError, FileNotFoundError) as error:
+            if not passed:
+                raise
+            log.warning("pass_failed", error=str(error), again_in_seconds=_RETRY_SECONDS)
+            stop.wait(_RETRY_SECONDS)
+
+
+def _passes(
+    collector: Collector,
+    stop: threading.Event,
+    progress: Progress | None,
+    full_pass_seconds: float,
+) -> Iterator[CollectResult]:
+    """One full pass once the watch stands, then one for each change and a full one whenever it is time."""
+    collector.require_root()
+    next_full = 0.0
+    for changes in _watch(collector.root, stop):
+        if time.monotonic() >= next_full or _needs_full_pass(changes):
+            yield collector.collect(progress)
+            next_full = time.monotonic() + full_pass_seconds
+        elif paths := {Path(path) for _, path in changes if path.endswith(".jsonl")}:
+            yield collector.collect_some(paths)
+
+
+def _watch(root: Path, stop: threading.Event) -> Iterator[set[tuple[Change, str]]]:
+    return watch(
+        root,
+        watch_filter=None,
+        debounce=400,
+        step=50,
+        stop_event=stop,
+        rust_timeout=_TICK_MILLISECONDS,
+        yield_on_timeout=True,
+        ignore_permission_denied=True,
+        raise_interrupt=False,
+    )
+
+
+def _needs_full_pass(changes: set[tuple[Change, str]]) -> bool:
+    """A directory that appeared may hold files that no notification tells of."""
+    return any(
+        change is Change.added and not path.endswith(".jsonl") and Path(path).is_dir() for change, path in changes
+    )
