@@ -31,21 +31,7 @@ AT_RISK_DAYS = 7
 
 def diagnose(settings: Settings) -> list[Finding]:
     """Look at everything that the standalone mode and the appliance need, in the order in which they need it."""
-    checks: list[Callable[[Settings], Finding]] = [
-        _python,
-        _packages,
-        _timezone,
-        _transcripts,
-        _retention,
-        _data_directory,
-        _free_disk,
-        mongodb,
-        iceberg,
-        port,
-        published,
-        docker,
-    ]
-    return [check(settings) for check in checks]
+    return [check(settings) for check in CHECKS.values()]
 
 
 def healthy(findings: list[Finding]) -> bool:
@@ -212,3 +198,20 @@ def _free_disk(settings: Settings) -> Finding:
         return Finding("Disk", "ok", found, expected)
     fix = "free some space, or set DATA_DIR to a larger disk"
     return Finding("Disk", "fail" if free < GIB / 2 else "warn", found, expected, fix)
+
+
+CHECKS: dict[str, Callable[[Settings], Finding]] = {
+    "Python": _python,
+    "Packages": _packages,
+    "Timezone": _timezone,
+    "Transcripts": _transcripts,
+    "Deletion": _retention,
+    "Data directory": _data_directory,
+    "Disk": _free_disk,
+    "MongoDB": mongodb,
+    "Iceberg": iceberg,
+    "Port": port,
+    "Published": published,
+    "Docker": docker,
+}
+"""Every check by the name of what it finds."""
