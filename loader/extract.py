@@ -144,9 +144,10 @@ class _Extract:
 
     def _counts(self, unit: str, match: dict[str, Any]) -> Counts:
         """How many documents were ingested in each second or hour; None for those without a usable date."""
-        since = {"$gte": ["$ingestedAt", EARLIEST]}, {"$lte": ["$ingestedAt", LATEST]}
-        dated = {"$and": [{"$eq": [{"$type": "$ingestedAt"}, "date"]}, *since]}
-        moment = {"$cond": [dated, {"$dateTrunc": {"date": "$ingestedAt", "unit": unit}}, None]}
+        moment: dict[str, Any] = {"$dateTrunc": {"date": "$ingestedAt", "unit": unit}}
+        if "ingestedAt" not in match:  # what is no date, or none that we can hold, would make $dateTrunc fail
+            since = {"$gte": ["$ingestedAt", EARLIEST]}, {"$lte": ["$ingestedAt", LATEST]}
+            moment = {"$cond": [{"$and": [{"$eq": [{"$type": "$ingestedAt"}, "date"]}, *since]}, moment, None]}
         pipeline = [{"$match": match}, {"$group": {"_id": moment, "documents": {"$sum": 1}}}]
         return Counter({group["_id"]: group["documents"] for group in self.collection.aggregate(pipeline)})
 

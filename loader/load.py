@@ -6,7 +6,7 @@ so it brings nothing back; a document that comes again replaces its rows.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ from lake.catalog import CONVERSATIONS, DEAD_LETTERS, TRANSCRIPT_FILES, open_tab
 from lake.results import LoadResult
 from lake.settings import Settings
 from loader.raw_schema import CREATE_RAW, connect
+from loader.read import read_documents
 
 Progress = Callable[[int, int | None], None]
 
@@ -118,12 +119,10 @@ class _Load:
 
     def _add(self, load_id: int, loaded_up_to: datetime | None) -> tuple[int, int, datetime | None]:
         row_filter = f"extracted_at > '{loaded_up_to.isoformat()}'" if loaded_up_to else "true"
-        scan = self.table.scan(row_filter=row_filter)
-        total = sum(task.file.record_count for task in scan.plan_files())
+        files = [task.file for task in self.table.scan(row_filter=row_filter).plan_files()]
+        total = sum(file.record_count for file in files)
         documents, rows, newest = 0, 0, loaded_up_to
-        if total == 0:
-            return documents, rows, newest
-        for batch in _slices(scan.to_arrow_batch_reader()):
+        for batch in read_documents(self.table, row_filter, loaded_up_to):
             rows += self._add_batch(load_id, batch)
             documents += batch.num_rows
             batch_newest = pc.max(batch["extracted_at"]).as_py()
@@ -132,13 +131,8 @@ class _Load:
         return documents, rows, newest
 
     def _add_batch(self, load_id: int, batch: pa.Table) -> int:
-        self.connection.register("incoming_batch", batch)
+        self.connection.register("incoming", _newest_versions(batch))
         try:
-            # The newest version of a document wins, within the batch and over what was loaded before.
-            self.connection.execute(
-                "create or replace temp table incoming as select * from incoming_batch"
-                " qualify row_number() over (partition by document_id order by extracted_at desc, ingested_at desc) = 1"
-            )
             self.connection.execute(
                 "delete from raw.conversations where document_id in (select document_id from incoming)"
             )
@@ -148,7 +142,7 @@ class _Load:
                 {"tool_output_limit": self.tool_output_limit, "attributes_limit": ATTRIBUTES_LIMIT},
             ).fetchone()
         finally:
-            self.connection.unregister("incoming_batch")
+            self.connection.unregister("incoming")
         return int(added[0]) if added else 0
 
     def _replace_side_tables(self, catalog: Catalog) -> bool:
@@ -173,18 +167,10 @@ class _Load:
         return changed
 
 
-def _slices(reader: pa.RecordBatchReader, max_bytes: int = 64 * 1024 * 1024) -> Iterator[pa.Table]:
-    """Batches of about max_bytes: small ones put together, so that each delete and insert serves many documents."""
-    waiting: list[pa.RecordBatch] = []
-    size = 0
-    for batch in reader:
-        step = max(1, batch.num_rows * max_bytes // max(batch.nbytes, 1))
-        for start in range(0, batch.num_rows, step):
-            piece = batch.slice(start, step)
-            waiting.append(piece)
-            size += piece.nbytes
-            if size >= max_bytes:
-                yield pa.Table.from_batches(waiting, schema=reader.schema)
-                waiting, size = [], 0
-    if waiting:
-        yield pa.Table.from_batches(waiting, schema=reader.schema)
+def _newest_versions(batch: pa.Table) -> pa.Table:
+    """One row per document: of several versions in a batch, the one extracted last."""
+    if pc.count_distinct(batch["document_id"]).as_py() == batch.num_rows:
+        return batch
+    ordered = batch.append_column("position", pa.array(range(batch.num_rows))).sort_by("extracted_at")
+    newest = ordered.group_by("document_id", use_threads=False).aggregate([("position", "last")])["position_last"]
+    return batch.take(newest)

@@ -37,7 +37,8 @@ def copy_side_tables(database: Database[Any], catalog: Catalog) -> None:
         snapshot = table.current_snapshot()
         properties = snapshot.summary.additional_properties if snapshot and snapshot.summary else {}
         if properties.get(DIGEST) != digest and (rows or snapshot):
-            table.overwrite(pa.Table.from_pylist(rows, schema=schema), snapshot_properties={DIGEST: digest})
+            write = table.overwrite if snapshot else table.append
+            write(pa.Table.from_pylist(rows, schema=schema), snapshot_properties={DIGEST: digest})
 
 
 def _rows(documents: Any, schema: pa.Schema, renamed: dict[str, str]) -> Iterator[dict[str, Any]]:
