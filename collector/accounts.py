@@ -1,0 +1,53 @@
+"""`python -m collector.accounts NAME=PASSWORD_FILE...`: brings MongoDB's accounts to what the appliance needs.
+
+Run as the root user on every `up`, before anyone else connects. Safe to run again: an account that exists gets the
+password and the role that it should have, so a role that a new release changes needs no hand.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.database import Database
+from pymongo.errors import PyMongoError
+
+from lake.settings import SettingsError, load_settings
+
+ROLES = {"collector": "readWrite", "loader": "read"}
+"""The collector writes; the loader can change nothing, whatever happens to it."""
+
+
+def ensure(admin: Database[dict[str, Any]], name: str, password: str, database: str) -> None:
+    """Make this account, or bring it to this password and its role."""
+    known = admin.command("usersInfo", name)["users"]
+    roles = [{"role": ROLES[name], "db": database}]
+    admin.command("updateUser" if known else "createUser", name, pwd=password, roles=roles)
+
+
+def bring_about(arguments: list[str]) -> None:
+    """Read the root user's URI from the settings and each password from the file named for it."""
+    settings = load_settings()
+    wanted = dict(argument.split("=", 1) for argument in arguments)
+    if wanted.keys() != ROLES.keys() or settings.mongo_uri is None:
+        raise SettingsError("expected MONGO_URI and the arguments collector=FILE loader=FILE")
+    uri = settings.mongo_uri.get_secret_value()
+    with MongoClient[dict[str, Any]](uri, serverSelectionTimeoutMS=60_000) as client:
+        for name, file in wanted.items():
+            password = Path(file).read_text(encoding="utf-8").strip()
+            ensure(client.get_database("admin"), name, password, settings.mongo_database)
+
+
+def main(arguments: list[str]) -> int:
+    """An expected failure takes one line."""
+    try:
+        bring_about(arguments)
+    except (SettingsError, OSError, PyMongoError) as error:
+        print(f"accounts: {str(error).splitlines()[0]}", file=sys.stderr)
+        return 1
+    print(f"accounts: {', '.join(f'{name} ({role})' for name, role in ROLES.items())}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

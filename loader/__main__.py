@@ -1,0 +1,96 @@
+"""`python -m loader`: serves the loader over HTTP (loader/service.py) with the stores that the settings name."""
+
+import argparse
+import sys
+from types import FrameType
+from typing import Any
+
+import structlog
+import uvicorn
+from pydantic import SecretStr
+from pymongo import MongoClient
+
+import loader
+from lake.catalog import open_catalog
+from lake.paths import DataPaths
+from lake.settings import Settings, SettingsError, load_settings
+from loader.maintenance import maintain
+from loader.service import Steps, Work, create_app
+
+PORT = 8322
+
+
+class Server(uvicorn.Server):
+    """uvicorn waits for running requests before it stops: this one tells the running step to end first."""
+
+    def __init__(self, config: uvicorn.Config, work: Work) -> None:
+        super().__init__(config)
+        self.work = work
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Called on SIGTERM and SIGINT."""
+        self.work.stopping.set()
+        super().handle_exit(sig, frame)
+
+
+def steps_of(settings: Settings) -> Steps:
+    """The steps over the stores that the settings name; each opens the catalog anew, whose token is short-lived."""
+    uri = _required(settings.mongo_uri, "MONGO_URI")
+    client = MongoClient[dict[str, Any]](uri, tz_aware=True, appname="claude-analytics-loader", connect=False)
+    database = client[settings.mongo_database]
+    work_database = DataPaths.of(settings).duckdb.work_database
+    return Steps(
+        extract=lambda full, progress: loader.extract(
+            database, open_catalog(settings), full_refresh=full, progress=progress
+        ),
+        load=lambda full, progress: loader.load(
+            open_catalog(settings), work_database, settings=settings, full_refresh=full, progress=progress
+        ),
+        maintain=lambda progress: maintain(open_catalog(settings), progress=progress),
+    )
+
+
+def _required(secret: SecretStr | None, name: str) -> str:
+    if secret is None:
+        raise SettingsError(f"{name}: the loader service needs it; set it, or {name}_FILE to a file that holds it")
+    return secret.get_secret_value()
+
+
+def serve(settings: Settings, host: str, port: int) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    work = Work()
+    token = SecretStr(_required(settings.loader_token, "LOADER_TOKEN"))
+    app = create_app(steps_of(settings), token, work)
+    Server(uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False), work).run()
+
+
+def _log_json() -> None:
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ]
+    )
+
+
+def main() -> int:
+    """Read arguments and settings; an expected failure takes one line."""
+    parser = argparse.ArgumentParser(prog="loader", description="Serve the loader over HTTP.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=PORT)
+    options = parser.parse_args()
+    try:
+        settings = load_settings()
+        if settings.log_format == "json":
+            _log_json()
+        serve(settings, options.host, options.port)
+    except SettingsError as error:
+        print(f"loader: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

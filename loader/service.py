@@ -1,0 +1,198 @@
+"""The loader as a small HTTP service: what the appliance's scheduler calls instead of importing this room.
+
+It promises: nothing happens without the token; one step at a time, a second caller is told 409 and who is at work;
+a step whose caller goes away, or whose service is told to stop, ends at its next progress report. Errors are one line,
+503 where a later try can help and 500 where it cannot.
+"""
+
+import asyncio
+import contextlib
+import hmac
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, TypeVar
+
+import duckdb
+import structlog
+from fastapi import APIRouter, Body, Depends, FastAPI, HTTPException, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import BaseModel, SecretStr
+from pyiceberg.exceptions import CommitFailedException, ServerError, ServiceUnavailableError
+from pymongo.errors import ConnectionFailure
+from requests.exceptions import ConnectionError as HttpConnectionError
+from requests.exceptions import Timeout
+
+from lake.results import ExtractResult, LoadResult, MaintenanceResult
+
+log = structlog.get_logger()
+
+Progress = Callable[[int, int | None], None]
+Result = TypeVar("Result", bound=BaseModel)
+
+_WORTH_A_RETRY = (
+    *(ConnectionError, TimeoutError, ConnectionFailure, HttpConnectionError, Timeout),
+    *(CommitFailedException, ServerError, ServiceUnavailableError),
+)
+_ERRORS: dict[int | str, dict[str, str]] = {
+    401: {"description": "The bearer token is missing or wrong"},
+    409: {"description": "Another step is running"},
+    500: {"description": "The step failed, and would fail again"},
+    503: {"description": "A server that the step needs is away or busy, or the service is stopping: try again later"},
+}
+
+
+class StoppedError(Exception):
+    """The caller went away, or the service is to stop."""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What the service can do; each takes full_refresh (where it has one) and a progress callback."""
+
+    extract: Callable[[bool, Progress], ExtractResult]
+    load: Callable[[bool, Progress], LoadResult]
+    maintain: Callable[[Progress], MaintenanceResult]
+
+
+class Health(BaseModel):
+    """Whether the service answers, and what it is at."""
+
+    status: str = "ok"
+    step: str | None
+    since: datetime | None
+    done: int
+    total: int | None
+
+
+class Work:
+    """The one step that may run, and how far it is."""
+
+    def __init__(self) -> None:
+        self.stopping = threading.Event()
+        self._busy = threading.Lock()
+        self._idle = Health(step=None, since=None, done=0, total=None)
+        self.state = self._idle
+
+    @contextlib.contextmanager
+    def begin(self, step: str) -> Iterator[None]:
+        """Hold the only place for this step, or answer 409."""
+        if not self._busy.acquire(blocking=False):
+            at_work = f"{self.state.step} is running since {self.state.since}"
+            raise HTTPException(409, f"{at_work}; try again when it is done")
+        self.state = Health(step=step, since=datetime.now(UTC), done=0, total=None)
+        try:
+            yield
+        finally:
+            self.state = self._idle
+            self._busy.release()
+
+    def progress(self, caller_left: threading.Event) -> Progress:
+        """The callback that a step reports to; it ends a step that nobody waits for."""
+
+        def report(done: int, total: int | None) -> None:
+            self.state = self.state.model_copy(update={"done": done, "total": total})
+            if caller_left.is_set() or self.stopping.is_set():
+                raise StoppedError
+
+        return report
+
+
+async def _until_gone(request: Request, caller_left: threading.Event) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    caller_left.set()
+
+
+@contextlib.asynccontextmanager
+async def _watched(request: Request) -> AsyncIterator[threading.Event]:
+    """An event that is set when the caller closes the connection."""
+    caller_left = threading.Event()
+    watcher = asyncio.create_task(_until_gone(request, caller_left))
+    try:
+        yield caller_left
+    finally:
+        watcher.cancel()
+
+
+async def _perform(work: Work, request: Request, name: str, step: Callable[[Progress], Result]) -> Result:
+    with work.begin(name):
+        async with _watched(request) as caller_left:
+            try:
+                result = await asyncio.to_thread(step, work.progress(caller_left))
+            except Exception as error:
+                raise _answer(name, error) from error
+    log.info("step done", step=name, **result.model_dump(mode="json"))
+    return result
+
+
+def _answer(step: str, error: Exception) -> HTTPException:
+    if isinstance(error, StoppedError):
+        log.warning("step stopped", step=step)
+        return HTTPException(503, f"{step} was stopped; what it had committed is kept")
+    retry = isinstance(error, _WORTH_A_RETRY) or _is_store_away(error)
+    message = (str(error).splitlines() or [""])[0][:500]
+    log.error("step failed", step=step, error=message, retry=retry, exc_info=not retry)
+    return HTTPException(503 if retry else 500, f"{step}: {type(error).__name__}: {message}")
+
+
+def _is_store_away(error: Exception) -> bool:
+    """Arrow raises plain OSErrors for its S3 client; DuckDB one kind for every lock and every full disk."""
+    if isinstance(error, duckdb.IOException):
+        return "lock" in str(error).lower()
+    return isinstance(error, OSError) and "AWS Error" in str(error)
+
+
+def create_app(steps: Steps, token: SecretStr, work: Work | None = None) -> FastAPI:
+    """The service over these steps; whoever calls must show the token, except for the health."""
+    work = work or Work()
+    # FastAPI's pages of documentation load scripts from elsewhere, which an inside network cannot; /openapi.json stays.
+    app = FastAPI(title="claude-analytics loader", docs_url=None, redoc_url=None)
+    app.include_router(_health_routes(work))
+    app.include_router(_step_routes(work, steps), dependencies=[Depends(_required(token))], responses=_ERRORS)
+    return app
+
+
+def _required(token: SecretStr) -> Callable[..., None]:
+    bearer = HTTPBearer(auto_error=False, description="The loader token")
+
+    def check(shown: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]) -> None:
+        expected = token.get_secret_value().encode()
+        if shown is None or not hmac.compare_digest(shown.credentials.encode(), expected):
+            raise HTTPException(401, "show the loader token as a bearer token", {"WWW-Authenticate": "Bearer"})
+
+    return check
+
+
+def _health_routes(work: Work) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/healthz")
+    def healthz() -> Health:
+        """Whether the service answers, and how far the running step is."""
+        return work.state
+
+    return router
+
+
+def _step_routes(work: Work, steps: Steps) -> APIRouter:
+    router = APIRouter()
+    full_refresh = Annotated[bool, Body(embed=True, description="Build everything anew")]
+
+    @router.post("/extract")
+    async def extract(request: Request, full_refresh: full_refresh = False) -> ExtractResult:
+        """MongoDB to Iceberg: what is new."""
+        return await _perform(work, request, "extract", lambda progress: steps.extract(full_refresh, progress))
+
+    @router.post("/load")
+    async def load(request: Request, full_refresh: full_refresh = False) -> LoadResult:
+        """Iceberg to `raw` in the work database: what is new."""
+        return await _perform(work, request, "load", lambda progress: steps.load(full_refresh, progress))
+
+    @router.post("/maintain")
+    async def maintain(request: Request) -> MaintenanceResult:
+        """Compact small files, expire snapshots, delete orphan files."""
+        return await _perform(work, request, "maintain", steps.maintain)
+
+    return router
