@@ -24,8 +24,8 @@ _AXIS: dict[Format, str] = {
     "count": "upper(replace(format(datum.value, '~s'), 'G', 'B'))",
     "usd": "datum.value >= 1000 ? upper(format(datum.value, '$~s')) : format(datum.value, '$~f')",
     "percent": "format(datum.value, '~%')",
-    "duration": "datum.value >= 3600000 ? format(datum.value / 3600000, '~f') + ' h'"
-    " : datum.value >= 60000 ? format(datum.value / 60000, '~f') + ' min'"
+    "duration": "datum.value >= 3600000 ? format(datum.value / 3600000, '.2~f') + ' h'"
+    " : datum.value >= 60000 ? format(datum.value / 60000, '.1~f') + ' min'"
     " : datum.value >= 1000 ? format(datum.value / 1000, '~f') + ' s' : format(datum.value, '~f') + ' ms'",
 }
 
@@ -43,7 +43,7 @@ def theme(dark: bool) -> dict[str, Any]:
         "font": font,
         "view": {"stroke": None},
         "range": {"category": palette, "ramp": ramp, "heatmap": ramp},
-        "axis": {**text, "gridColor": line, "domainColor": line, "tickColor": line, "labelLimit": 180,
+        "axis": {**text, "gridColor": line, "domainColor": line, "tickColor": line, "labelLimit": 180, "labelSeparation": 4,
                  "titlePadding": 8, "labelPadding": 4},
         "axisX": {"grid": False, "labelFlush": True},
         "axisY": {"domain": False, "ticks": False},
@@ -146,9 +146,9 @@ def _over_time(chart: alt.Chart, card: Card, columns: dict[str, Column], series:
         x = alt.X(f"{first}:O", title=label_of(columns, first), sort=order, scale=_domain(columns[first]),
                   axis=alt.Axis(labelAngle=0, labelOverlap="greedy"))
     mark = {
-        "bar": lambda: chart.mark_bar(cornerRadiusEnd=1, binSpacing=0.5),
-        "area": lambda: chart.mark_area(interpolate="monotone"),
-        "line": lambda: chart.mark_line(interpolate="monotone", point=alt.OverlayMarkDef(size=18)),
+        "bar": lambda: chart.mark_bar(orient="vertical", binSpacing=0.5),
+        "area": lambda: chart.mark_area(),
+        "line": lambda: chart.mark_line(point=alt.OverlayMarkDef(size=18)),
     }[card.kind]()
     stack: Any = None if card.kind == "line" else "zero"
     return mark.encode(

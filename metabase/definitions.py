@@ -217,6 +217,12 @@ class Catalog:
         """The marts behind the card: where its figures can be traced to."""
         return self.datasets[card.dataset].marts if card.dataset else card.marts
 
+    def source_of(self, card: Card) -> str:
+        """The marts to name below the card; dimensions that only lend a name or a date are not worth a line."""
+        marts = self.marts_of(card)
+        leading = [name for name in marts if name not in ("dim_date", "dim_projects")] or list(marts)
+        return ", ".join(f"marts.{name}" for name in leading)
+
 
 class _UniqueKeyLoader(yaml.SafeLoader):
     """YAML where a key given twice is an error instead of a silent loss."""

@@ -55,8 +55,10 @@ def _usd(value: float) -> str:
 
 
 def _percent(value: float) -> str:
-    scaled = value * 100
-    return f"{_trim(scaled, 1)} %"
+    # Neither "0 %" for something nor "100 %" for almost everything.
+    if 0 < value < 0.0005:
+        return "<0.1 %"
+    return ">99.9 %" if 0.9995 <= value < 1 else f"{_trim(value * 100, 1)} %"
 
 
 def _duration(milliseconds: float) -> str:

@@ -62,7 +62,8 @@ def _number(value: Any) -> Any:
 def _text(value: Any) -> str | None:
     if value is None:
         return None
-    text = value.strftime("%Y-%m-%d %H:%M") if isinstance(value, datetime) else str(value)
+    # Milliseconds keep the order of what happened within one minute; the page shows minutes.
+    text = value.isoformat(" ", "milliseconds") if isinstance(value, datetime) else str(value)
     return text if len(text) <= TEXT_LIMIT else text[: TEXT_LIMIT - 1] + "…"
 
 

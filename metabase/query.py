@@ -67,7 +67,7 @@ def run_sql(
 def _plain(value: Any) -> Any:
     """Decimals and huge integers as floats, instants as local wall-clock time: what a page and a CSV can hold."""
     if isinstance(value, datetime):
-        return value.replace(tzinfo=None, microsecond=0)
+        return value.replace(tzinfo=None)
     if hasattr(value, "as_tuple"):
         return float(value)
     return value

@@ -152,7 +152,7 @@ def _sessions(datasets: dict[str, Any]) -> list[tuple[str, str]]:
         return str(columns[name]["dictionary"][code]) if code >= 0 else ""
 
     rows = sorted(range(listed["rows"]), key=lambda row: text("started", row), reverse=True)
-    named = [(text("session_id", row), f"{text('started', row)} · {text('project', row)} · {text('title', row)}") for row in rows]
+    named = [(text("session_id", row), f"{text('started', row)[:16]} · {text('project', row)} · {text('title', row)}") for row in rows]
     return [pair for pair in named if pair[0] in can_open][:SESSIONS_OFFERED]
 
 
@@ -175,8 +175,6 @@ def _board(catalog: Catalog, board: Dashboard, shown: dict[str, Rows]) -> dict[s
 
 def _card(catalog: Catalog, key: str, card: Card, found: Rows) -> dict[str, Any]:
     columns = shown_columns(catalog, card)
-    known = catalog.columns_of(card)
-    scope = [] if "day" in known or card.kind == "number" else ["all time"]
     made = {
         "key": key,
         "kind": card.kind,
@@ -187,12 +185,22 @@ def _card(catalog: Catalog, key: str, card: Card, found: Rows) -> dict[str, Any]
         "empty": card.empty,
         "empty_now": card.kind != "number" and not found.rows,
         "missing": found.missing and f"This database does not have what the card reads ({', '.join(catalog.marts_of(card))}).",
-        "source": ", ".join(f"marts.{name}" for name in catalog.marts_of(card)),
-        "scope": ", ".join(scope + ([] if "project" in known or not card.dataset else ["all projects"])) if not card.dataset or scope else "",
+        "source": catalog.source_of(card),
+        "scope": _scope(catalog, card),
         "columns": [{"label": column.label, "align": column.kind} for column in columns.values()],
         "rows": [[show(row[name], column.shown_as) for name, column in columns.items()] for row in found.rows[:TABLE_ROWS]],
     }
     return made | (_figure(catalog, card, found) if card.kind == "number" else {})
+
+
+def _scope(catalog: Catalog, card: Card) -> str:
+    """Which of the page's filters the card does not follow."""
+    if card.dataset and catalog.datasets[card.dataset].pick:
+        return ""
+    columns = catalog.columns_of(card)
+    if card.dataset and "day" in columns:
+        return "" if "project" in columns else "all projects"
+    return "all time"
 
 
 def _figure(catalog: Catalog, card: Card, found: Rows) -> dict[str, str]:

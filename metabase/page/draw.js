@@ -12,17 +12,17 @@ const shownDay = (value) => (typeof value === "number" ? dayText(value) : value)
 const shown = (value, column) => show(column.format === "day" ? shownDay(value) : value, column.format);
 
 function sparkline(course) {
-  const known = course.filter((value) => value !== null);
+  const known = course.map((value, index) => [index, value]).filter(([, value]) => value !== null);
   if (known.length < 3) return "";
-  const top = Math.max(...known, 1e-9);
-  const points = course.map((value, index) => [(index / (course.length - 1)) * 100, 24 - ((value ?? 0) / top) * 22]);
+  const top = Math.max(...known.map(([, value]) => value), 1e-9);
+  const points = known.map(([index, value]) => [(index / (course.length - 1)) * 100, 24 - (value / top) * 22]);
   const line = points.map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`).join(" ");
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   svg.setAttribute("viewBox", "0 0 100 26");
   svg.setAttribute("preserveAspectRatio", "none");
   svg.setAttribute("aria-hidden", "true");
   svg.classList.add("sparkline");
-  for (const [tag, attributes] of [["polygon", { points: `0,26 ${line} 100,26` }], ["polyline", { points: line }]]) {
+  for (const [tag, attributes] of [["polygon", { points: `${points[0][0].toFixed(1)},26 ${line} ${points.at(-1)[0].toFixed(1)},26` }], ["polyline", { points: line }]]) {
     const part = document.createElementNS("http://www.w3.org/2000/svg", tag);
     for (const [name, value] of Object.entries(attributes)) part.setAttribute(name, value);
     svg.append(part);
@@ -32,13 +32,13 @@ function sparkline(course) {
 
 function changeText(now, before) {
   const days = state.to - state.from + 1;
-  const span = days === 1 ? "the day before" : `the ${days} days before`;
+  const span = days === 1 ? "day before" : `${days} days before`;
   if (before === null || now === null) return ["", "neither"];
-  if (before === now) return [`as in ${span}`, "neither"];
-  if (before === 0) return [`none in ${span}`, "neither"];
+  if (before === now) return [`as in the ${span}`, "neither"];
+  if (before === 0) return [`none in the ${span}`, "neither"];
   const share = (now - before) / Math.abs(before);
   const size = Math.abs(share) >= 10 ? `× ${show(now / before, "count")}` : show(Math.abs(share), "percent");
-  return [`${share > 0 ? "▲" : "▼"} ${size} against ${span}`, share > 0 ? "up" : "down"];
+  return [`${share > 0 ? "▲" : "▼"} ${size} vs ${span}`, share > 0 ? "up" : "down"];
 }
 
 function drawNumber(card, node) {
@@ -57,8 +57,8 @@ function drawTable(card, holder, rows) {
   const names = Object.keys(card.columns);
   const head = element("tr", {}, ...names.map((name) => element("th", { scope: "col", class: card.columns[name].align }, card.columns[name].label)));
   const body = rows.slice(0, DATA.meta.table_rows).map((row) => element("tr", {}, ...names.map((name, index) => {
-    const cell = element("td", { class: card.columns[name].align });
     const text = shown(row[name], card.columns[name]);
+    const cell = element("td", { class: card.columns[name].align, ...(card.columns[name].align === "label" ? { title: text } : {}) });
     if (index === 0 && card.opens) {
       const button = element("button", { type: "button", class: "open", "data-session": row.session_id ?? "" }, text);
       cell.append(button);
@@ -107,8 +107,36 @@ function tooltip(_, event, __, value) {
 const views = new Map();
 function inTheme(chart) {
   if (!isDark()) return structuredClone(chart);
-  const swapped = Object.entries(DATA.themes.swap).reduce((text, [light, dark]) => text.replaceAll(`"${light}"`, `"${dark}"`), JSON.stringify(chart));
-  return JSON.parse(swapped);
+  const { swap } = DATA.themes;
+  return JSON.parse(JSON.stringify(chart).replace(/#[0-9A-F]{6}/g, (colour) => swap[colour] ?? colour));
+}
+
+const DURATION_STEPS = [1, 5, 10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 432000, 864000, 2592000]
+  .map((seconds) => seconds * 1000);
+
+// What depends on the rows and on the room: the period as the axis of time, ticks of whole minutes or hours, a legend of
+// what is there, bars that do not grow fat where there are few.
+function fit(card, chart, rows) {
+  const [value] = Object.values(card.values);
+  const colours = card.folds ? null : new Set(rows.map((row) => row[card.by[1]]));
+  for (const legend of chart.legends ?? []) {
+    if (legend.type === "gradient") continue;
+    legend.columns = Math.max(1, Math.floor((chart.width - 40) / 165));
+    if (colours && card.series.length) legend.values = card.series.filter((name) => colours.has(name) || (name === DATA.meta.other && [...colours].some((seen) => !card.series.includes(seen))));
+  }
+  for (const scale of chart.scales) {
+    if (scale.name !== "x" || !["time", "utc"].includes(scale.type)) continue;
+    const step = steps[stepOf(card)];
+    const last = card.kind === "bar" ? step.next(step.start(state.to)) : step.start(state.to);
+    Object.assign(scale, { domain: [step.start(state.from) * DAY_MS, last * DAY_MS], nice: false });
+  }
+  if (card.kind === "row") chart.height = Math.min(chart.height, rows.length * 34 + 60);
+  if (value.format === "duration") {
+    const top = Math.max(...rows.map((row) => row[Object.keys(card.values)[0]] ?? 0));
+    const step = DURATION_STEPS.find((size) => top / size <= 5) ?? top / 5;
+    const ticks = Array.from({ length: Math.floor(top / step) + 1 }, (_, index) => index * step);
+    for (const axis of chart.axes) if (axis.scale === (card.kind === "row" ? "x" : "y")) axis.values = ticks;
+  }
 }
 
 async function drawChart(card, node, rows) {
@@ -117,7 +145,7 @@ async function drawChart(card, node, rows) {
   views.delete(card.key);
   const chart = { ...inTheme(card.chart), width: Math.max(holder.clientWidth, 200) };
   chart.data.find((source) => source.name === "rows").values = chartRows(card, rows);
-  for (const legend of chart.legends ?? []) if (legend.type !== "gradient") legend.columns = Math.max(1, Math.floor((chart.width - 40) / 165));
+  fit(card, chart, rows);
   const config = DATA.themes[isDark() ? "dark" : "light"];
   const options = { mode: "vega", renderer: "svg", actions: false, defaultStyle: false, hover: true, ast: true, config, tooltip };
   const made = await vegaEmbed(holder, chart, options);
@@ -126,7 +154,8 @@ async function drawChart(card, node, rows) {
 }
 
 function isEmpty(card, rows) {
-  return !rows.length || (card.chart && rows.every((row) => Object.keys(card.values).every((name) => !row[name])));
+  const nothing = (row) => Object.keys(card.values).every((name) => !row[name]);
+  return !rows.length || Boolean(card.chart && rows.every(nothing));
 }
 
 function drawCard(card, node) {

@@ -19,7 +19,11 @@ const numbers = {
     const digits = size >= 1000 ? 0 : 2;
     return sign + "$" + size.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
   },
-  percent: (value) => `${trim(value * 100, 1)} %`,
+  percent(value) {
+    if (value > 0 && value < 0.0005) return "<0.1 %";
+    if (value >= 0.9995 && value < 1) return ">99.9 %";
+    return `${trim(value * 100, 1)} %`;
+  },
   duration(value) {
     const two = (number) => String(number).padStart(2, "0");
     if (value < 1000) return `${value.toFixed(0)} ms`;
@@ -41,5 +45,6 @@ const numbers = {
 function show(value, format) {
   if (value === null || value === undefined) return NOTHING;
   if (typeof value === "boolean") return value ? "yes" : "no";
+  if (format === "time") return value.slice(0, 16);
   return numbers[format] ? numbers[format](Number(value)) : String(value);
 }
