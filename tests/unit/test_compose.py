@@ -1,0 +1,197 @@
+"""The compose file keeps its own rules: what each service may do, see and reach, and what a reader is told."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lake.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "compose.yaml").read_text(encoding="utf-8")
+COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+LASTING = {name: service for name, service in SERVICES.items() if service["restart"] != "no"}
+DOCKERFILES = [ROOT / "services" / "Dockerfile", ROOT / "metabase" / "Dockerfile"]
+
+every_service = pytest.mark.parametrize("service", SERVICES.values(), ids=SERVICES)
+
+
+def default(value: str) -> str:
+    """What compose makes of a value where nobody chose anything."""
+    while match := re.search(r"\$\{[A-Z][A-Z0-9_]*:-([^${}]*)\}", value):
+        value = value[: match.start()] + match[1] + value[match.end() :]
+    return value
+
+
+def mounts(service: dict[str, Any]) -> dict[str, tuple[str, bool]]:
+    """Target -> source, read-only."""
+    found = {}
+    for mount in service.get("volumes", []):
+        if isinstance(mount, str):
+            source, target, *mode = mount.split(":")
+            found[target] = (source, mode == ["ro"])
+        else:
+            found[mount["target"]] = (mount["source"], bool(mount.get("read_only")))
+    return found
+
+
+@every_service
+def test_nobody_runs_as_root(service: dict[str, Any]) -> None:
+    user, _, group = default(service["user"]).partition(":")
+    assert int(user) > 0
+    assert int(group) > 0
+
+
+@every_service
+def test_every_service_has_the_least_that_a_container_can_have(service: dict[str, Any]) -> None:
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert not service.keys() & {"privileged", "cap_add", "devices", "pid", "ipc", "userns_mode", "sysctls"}
+    assert service.get("network_mode", "none") == "none"
+
+
+@every_service
+def test_nobody_sees_the_docker_socket(service: dict[str, Any]) -> None:
+    assert not [source for source, _ in mounts(service).values() if "docker" in source or source.startswith("/")]
+
+
+@every_service
+def test_memory_processes_and_logs_are_limited(service: dict[str, Any]) -> None:
+    assert re.fullmatch(r"\d+[mg]", default(service["mem_limit"]))
+    assert service["pids_limit"] <= 512
+    assert service["logging"] == {"driver": "json-file", "options": {"max-size": "10m", "max-file": "3"}}
+
+
+@every_service
+def test_every_image_has_a_version(service: dict[str, Any]) -> None:
+    name, _, tag = default(service["image"]).rpartition(":")
+    assert name
+    assert re.search(r"\d", tag), f"{service['image']}: expected a tag with a version, found {tag!r}"
+
+
+@pytest.mark.parametrize("file", DOCKERFILES, ids=lambda file: file.parent.name)
+def test_every_base_image_has_a_version_and_ends_as_somebody(file: Path) -> None:
+    lines = file.read_text(encoding="utf-8").splitlines()
+    arguments = dict(line.split()[1].split("=", 1) for line in lines if line.startswith("ARG ") and "=" in line)
+    stages = {line.split(" AS ")[1] for line in lines if line.startswith("FROM ") and " AS " in line}
+    for line in lines:
+        if line.startswith("FROM "):
+            image = re.sub(r"\$\{(\w+)\}", lambda match: arguments[match[1]], line.split()[1])
+            assert image in stages or re.search(r":[^:]*\d", image), f"{line}: expected a version"
+    assert [line for line in lines if line.startswith("USER ")][-1] not in {"USER root", "USER 0"}
+
+
+@pytest.mark.parametrize("service", LASTING.values(), ids=LASTING)
+def test_what_stays_up_says_whether_it_is_well(service: dict[str, Any]) -> None:
+    assert {"test", "interval", "timeout", "retries", "start_period"} <= service["healthcheck"].keys()
+
+
+def test_a_service_waits_for_health_or_completion_and_never_just_for_a_start() -> None:
+    for name, service in SERVICES.items():
+        for other, how in service.get("depends_on", {}).items():
+            expected = "service_healthy" if other in LASTING else "service_completed_successfully"
+            assert how == {"condition": expected}, f"{name} -> {other}"
+
+
+def test_ports_are_open_to_this_machine_alone_unless_chosen_otherwise() -> None:
+    published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+    assert published.keys() == {"scheduler", "metabase"}
+    for ports in published.values():
+        assert all(port.startswith("${BIND_ADDRESS:-127.0.0.1}:") for port in ports)
+
+
+def test_only_what_publishes_a_port_can_reach_the_outside() -> None:
+    inside = {name for name, network in COMPOSE["networks"].items() if network.get("internal")}
+    for name, service in SERVICES.items():
+        assert set(service.get("networks", [])) <= inside | ({"outside"} if "ports" in service else set()), name
+
+
+def test_the_stores_are_reached_by_those_who_need_them_alone() -> None:
+    members = {
+        network: {name for name, service in SERVICES.items() if network in service.get("networks", [])}
+        for network in COMPOSE["networks"]
+    }
+    assert members["records"] == {"mongo", "mongo-accounts", "collector", "loader"}
+    assert members["lake"] == {"iceberg", "loader"}
+    assert members["metabase-db"] == {"metabase-db", "metabase"}
+
+
+@every_service
+def test_no_secret_is_in_an_environment(service: dict[str, Any]) -> None:
+    for name, value in service.get("environment", {}).items():
+        if re.search(r"PASS|TOKEN|SECRET|KEY|_URI$|WEBHOOK", name.removesuffix("_FILE")) and "://" not in value:
+            assert name.endswith("_FILE"), f"{name}: expected a file, found a value"
+            assert value.startswith("/run/secrets/")
+
+
+def test_no_secret_has_a_default() -> None:
+    assert not re.findall(r"\$\{\w*(?:PASSWORD|TOKEN|SECRET)\w*:-[^}]", TEXT)
+
+
+def test_a_service_reads_its_own_secrets_and_no_others() -> None:
+    for name, service in SERVICES.items():
+        held = {source: readonly for source, readonly in mounts(service).values() if source.startswith("secrets")}
+        if name == "init":
+            assert held.keys() == {volume for volume in COMPOSE["volumes"] if volume.startswith("secrets")}
+        else:
+            owner = {"smoke": "scheduler"}.get(name, name)
+            assert held in ({f"secrets-{owner}": True}, {}), name
+
+
+def test_a_secret_that_a_service_reads_is_one_that_init_hands_to_it() -> None:
+    script = (ROOT / "services" / "init" / "init.sh").read_text(encoding="utf-8")
+    given: dict[str, set[str]] = {}
+    for service, names in re.findall(r"^    give (\S+) (.+)$", script, re.MULTILINE):
+        given.setdefault(service, set()).update(names.split())
+    for service in re.findall(r"^    give_uri (\S+)", script, re.MULTILINE):
+        given.setdefault(service, set()).add("mongo_uri")
+    for name, service in SERVICES.items():
+        if name in {"init", "smoke"}:
+            continue
+        named = set(re.findall(r"/run/secrets/(\w+)", yaml.safe_dump(service)))
+        assert named == given.get(name, set()), name
+
+
+def test_transcripts_and_published_databases_are_only_read() -> None:
+    for name, service in SERVICES.items():
+        for target, (_, readonly) in mounts(service).items():
+            if target == "/transcripts" or (target == "/duckdb" and name not in {"loader", "scheduler"}):
+                assert readonly, f"{name} {target}"
+
+
+def test_docker_never_makes_a_folder_on_the_host() -> None:
+    for service in SERVICES.values():
+        for mount in service.get("volumes", []):
+            if isinstance(mount, dict) and mount["type"] == "bind":
+                assert mount["bind"] == {"create_host_path": False}
+
+
+def test_every_volume_says_what_its_loss_costs() -> None:
+    section = TEXT[TEXT.index("\nvolumes:") :]
+    for name in COMPOSE["volumes"]:
+        if not name.startswith("secrets-"):
+            assert re.search(rf"^  {name}: # \w.+$", section, re.MULTILINE), name
+    assert "# Copies out of `secrets`, one per service: nothing" in section
+
+
+def test_services_of_ours_are_told_only_what_the_settings_know() -> None:
+    """The others have names of their own: MB_, POSTGRES_, MONGO_INITDB_, and Java's."""
+    ours = {name.upper() for name in Settings.model_fields} | {"METABASE_USER", "METABASE_PASSWORD", "RUNNER_URL"}
+    for name in ("mongo-accounts", "collector", "loader", "scheduler", "smoke"):
+        for variable in SERVICES[name]["environment"]:
+            assert variable.removesuffix("_FILE") in ours, f"{name}: {variable}"
+
+
+def test_compose_itself_finds_no_fault() -> None:
+    found = shutil.which("docker")
+    if not found or subprocess.run([found, "compose", "version"], capture_output=True, check=False).returncode:
+        pytest.skip("docker compose is not installed")
+    command = ["docker", "compose", "--file", "compose.yaml", "--profile", "test", "config", "--quiet"]
+    checked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (checked.returncode, checked.stderr) == (0, "")
