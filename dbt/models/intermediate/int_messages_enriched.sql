@@ -68,16 +68,13 @@ typed as (
     select
         *,
         case
-            when message_type = 'assistant' then
-                case
-                    when is_api_error then 'api_error'
-                    when model = '<synthetic>' then 'synthetic'
-                    when tool_use_blocks > 0 then 'tool_call'
-                    when text_blocks > 0 then 'assistant_text'
-                    when thinking_blocks > 0 then 'thinking'
-                    else 'assistant_other'
-                end
-            when message_type != 'user' then 'other'
+            when message_type not in ('assistant', 'user') then 'other'
+            when message_type = 'assistant' and is_api_error then 'api_error'
+            when message_type = 'assistant' and model = '<synthetic>' then 'synthetic'
+            when message_type = 'assistant' and tool_use_blocks > 0 then 'tool_call'
+            when message_type = 'assistant' and text_blocks > 0 then 'assistant_text'
+            when message_type = 'assistant' and thinking_blocks > 0 then 'thinking'
+            when message_type = 'assistant' then 'assistant_other'
             when is_compact_summary or starts_with(typed_text, 'This session is being continued') then 'compact_summary'
             when starts_with(typed_text, '[Request interrupted') then 'interruption'
             when coalesce(typed_text, '') = '' and tool_result_blocks > 0 then 'tool_result'
@@ -87,7 +84,8 @@ typed as (
             when starts_with(typed_text, '<bash-input>') then 'shell_command'
             when regexp_matches(typed_text, '^(<local-command-|<bash-std(out|err)>)') then 'command_output'
             when regexp_matches(
-                typed_text, '^(<task-notification>|<user-prompt-submit-hook>|Stop hook feedback:|Caveat: The messages below)'
+                typed_text,
+                '^(<task-notification>|<user-prompt-submit-hook>|Stop hook feedback:|Caveat: The messages below)'
             ) then 'injected'
             when typed_text != '' or media_blocks > 0 then 'human_prompt'
             else 'injected'
@@ -101,7 +99,7 @@ enriched as (
     select
         * exclude (is_compact_summary, is_visible_in_transcript_only),
         turn_type = 'human_prompt' as is_human_prompt,
-        case when turn_type = 'human_prompt' then {{ task_category('coalesce(typed_text, \'\')') }} end as task_category,
+        if(turn_type = 'human_prompt', {{ task_category('typed_text') }}, null) as task_category,
         case
             when turn_type = 'slash_command' then nullif(
                 ltrim(coalesce(

@@ -88,9 +88,9 @@ paired as (
             when results.denial_kind is not null then results.denial_kind
             when not results.any_error then null
             when starts_with(results.tool_result_text, 'The user doesn''t want to') then 'user-rejected'
-            when starts_with(results.tool_result_text, 'The agent proposed a plan that was rejected') then 'user-rejected'
+            when starts_with(results.tool_result_text, 'The agent proposed a plan that was rej') then 'user-rejected'
             when starts_with(results.tool_result_text, 'Claude requested permissions to') then 'permission-rule'
-            when regexp_matches(results.tool_result_text, '^Permission to use .* has been denied') then 'permission-rule'
+            when regexp_matches(results.tool_result_text, '^Permission to use .* denied') then 'permission-rule'
         end as denial_kind,
         coalesce(results.result_interrupted, false)
         or coalesce(starts_with(results.tool_result_text, '[Request interrupted'), false) as is_interrupted,
@@ -137,7 +137,10 @@ categorised as (
             paired.result_file_path,
             paired.tool_input ->> '$.file_path',
             paired.tool_input ->> '$.notebook_path',
-            case when categories.file_operation is not null or categories.tool_category is null then paired.tool_input ->> '$.path' end
+            case
+                when categories.file_operation is not null or categories.tool_name is null
+                    then paired.tool_input ->> '$.path'
+            end
         ) as file_path,
         case
             when paired.tool_name in ('Skill', 'SlashCommand')
@@ -145,7 +148,8 @@ categorised as (
                     paired.tool_input ->> '$.skill', paired.tool_input ->> '$.command', paired.tool_input ->> '$.name'
                 ), ' ', 1), '/')
         end as skill_name,
-        case when paired.tool_name in ('Task', 'Agent') then paired.tool_input ->> '$.subagent_type' end as requested_agent_type,
+        case when paired.tool_name in ('Task', 'Agent') then paired.tool_input ->> '$.subagent_type' end
+            as requested_agent_type,
         paired.tool_input ->> '$.description' as description,
         case when paired.tool_name = 'Bash' then paired.tool_input ->> '$.command' end as command_text
     from paired

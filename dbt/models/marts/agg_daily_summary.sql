@@ -99,19 +99,19 @@ final as (
 
     select
         days.date_key,
-        {%- for table, columns in {
-            'messages': ['session_count', 'project_count', 'message_count', 'prompt_count', 'slash_command_count'],
-            'calls': ['tool_call_count', 'success_count', 'error_count', 'denied_count', 'interrupted_count', 'incomplete_count'],
-            'files': ['changed_file_count', 'lines_added', 'lines_removed'],
-            'agents': ['agent_count'],
-            'commits': ['commit_count', 'pull_request_count'],
-            'events': ['api_retry_count', 'api_error_count', 'compaction_count', 'interruption_count'],
-        }.items() %}
-        {%- set outer = loop %}
-        {%- for column in columns %}
-        cast(coalesce({{ table }}.{{ column }}, 0) as bigint) as {{ column }}{{ "," if not (outer.last and loop.last) }}
-        {%- endfor %}
-        {%- endfor %}
+        {{ zero_filled('messages', [
+            'session_count', 'project_count', 'message_count', 'prompt_count', 'slash_command_count'
+        ]) }},
+        {{ zero_filled('calls', [
+            'tool_call_count', 'success_count', 'error_count', 'denied_count', 'interrupted_count',
+            'incomplete_count'
+        ]) }},
+        {{ zero_filled('files', ['changed_file_count', 'lines_added', 'lines_removed']) }},
+        {{ zero_filled('agents', ['agent_count']) }},
+        {{ zero_filled('commits', ['commit_count', 'pull_request_count']) }},
+        {{ zero_filled('events', [
+            'api_retry_count', 'api_error_count', 'compaction_count', 'interruption_count'
+        ]) }}
     from days
     left join messages on days.date_key = messages.date_key
     left join calls on days.date_key = calls.date_key

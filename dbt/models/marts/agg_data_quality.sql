@@ -1,142 +1,186 @@
 -- How completely lines, tools and calls were understood: what was counted, of how many. A metric's total row names no item.
+{%- set metrics = [
+    ('lines_kept', 'documents', 'read_lines', 'Lines that are in the figures, of the lines read'),
+    ('duplicate_lines_merged', 'duplicates', 'read_lines', 'Lines that were there already and count once'),
+    ('lines_set_aside', 'dead_letters', 'read_lines', 'Lines that could not be parsed, kept with file, offset and reason'),
+    ('files_not_read', 'files_not_ok', 'files', 'Transcript files that are gone or could not be read at the last look'),
+    ('lines_without_time', 'lines_without_time', 'documents', 'Lines that carry no time and so belong to no day'),
+    ('lines_without_session', 'lines_without_session', 'documents', 'Lines that name no session and so belong to none'),
+    ('lines_copied_from_earlier_sessions', 'copies', 'messages',
+     'Messages that a fork, a resumed session or a progress line repeats. They count where they stood first'),
+    ('unknown_line_types', 'unknown_lines', 'documents',
+     'Lines of a type that this version does not know. They are kept, and change no figure of messages'),
+    ('unknown_tools', 'unknown_calls', 'calls', 'Calls of tools without a category. They count like any other, as category other'),
+    ('tool_calls_without_result', 'incomplete_calls', 'calls', 'Calls that were interrupted or still ran, never counted as a success'),
+    ('tool_calls_only_in_progress_lines', 'progress_calls', 'calls', 'Calls of sub-agents that exist in progress lines alone'),
+    ('tool_results_without_call', 'unclaimed_results', 'calls', 'Results whose call is in no line. They are in no figure'),
+    ('changes_without_patch', 'unpatched', 'changes', 'Changes to files whose lines added and removed are not known'),
+] %}
+
 with lines as (
 
-    select * from {{ ref('stg_conversations') }}
+    select
+        *,
+        {{ is_unknown_line_type('line_type') }} as is_unknown
+    from {{ ref('stg_conversations') }}
     where block_index = 0
-
-),
-
-files as (
-
-    select * from {{ ref('stg_transcript_files') }}
-
-),
-
-dead_letters as (
-
-    select * from {{ ref('stg_dead_letters') }}
 
 ),
 
 calls as (
 
-    select * from {{ ref('fct_tool_calls') }}
+    select
+        *,
+        {{ is_unknown_tool('tool_name') }} as is_unknown
+    from {{ ref('fct_tool_calls') }}
 
 ),
 
-line_total as (
+line_totals as (
 
     select
         count(*) as documents,
-        count(*) filter (where event_at is null) as without_time,
-        count(*) filter (where session_id is null) as without_session
+        count(*) filter (where event_at is null) as lines_without_time,
+        count(*) filter (where session_id is null) as lines_without_session,
+        count(*) filter (where is_unknown) as unknown_lines
     from lines
 
 ),
 
-file_total as (
+call_totals as (
 
     select
-        cast(coalesce(sum(line_count), 0) as bigint) as read_lines,
-        cast(coalesce(sum(duplicate_count), 0) as bigint) as duplicates,
-        count(*) as files,
-        count(*) filter (where status != 'ok') as files_not_ok
-    from files
+        count(*) as calls,
+        count(*) filter (where is_unknown) as unknown_calls,
+        count(*) filter (where not is_complete) as incomplete_calls,
+        count(*) filter (where is_progress_only) as progress_calls
+    from calls
 
 ),
 
-counted as (
+file_totals as (
 
-    select 'lines_kept' as metric, null::varchar as item, null::varchar as version, documents as value, read_lines as total
-    from line_total, file_total
-    union all
-    select 'duplicate_lines_merged', null, null, duplicates, read_lines
-    from file_total
-    union all
-    select 'lines_set_aside', dead_letters.reason, null, count(*), any_value(file_total.read_lines)
-    from dead_letters, file_total
-    group by dead_letters.reason
-    union all
-    select 'lines_set_aside', null, null, (select count(*) from dead_letters), read_lines
-    from file_total
-    union all
-    select 'files_not_read', null, null, files_not_ok, files
-    from file_total
-    union all
-    select 'lines_without_time', null, null, without_time, documents
-    from line_total
-    union all
-    select 'lines_without_session', null, null, without_session, documents
-    from line_total
-    union all
-    select 'lines_copied_from_earlier_sessions', null, null, count(*) filter (where is_copy), count(*)
+    select
+        count(*) as files,
+        count(*) filter (where status != 'ok') as files_not_ok,
+        coalesce(sum(line_count), 0) as read_lines,
+        coalesce(sum(duplicate_count), 0) as duplicates
+    from {{ ref('stg_transcript_files') }}
+
+),
+
+dead_letter_totals as (
+
+    select count(*) as dead_letters
+    from {{ ref('stg_dead_letters') }}
+
+),
+
+message_totals as (
+
+    select
+        count(*) as messages,
+        count(*) filter (where is_copy) as copies
     from {{ ref('fct_messages') }}
-    union all
-    select 'unknown_line_types', null, null, count(*), (select documents from line_total)
-    from lines
-    where {{ is_unknown_line_type('line_type') }}
-    union all
-    select 'unknown_line_types', coalesce(line_type, '(none)'), coalesce(version, '(none)'), count(*), (select documents from line_total)
-    from lines
-    where {{ is_unknown_line_type('line_type') }}
-    group by coalesce(line_type, '(none)'), coalesce(version, '(none)')
-    union all
-    select 'unknown_tools', null, null, count(*), (select count(*) from calls)
-    from calls
-    where {{ is_unknown_tool('tool_name') }}
-    union all
-    select 'unknown_tools', tool_name, null, count(*), (select count(*) from calls)
-    from calls
-    where {{ is_unknown_tool('tool_name') }}
-    group by tool_name
-    union all
-    select 'tool_calls_without_result', null, null, count(*) filter (where not is_complete), count(*)
-    from calls
-    union all
-    select 'tool_calls_only_in_progress_lines', null, null, count(*) filter (where is_progress_only), count(*)
-    from calls
-    union all
-    select 'tool_results_without_call', null, null, count(distinct tool_use_id), (select count(*) from calls)
-    from {{ ref('stg_tool_calls') }}
-    where block_kind = 'result' and tool_use_id not in (select tool_call_key from calls)
-    union all
-    select 'changes_without_patch', null, null, count(*) filter (where lines_added is null), count(*)
+
+),
+
+change_totals as (
+
+    select
+        count(*) as changes,
+        count(*) filter (where lines_added is null) as unpatched
     from {{ ref('fct_file_operations') }}
     where is_change
 
 ),
 
-described as (
+result_totals as (
 
-    select * from (values
-        ('lines_kept', 'Lines that are in the figures, of the lines read'),
-        ('duplicate_lines_merged', 'Lines that were there already and count once'),
-        ('lines_set_aside', 'Lines that could not be parsed; kept with file, offset and reason'),
-        ('files_not_read', 'Transcript files that are gone or could not be read at the last look'),
-        ('lines_without_time', 'Lines that carry no time and so belong to no day'),
-        ('lines_without_session', 'Lines that name no session and so belong to none'),
-        ('lines_copied_from_earlier_sessions', 'Messages that a fork or a resumed session repeats; they count in the earliest session'),
-        ('unknown_line_types', 'Lines of a type that this version does not know; kept, in no figure of messages'),
-        ('unknown_tools', 'Calls of tools without a category; counted like any other under category other'),
-        ('tool_calls_without_result', 'Calls that were interrupted or still ran; never counted as a success'),
-        ('tool_calls_only_in_progress_lines', 'Calls of sub-agents that exist in progress lines alone'),
-        ('tool_results_without_call', 'Results whose call is in no line; in no figure'),
-        ('changes_without_patch', 'Changes to files whose lines added and removed are not known')
-    ) as described (metric, detail)
+    select count(distinct results.tool_use_id) as unclaimed_results
+    from {{ ref('stg_tool_calls') }} as results
+    left join calls on results.tool_use_id = calls.tool_call_key
+    where results.block_kind = 'result' and calls.tool_call_key is null
+
+),
+
+totals as (
+
+    select *
+    from line_totals
+    cross join call_totals
+    cross join file_totals
+    cross join dead_letter_totals
+    cross join message_totals
+    cross join change_totals
+    cross join result_totals
+
+),
+
+whole as (
+
+    {% for metric, value, total, detail in metrics %}
+        select
+            '{{ metric }}' as metric,
+            {{ value }} as value,
+            {{ total }} as total,
+            '{{ detail }}' as detail
+        from totals
+        {{ "union all" if not loop.last }}
+    {% endfor %}
+
+),
+
+items as (
+
+    select
+        'lines_set_aside' as metric,
+        reason as item,
+        null as version,
+        count(*) as item_count
+    from {{ ref('stg_dead_letters') }}
+    group by reason
+    union all
+    select
+        'unknown_line_types' as metric,
+        coalesce(line_type, '(none)') as item,
+        coalesce(version, '(none)') as version,
+        count(*) as item_count
+    from lines
+    where is_unknown
+    group by coalesce(line_type, '(none)'), coalesce(version, '(none)')
+    union all
+    select
+        'unknown_tools' as metric,
+        tool_name as item,
+        null as version,
+        count(*) as item_count
+    from calls
+    where is_unknown
+    group by tool_name
 
 ),
 
 measured as (
 
     select
-        counted.metric,
-        counted.item,
-        counted.version,
-        cast(counted.value as double) as value,
-        cast(counted.total as double) as total,
-        described.detail
-    from counted
-    inner join described on counted.metric = described.metric
+        metric,
+        null as item,
+        null as version,
+        cast(value as double) as value,
+        cast(total as double) as total,
+        detail
+    from whole
+    union all
+    select
+        whole.metric,
+        items.item,
+        items.version,
+        cast(items.item_count as double) as value,
+        cast(whole.total as double) as total,
+        whole.detail
+    from whole
+    inner join items on whole.metric = items.metric
     union all
     select
         metric,

@@ -91,20 +91,21 @@ final as (
         sessions.start_date_key as date_key,
         sessions.duration_ms,
         sessions.active_duration_ms,
-        {%- for table, columns in {
-            'messages': ['message_count', 'copied_message_count', 'subagent_message_count', 'prompt_count', 'slash_command_count'],
-            'calls': ['tool_call_count', 'success_count', 'error_count', 'denied_count', 'interrupted_count', 'incomplete_count',
-                      'distinct_tool_count'],
-            'files': ['read_file_count', 'changed_file_count', 'lines_added', 'lines_removed'],
-            'agents': ['agent_count'],
-            'commits': ['commit_count', 'pull_request_count'],
-            'events': ['turn_count', 'turn_duration_ms', 'api_retry_count', 'api_error_count', 'compaction_count',
-                       'interruption_count'],
-        }.items() %}
-        {%- for column in columns %}
-        cast(coalesce({{ table }}.{{ column }}, 0) as bigint) as {{ column }},
-        {%- endfor %}
-        {%- endfor %}
+        {{ zero_filled('messages', [
+            'message_count', 'copied_message_count', 'subagent_message_count', 'prompt_count',
+            'slash_command_count'
+        ]) }},
+        {{ zero_filled('calls', [
+            'tool_call_count', 'success_count', 'error_count', 'denied_count', 'interrupted_count',
+            'incomplete_count', 'distinct_tool_count'
+        ]) }},
+        {{ zero_filled('files', ['read_file_count', 'changed_file_count', 'lines_added', 'lines_removed']) }},
+        {{ zero_filled('agents', ['agent_count']) }},
+        {{ zero_filled('commits', ['commit_count', 'pull_request_count']) }},
+        {{ zero_filled('events', [
+            'turn_count', 'turn_duration_ms', 'api_retry_count', 'api_error_count', 'compaction_count',
+            'interruption_count'
+        ]) }},
         calls.success_count / nullif(calls.tool_call_count - calls.denied_count, 0) as success_rate
     from sessions
     left join messages on sessions.session_id = messages.session_id

@@ -1,6 +1,9 @@
 with calls as (
 
-    select * from {{ ref('fct_tool_calls') }}
+    select
+        *,
+        if(outcome in ('success', 'error'), duration_ms, null) as working_ms
+    from {{ ref('fct_tool_calls') }}
 
 ),
 
@@ -18,10 +21,11 @@ final as (
         count(*) filter (where outcome = 'denied') as denied_count,
         count(*) filter (where outcome = 'interrupted') as interrupted_count,
         count(*) filter (where outcome = 'incomplete') as incomplete_count,
-        count(*) filter (where outcome = 'success') / nullif(count(*) filter (where outcome != 'denied'), 0) as success_rate,
-        cast(coalesce(sum(duration_ms) filter (where outcome in ('success', 'error')), 0) as bigint) as total_duration_ms,
-        quantile_cont(duration_ms, 0.5) filter (where outcome in ('success', 'error')) as p50_duration_ms,
-        quantile_cont(duration_ms, 0.95) filter (where outcome in ('success', 'error')) as p95_duration_ms,
+        count(*) filter (where outcome = 'success')
+        / nullif(count(*) filter (where outcome != 'denied'), 0) as success_rate,
+        cast(coalesce(sum(working_ms), 0) as bigint) as total_duration_ms,
+        quantile_cont(working_ms, 0.5) as p50_duration_ms,
+        quantile_cont(working_ms, 0.95) as p95_duration_ms,
         cast(coalesce(sum(result_length), 0) as bigint) as result_characters,
         cast(coalesce(sum(lines_added), 0) as bigint) as lines_added,
         cast(coalesce(sum(lines_removed), 0) as bigint) as lines_removed

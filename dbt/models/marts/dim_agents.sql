@@ -84,7 +84,9 @@ agents as (
         spawns.description,
         own_lines.prompt,
         coalesce(own_lines.started_at, spawns.started_at) as started_at,
-        coalesce(own_lines.ended_at, if(spawns.result_status = 'async_launched', null, spawns.ended_at)) as ended_at,
+        coalesce(
+            own_lines.ended_at, if(spawns.result_status = 'async_launched', null, spawns.ended_at)
+        ) as ended_at,
         coalesce(own_lines.message_count, 0) as message_count,
         spawns.outcome as spawn_outcome,
         spawns.result_status,
@@ -102,7 +104,9 @@ agents as (
 final as (
 
     select
-        {{ surrogate_key(["agents.session_id", "coalesce(agents.agent_id, agents.spawn_tool_call_key)"]) }} as agent_key,
+        {{ surrogate_key([
+            "agents.session_id", "coalesce(agents.agent_id, agents.spawn_tool_call_key)"
+        ]) }} as agent_key,
         agents.*,
         {{ local_date_key('agents.started_at') }} as date_key,
         {{ milliseconds_between('agents.started_at', 'agents.ended_at') }} as duration_ms,

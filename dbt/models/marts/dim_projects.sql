@@ -1,5 +1,5 @@
--- A project is the folder that Claude Code keeps for a working directory. Its name comes from what the lines say (cwd): the folder's own name is
--- lossy and never decoded.
+-- A project is the folder that Claude Code keeps for a working directory. Its name comes from what the lines say (cwd):
+-- the folder's own name is lossy and never decoded.
 with lines as (
 
     select * from {{ ref('stg_conversations') }}
@@ -20,7 +20,8 @@ folders as (
 
 ),
 
--- Claude Code names the folder after the directory it was started in, so a directory that yields the name is the root; else the most frequent.
+-- Claude Code names the folder after the directory it was started in, so a directory that yields the name is the root;
+-- else the most frequent.
 roots as (
 
     select
@@ -29,7 +30,11 @@ roots as (
     from folders
     qualify row_number() over (
         partition by project_id
-        order by regexp_replace(cwd, '[^A-Za-z0-9-]', '-', 'g') = project_id desc, line_count desc, last_seen_at desc, cwd
+        order by
+            regexp_replace(cwd, '[^A-Za-z0-9-]', '-', 'g') = project_id desc,
+            line_count desc,
+            last_seen_at desc,
+            cwd asc
     ) = 1
 
 ),
@@ -52,7 +57,8 @@ final as (
     select
         projects.project_id,
         coalesce(
-            nullif(regexp_extract(rtrim(replace(roots.project_path, chr(92), '/'), '/'), '[^/]+$'), ''), projects.project_id
+            nullif(regexp_extract(rtrim(replace(roots.project_path, chr(92), '/'), '/'), '[^/]+$'), ''),
+            projects.project_id
         ) as project_name,
         roots.project_path,
         projects.session_count,

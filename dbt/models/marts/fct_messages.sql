@@ -1,5 +1,12 @@
-{{ config(materialized='incremental', incremental_strategy='delete+insert', unique_key='message_key', on_schema_change='fail',
-          post_hook='{{ record_fingerprint() }}') }}
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='delete+insert',
+        unique_key='message_key',
+        on_schema_change='fail',
+        post_hook='{{ record_fingerprint() }}'
+    )
+}}
 -- depends_on: {{ ref('stg_conversations') }}, {{ ref('stg_messages') }}
 
 with
@@ -96,8 +103,10 @@ final as (
         version,
         entrypoint,
         permission_mode,
-        case when turn_type in ('human_prompt', 'slash_command', 'shell_command', 'agent_prompt') then typed_text else message_text end
-            as message_text,
+        case
+            when turn_type in ('human_prompt', 'slash_command', 'shell_command', 'agent_prompt') then typed_text
+            else message_text
+        end as message_text,
         text_length,
         thinking_length,
         text_blocks,
