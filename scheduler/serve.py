@@ -1,0 +1,26 @@
+"""Serves the status page until a signal: SIGTERM and Ctrl-C end the current step and then the process."""
+
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+
+from scheduler.service import Service
+
+
+class _Server(uvicorn.Server):
+    """Tells the service about the signal at once: its step ends while open requests are answered."""
+
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self._service = service
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._service.runner.stop.set()
+        super().handle_exit(sig, frame)
+
+
+def serve(app: FastAPI, service: Service, host: str, port: int) -> None:
+    """Serve until SIGTERM or SIGINT; to be called from the main thread."""
+    config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=5)
+    _Server(config, service).run()

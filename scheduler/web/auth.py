@@ -1,0 +1,123 @@
+"""Who may act: the holder of the token, either as `Authorization: Bearer` or through a login kept in a signed cookie.
+
+A form carries a value that only a page of ours can know, and its Origin must be ours, so another site's page cannot
+act in a visitor's name. On an address other than loopback nothing may act until somebody has set RUNNER_TOKEN.
+"""
+
+import hashlib
+import hmac
+import ipaddress
+import os
+import secrets
+import time
+from collections import deque
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from fastapi import HTTPException, Request
+
+from lake.settings import Settings
+
+COOKIE = "claude_analytics_session"
+SESSION_SECONDS = 30 * 86_400
+_MOST_FAILURES, _FAILURE_SECONDS = 10, 60.0
+
+
+class Gate:
+    """Checks credentials. One per application."""
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        self.is_loopback = is_loopback(settings.runner_host)
+        self.token_file = folder / "token"
+        configured = settings.runner_token.get_secret_value() if settings.runner_token else None
+        self._token = configured or (_generated(self.token_file) if self.is_loopback else None)
+        self._failures: deque[float] = deque()
+
+    @property
+    def can_act(self) -> bool:
+        """False when actions are off for everybody."""
+        return self._token is not None
+
+    def log_in(self, given: str) -> str | None:
+        """The cookie for the right token, else None. Ten wrong ones within a minute, and nobody gets in for a while."""
+        now = time.monotonic()
+        while self._failures and self._failures[0] < now - _FAILURE_SECONDS:
+            self._failures.popleft()
+        if len(self._failures) >= _MOST_FAILURES:
+            raise HTTPException(429, "too many wrong tokens; try again in a minute")
+        if self._token is None or not hmac.compare_digest(given.encode(), self._token.encode()):
+            self._failures.append(now)
+            return None
+        expires = str(int(time.time()) + SESSION_SECONDS)
+        return f"{expires}.{self._sign('session', expires)}"
+
+    def is_logged_in(self, request: Request) -> bool:
+        """True for a request with a valid cookie."""
+        expires, _, signature = request.cookies.get(COOKIE, "").partition(".")
+        if self._token is None or not expires.isdecimal() or int(expires) < time.time():
+            return False
+        return hmac.compare_digest(signature.encode(), self._sign("session", expires).encode())
+
+    def may_see_details(self, request: Request) -> bool:
+        """Failing rows and logs quote the transcripts: beyond loopback they are for those who logged in."""
+        return self.is_loopback or self.is_logged_in(request) or self._bears_token(request)
+
+    def form_key(self, request: Request) -> str:
+        """The value that a form must bring back."""
+        return self._sign("form", request.cookies.get(COOKIE, ""))
+
+    def require_api(self, request: Request) -> None:
+        """Let a program act that bears the token."""
+        self._require_possible()
+        if not self._bears_token(request):
+            raise HTTPException(401, "expected Authorization: Bearer TOKEN", {"WWW-Authenticate": "Bearer"})
+
+    def require_form(self, request: Request, key: str) -> None:
+        """Let a person act who logged in and pressed a button of ours."""
+        self._require_possible()
+        if not self.is_logged_in(request):
+            raise HTTPException(401, "log in first")
+        if not self._is_same_origin(request) or not hmac.compare_digest(key.encode(), self.form_key(request).encode()):
+            raise HTTPException(403, "this form did not come from this page; load the page again")
+
+    def check_host(self, request: Request) -> None:
+        """On loopback only loopback names are served: else any site could point its own name here and read."""
+        name = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+        if self.is_loopback and not is_loopback(name):
+            raise HTTPException(400, f"expected a loopback name in the Host header, found {name!r}")
+
+    def _require_possible(self) -> None:
+        if not self.can_act:
+            raise HTTPException(403, "actions are off on this address until RUNNER_TOKEN is set")
+
+    def _bears_token(self, request: Request) -> bool:
+        kind, _, given = request.headers.get("authorization", "").partition(" ")
+        known = self._token
+        return known is not None and kind.lower() == "bearer" and hmac.compare_digest(given.encode(), known.encode())
+
+    def _is_same_origin(self, request: Request) -> bool:
+        origin = request.headers.get("origin")
+        return origin is None or urlsplit(origin).netloc == request.headers.get("host")
+
+    def _sign(self, purpose: str, text: str) -> str:
+        return hmac.new((self._token or "").encode(), f"{purpose}:{text}".encode(), hashlib.sha256).hexdigest()
+
+
+def is_loopback(host: str) -> bool:
+    """True for localhost and the loopback addresses."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def _generated(path: Path) -> str:
+    """The token of this machine's user, made once, readable by nobody else."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text(encoding="utf-8").strip()
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(token := secrets.token_urlsafe(32))
+    return token

@@ -1,0 +1,190 @@
+"""What the status page says besides the history: freshness, sizes of the stores, transcripts at risk, versions."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from platform import python_version
+from typing import Generic, TypeVar
+
+import duckdb
+from pydantic import BaseModel
+
+from lake.paths import DataPaths, DuckDBVolume
+from lake.settings import Settings
+from scheduler.publish import Generation, current_generation
+from scheduler.runner import open_history
+
+_KEEP_SECONDS = 30.0
+_DAY = 86_400
+_PACKAGES = ("duckdb", "dbt-core", "dbt-duckdb", "apscheduler", "fastapi")
+
+Value = TypeVar("Value")
+
+
+class Freshness(BaseModel):
+    """How recent the published figures are."""
+
+    extracted_at: datetime | None = None
+    """When the newest line came to Iceberg."""
+    event_at: datetime | None = None
+    """When the newest line was written."""
+
+
+class AtRisk(BaseModel):
+    """A transcript that is not wholly in the published figures, and how long Claude Code will keep it."""
+
+    source_file: str
+    missing_bytes: int
+    days_left: float
+
+
+class Store(BaseModel):
+    """One store and how much it takes on disk."""
+
+    name: str
+    bytes: int
+
+
+@dataclass
+class _Kept(Generic[Value]):
+    """A value that is worth counting only now and then."""
+
+    make: Callable[[], Value]
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _until: float = 0.0
+    _value: Value | None = None
+
+    def get(self) -> Value:
+        with self._lock:
+            if self._value is None or time.monotonic() > self._until:
+                self._value, self._until = self.make(), time.monotonic() + _KEEP_SECONDS
+            return self._value
+
+
+class Standing:
+    """How things stand. Reads the published database only, so it never gets in a run's way."""
+
+    def __init__(self, settings: Settings, stores: Mapping[str, Path] | None = None) -> None:
+        self.settings, self.paths = settings, DataPaths.of(settings)
+        self._store_paths = default_stores(settings) if stores is None else stores
+        self._stores = _Kept(self._measure)
+        self._at_risk = _Kept(self._find_at_risk)
+        self._fresh: tuple[int, Freshness] | None = None
+
+    @property
+    def volume(self) -> DuckDBVolume:
+        """The DuckDB volume."""
+        return self.paths.duckdb
+
+    def generation(self) -> Generation | None:
+        """What is published."""
+        return current_generation(self.volume)
+
+    def freshness(self) -> Freshness:
+        """How recent the published figures are; read once per generation."""
+        generation = self.generation()
+        if generation is None:
+            return Freshness()
+        if self._fresh is None or self._fresh[0] != generation.number:
+            sql = "select max(extracted_at)::varchar, max(event_at)::varchar from raw.conversations"
+            extracted, event = (self._ask(sql) or [(None, None)])[0]
+            self._fresh = generation.number, Freshness(extracted_at=_moment(extracted), event_at=_moment(event))
+        return self._fresh[1]
+
+    def stores(self) -> list[Store]:
+        """The stores that can be seen from here, largest first."""
+        return self._stores.get()
+
+    def at_risk(self) -> list[AtRisk]:
+        """Transcripts with lines that are not published yet, the first to be deleted first."""
+        return self._at_risk.get()
+
+    def sees_transcripts(self) -> bool:
+        """False where the transcripts are another container's affair."""
+        return self.settings.transcripts_dir.is_dir()
+
+    def _measure(self) -> list[Store]:
+        found = ((name, path) for name, path in self._store_paths.items() if path.exists())
+        stores = [Store(name=name, bytes=_size(path)) for name, path in found]
+        return sorted(stores, key=lambda store: -store.bytes)
+
+    def _find_at_risk(self) -> list[AtRisk]:
+        root = self.settings.transcripts_dir
+        sql = "select source_file, read_bytes from raw.transcript_files where host = ?"
+        collected = {name: size for name, size in self._ask(sql, [self.settings.host_name]) if isinstance(size, int)}
+        found = []
+        for path in root.rglob("*.jsonl"):
+            state, name = path.stat(), path.relative_to(root).as_posix()
+            missing = state.st_size - collected.get(name, 0)
+            if missing > 0:
+                days = self.settings.transcript_days - (time.time() - state.st_mtime) / _DAY
+                found.append(AtRisk(source_file=name, missing_bytes=missing, days_left=max(days, 0)))
+        return sorted(found, key=lambda each: each.days_left)
+
+    def _ask(self, sql: str, parameters: list[str] | None = None) -> list[tuple[object, ...]]:
+        """Rows from the published database; none where there is no such database or table yet."""
+        path = self.volume.published_database
+        if not path.exists():
+            return []
+        try:
+            config = {"memory_limit": "256MB", "timezone": "UTC"}
+            with closing(duckdb.connect(str(path), read_only=True)) as connection:
+                for name, value in config.items():
+                    connection.execute(f"set {name} = '{value}'")
+                return connection.execute(sql, parameters or []).fetchall()
+        except duckdb.CatalogException:
+            return []
+
+
+def default_stores(settings: Settings) -> dict[str, Path]:
+    """The folders of the data directory, by the name that people know them by."""
+    paths = DataPaths.of(settings)
+    return {
+        "MongoDB": paths.mongo,
+        "Iceberg": paths.iceberg,
+        "DuckDB, work": paths.duckdb.work_database.parent,
+        "DuckDB, published": paths.duckdb.generations,
+        "Run history": open_history(settings).path,
+        "Logs": paths.logs,
+        "Transcripts": settings.transcripts_dir,
+    }
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Versions of what does the work."""
+    found = {"Python": python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _size(path: Path) -> int:
+    if path.is_file():
+        return path.stat().st_size
+    total = 0
+    for folder, _, names in os.walk(path):
+        for name in names:
+            file = Path(folder) / name
+            try:
+                total += file.lstat().st_size
+            except FileNotFoundError:  # compacted or expired between the listing and the look
+                continue
+    return total
+
+
+def _moment(text: object) -> datetime | None:
+    if not isinstance(text, str):
+        return None
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
