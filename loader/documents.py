@@ -33,8 +33,11 @@ Row = dict[str, Any]
 
 
 def document_id(value: Any) -> str:
-    """An `_id` as text: a string as it is, any other type as extended JSON, so that no two ids meet."""
-    return value if isinstance(value, str) else json_util.dumps(value, json_options=_RELAXED)
+    """An `_id` as text: a string as it is, anything else as an extended JSON object, so that no two ids meet."""
+    if isinstance(value, str) and not value.startswith("{"):
+        return value
+    text = json_util.dumps(value, json_options=json_util.CANONICAL_JSON_OPTIONS)
+    return text if text.startswith("{") and not isinstance(value, dict) else f'{{"$id": {text}}}'
 
 
 def _default(value: Any) -> Any:

@@ -59,7 +59,7 @@ def _value(value: Any, kind: pa.DataType) -> Any:
         return value.astimezone(UTC) if isinstance(value, datetime) else None
     if pa.types.is_integer(kind):
         return int(value)
-    return document_id(value)
+    return value if isinstance(value, str) else document_id(value)
 
 
 def _digest(rows: list[dict[str, Any]]) -> str:

@@ -124,8 +124,11 @@ class TableState:
         repeated = [pair["values"] for pair in counts if pair["counts"] > 1]
         for each in repeated:
             same = EqualTo(term=Reference("document_id"), value=each)
-            newest = pc.max(self._columns("extracted_at", where=same)["extracted_at"]).as_py()
-            older = And(same, LessThan(term=Reference("extracted_at"), value=newest.isoformat()))
+            rows = self._columns("extracted_at", "ingested_at", where=same)
+            # Two versions in one commit differ by the moment they were ingested at.
+            name = "extracted_at" if pc.count_distinct(rows["extracted_at"]).as_py() > 1 else "ingested_at"
+            newest = pc.max(rows[name]).as_py()
+            older = And(same, LessThan(term=Reference(name), value=newest.isoformat()))
             self._table.delete(older, snapshot_properties=self._properties)
         return len(repeated)
 

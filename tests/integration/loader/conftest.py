@@ -1,0 +1,74 @@
+"""A MongoDB and a lake for each test of the extract."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyiceberg.catalog import Catalog
+from pymongo import MongoClient
+from pymongo.collection import Collection
+from pymongo.database import Database
+
+from lake.catalog import CONVERSATIONS, open_catalog, open_table
+from lake.results import ExtractResult
+from lake.settings import load_settings
+from loader.extract import extract
+from standalone.mongo_server import local_mongo
+
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def mongo_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server of our own, as the standalone mode starts it."""
+    with local_mongo(tmp_path_factory.mktemp("mongo")) as uri:
+        yield uri
+
+
+@pytest.fixture
+def database(mongo_uri: str) -> Iterator[Database[dict[str, Any]]]:
+    """An empty database."""
+    with MongoClient[dict[str, Any]](mongo_uri, tz_aware=True) as client:
+        client.drop_database("extract_test")
+        yield client.extract_test
+
+
+class Extraction:
+    """Documents on one side, the Iceberg table on the other."""
+
+    def __init__(self, database: Database[dict[str, Any]], catalog: Catalog) -> None:
+        self.database, self.catalog = database, catalog
+        self.conversations: Collection[dict[str, Any]] = database.conversations
+
+    def insert(self, *names: Any, at: datetime | str | None = LONG_AGO, **fields: Any) -> None:
+        """Documents with these ids, all ingested at one moment (None: without the field)."""
+        moment = {} if at is None else {"ingestedAt": at}
+        self.conversations.insert_many([{"_id": name, **moment, **fields} for name in names])
+
+    def run(self, **options: Any) -> ExtractResult:
+        """One extract."""
+        return extract(self.database, self.catalog, **options)
+
+    def ids(self) -> list[str]:
+        """The ids in the table, as often as they are there."""
+        table = open_table(self.catalog, CONVERSATIONS)
+        ids: list[str] = table.scan(selected_fields=("document_id",)).to_arrow()["document_id"].to_pylist()
+        return sorted(ids)
+
+    def documents(self) -> dict[str, str]:
+        """Document by id."""
+        rows = open_table(self.catalog, CONVERSATIONS).scan().to_arrow().to_pylist()
+        return {row["document_id"]: row["document"] for row in rows}
+
+
+@pytest.fixture
+def extraction(database: Database[dict[str, Any]], tmp_path: Path) -> Extraction:
+    """An empty database and an empty lake."""
+    return Extraction(database, open_catalog(load_settings(data_dir=tmp_path)))
+
+
+def minutes(count: float) -> timedelta:
+    """A shorter word for it."""
+    return timedelta(minutes=count)
