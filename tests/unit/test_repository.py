@@ -101,8 +101,16 @@ def test_every_python_file_opens_by_saying_what_it_is() -> None:
     assert silent == []
 
 
+def lines_of(file: Path) -> int:
+    """A file's lines; of SQL only those that say something to the database, since our layout is airy."""
+    lines = text_of(file).splitlines()
+    return (
+        len(lines) if file.suffix != ".sql" else sum(bool(line.strip()) and "--" != line.strip()[:2] for line in lines)
+    )
+
+
 def test_no_file_is_longer_than_one_reads_at_a_sitting() -> None:
-    lengths = {str(file): len(text_of(file).splitlines()) for file in tracked() if file.suffix in LONGEST}
+    lengths = {str(file): lines_of(file) for file in tracked() if file.suffix in LONGEST}
     too_long = {name: length for name, length in lengths.items() if length > LONGEST[Path(name).suffix]}
     assert {name: length for name, length in too_long.items() if name not in LONGER} == {}
     assert LONGER.keys() - too_long.keys() == set(), "no longer too long: take it off the list"
@@ -164,13 +172,17 @@ def version_of(pin: Requirement) -> str:
     return exact.version
 
 
-@pytest.mark.parametrize(
-    ("name", "wanted"),
-    [
-        ("standalone", PYPROJECT["project"]["dependencies"]),
-        ("dev", PYPROJECT["project"]["dependencies"] + PYPROJECT["dependency-groups"]["dev"]),
-    ],
-)
+DEPENDENCIES: list[str] = PYPROJECT["project"]["dependencies"]
+GROUPS: dict[str, list[str]] = PYPROJECT["dependency-groups"]
+ASKED_FOR = {"standalone": DEPENDENCIES} | GROUPS | {"dev": DEPENDENCIES + GROUPS["dev"]}
+
+
+def test_every_dependency_group_has_its_lock_file_and_no_other_exists() -> None:
+    files = {file.stem for file in tracked() if file.parts[0] == "requirements"}
+    assert files == set(ASKED_FOR)
+
+
+@pytest.mark.parametrize(("name", "wanted"), ASKED_FOR.items())
 def test_the_lock_file_satisfies_what_the_project_asks_for(name: str, wanted: list[str]) -> None:
     pins = locked(name)
     for requirement in map(Requirement, wanted):
@@ -189,7 +201,7 @@ def test_the_lock_file_for_development_holds_the_other_one_whole() -> None:
     } == {}
 
 
-@pytest.mark.parametrize("name", ["standalone", "dev"])
+@pytest.mark.parametrize("name", ASKED_FOR)
 def test_every_pin_has_hashes_and_no_index_is_named(name: str) -> None:
     """Any mirror, or a folder of wheels on a host without a network, can serve the same files."""
     text = text_of(Path("requirements", f"{name}.txt"))
