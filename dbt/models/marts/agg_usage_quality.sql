@@ -71,7 +71,7 @@ details as (
         ('responses_unpriced', 'Responses whose cost is not known'),
         ('responses_without_message_id', 'Lines with a usage and no message id, each counted as a response'),
         ('responses_without_request_id', 'Responses through gateways that give no request id'),
-        ('responses_without_time', 'Responses that belong to no day, and so to no price'),
+        ('responses_without_time', 'Responses that belong to no day'),
         ('responses_without_cache_split', 'Responses that do not say how long their cache writes last; counted as five minutes'),
         ('responses_with_unknown_usage_fields', 'Responses whose usage has fields that no figure reads'),
         ('extra_attempts', 'Attempts in usage.iterations besides the answer, as after a fallback; in no other figure'),

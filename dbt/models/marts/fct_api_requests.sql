@@ -102,7 +102,8 @@ rated as (
         {%- endfor %}
         rates.web_search_usd_per_1000,
         coalesce(dated.prompt_tokens > rates.tier_above_tokens, false) as is_long_context,
-        if(dated.speed = 'fast', rates.fast_multiplier, 1)
+        if(rates.price_key is null, null, 1)
+        * if(dated.speed = 'fast', rates.fast_multiplier, 1)
         * if(dated.inference_geo = 'us', coalesce(rates.us_multiplier, 1), 1)
         * if(dated.service_tier = 'batch', coalesce(rates.batch_multiplier, 1), 1) as price_multiplier
     from dated

@@ -1,0 +1,14 @@
+-- The fact holds each key of the transcripts once, and no key that they do not hold: an incremental run has missed nothing.
+with keys as (
+
+    select distinct request_key
+    from {{ ref('int_api_response_lines') }}
+
+)
+
+select
+    keys.request_key as key_in_lines,
+    facts.request_key as key_in_fact
+from keys
+full outer join {{ ref('fct_api_requests') }} as facts on keys.request_key = facts.request_key
+where keys.request_key is null or facts.request_key is null
