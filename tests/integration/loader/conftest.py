@@ -11,11 +11,12 @@ from pymongo import MongoClient
 from pymongo.collection import Collection
 from pymongo.database import Database
 
-from lake.catalog import CONVERSATIONS, open_catalog, open_table
+from lake.catalog import CONVERSATIONS, DEAD_LETTERS, TRANSCRIPT_FILES, open_catalog, open_table
 from lake.results import ExtractResult
-from lake.settings import load_settings
+from lake.settings import Settings, load_settings
 from loader.extract import extract
 from standalone.mongo_server import local_mongo
+from tests.integration.weed import rest_catalog
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -63,10 +64,29 @@ class Extraction:
         return {row["document_id"]: row["document"] for row in rows}
 
 
+@pytest.fixture(scope="session")
+def rest_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """The REST catalog and the S3 store that the appliance uses."""
+    with rest_catalog(tmp_path_factory.mktemp("weed")) as settings:
+        yield settings
+
+
+@pytest.fixture(params=["sqlite", "rest"])
+def catalog(request: pytest.FixtureRequest, tmp_path: Path) -> Catalog:
+    """An empty lake, once on local files and once behind REST and S3."""
+    if request.param == "sqlite":
+        return open_catalog(load_settings(data_dir=tmp_path))
+    catalog = open_catalog(request.getfixturevalue("rest_settings"))
+    for name in (CONVERSATIONS, DEAD_LETTERS, TRANSCRIPT_FILES):
+        if catalog.table_exists(name):
+            catalog.drop_table(name)
+    return catalog
+
+
 @pytest.fixture
-def extraction(database: Database[dict[str, Any]], tmp_path: Path) -> Extraction:
+def extraction(database: Database[dict[str, Any]], catalog: Catalog) -> Extraction:
     """An empty database and an empty lake."""
-    return Extraction(database, open_catalog(load_settings(data_dir=tmp_path)))
+    return Extraction(database, catalog)
 
 
 def minutes(count: float) -> timedelta:
