@@ -26,7 +26,20 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 
 LONGEST = {".py": 300, ".sql": 80}
-LONGER: dict[str, str] = {}
+LONGER: dict[str, str] = {
+    "dbt/macros/usage_cost.sql": "eight small macros that belong together: each is a factor of a cost",
+    "dbt/models/intermediate/int_messages_enriched.sql": "the turn types are one case, read from top to bottom",
+    "dbt/models/intermediate/int_tool_usage.sql": "pairing and outcome need each other: split, each half says little",
+    "dbt/models/marts/agg_daily_summary.sql": "six facts meet on a day, each summed on its own first",
+    "dbt/models/marts/agg_data_quality.sql": "the list of metrics with their explanations is its content",
+    "dbt/models/marts/agg_session_metrics.sql": "six facts meet in a row per session, each summed on its own first",
+    "dbt/models/marts/agg_usage_quality.sql": "the list of metrics with their explanations is its content",
+    "dbt/models/marts/dim_agents.sql": "an agent is known from its call, its lines and its report: three sources",
+    "dbt/models/marts/fct_api_requests.sql": "a response's tokens, price and flags: as wide as the question is",
+    "dbt/models/marts/fct_messages.sql": "a message's copies are told apart where its columns are chosen",
+    "dbt/models/staging/stg_conversations.sql": "names every column of raw.conversations once, a line each",
+    "loader/flatten.sql": "one statement, so that a file is flattened in one pass; names every column of raw once",
+}
 """Files over the limit, each with its reason. An entry that is no longer needed fails, too."""
 
 # Each has a blank that is taken out below, so that this file does not hold what it looks for.
@@ -105,7 +118,7 @@ def lines_of(file: Path) -> int:
     """A file's lines; of SQL only those that say something to the database, since our layout is airy."""
     lines = text_of(file).splitlines()
     return (
-        len(lines) if file.suffix != ".sql" else sum(bool(line.strip()) and "--" != line.strip()[:2] for line in lines)
+        len(lines) if file.suffix != ".sql" else sum(bool(line.strip()) and line.strip()[:2] != "--" for line in lines)
     )
 
 
