@@ -1,0 +1,7 @@
+-- The incremental fact holds what the lines hold: none missing, none left over.
+select
+    lines.document_id as found_in_lines,
+    messages.message_key as found_in_fct_messages
+from (select distinct document_id from {{ ref('stg_messages') }}) as lines
+full outer join {{ ref('fct_messages') }} as messages on lines.document_id = messages.message_key
+where lines.document_id is null or messages.message_key is null
