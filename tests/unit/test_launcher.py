@@ -123,6 +123,18 @@ def test_an_installation_cut_short_begins_anew(tmp_path: Path) -> None:
     assert not half.exists()
 
 
+def test_a_launcher_killed_while_it_installs_leaves_nothing_in_the_way(tmp_path: Path) -> None:
+    """The installer that it had started may live on: it keeps the lock, so the next launcher waits for it."""
+    folder = make_checkout(tmp_path / "checkout")
+    with subprocess.Popen([folder / "analytics"], env=environment(), stderr=subprocess.PIPE, text=True) as first:
+        assert first.stderr is not None
+        assert INSTALLING in first.stderr.readline()
+        first.kill()
+    result = launch(folder / "analytics", "x")
+    assert INSTALLING in result.stderr
+    assert echoed(result)[0] == ["x"]
+
+
 def test_a_moved_checkout_makes_its_environment_anew(tmp_path: Path) -> None:
     folder = make_checkout(tmp_path / "before")
     launch(folder / "analytics")
