@@ -17,6 +17,7 @@ import duckdb
 import typer
 from pymongo.errors import PyMongoError
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from lake.paths import DataPaths
@@ -72,7 +73,7 @@ def _one_line_errors() -> Iterator[None]:
 
 
 def _fail(message: str, code: int = 1) -> None:
-    errors.print(f"[red]error:[/] {message}", highlight=False, soft_wrap=True)
+    errors.print(f"[red]error:[/] {escape(message)}", highlight=False, soft_wrap=True)
     raise typer.Exit(code)
 
 
@@ -173,7 +174,7 @@ def _print_table(columns: list[str], rows: list[tuple[Any, ...]]) -> None:
         numeric = bool(rows) and all(isinstance(row[position], int | float | None) for row in rows)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*["" if value is None else str(value) for value in row])
+        table.add_row(*["" if value is None else escape(str(value)) for value in row])
     console.print(table, highlight=False)
     console.print(f"{len(rows):,} rows", highlight=False)
 

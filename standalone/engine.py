@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from loader.maintenance import maintain
 from pyiceberg.catalog import Catalog
 from pymongo import MongoClient
 from pymongo.database import Database
@@ -47,6 +46,8 @@ class InProcessLoader:
 
     def maintain(self, *, progress: Progress | None = None) -> MaintenanceResult:
         """Compact small files, expire snapshots, delete orphan files."""
+        from loader.maintenance import maintain
+
         return maintain(self.catalog, progress=progress)
 
 

@@ -4,6 +4,7 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     Progress,
@@ -58,8 +59,10 @@ class RunView:
             self._task = self._bar.add_task(event.step, total=None, unit=_UNITS.get(event.step, ""))
         elif event.kind == "progress" and self._task is not None:
             self._bar.update(self._task, completed=event.done, total=event.total)
-        elif event.kind == "log" and event.level != "info":
-            self._console.print(f"  [yellow]{event.step}:[/] {event.message}", highlight=False, soft_wrap=True)
+        elif event.kind == "log" and event.level == "warn" and event.step != "transform":  # its log is dbt's own
+            self._console.print(
+                f"  [yellow]{event.step}:[/] {escape(_cut(event.message))}", highlight=False, soft_wrap=True
+            )
         elif event.kind == "step_finished" and event.result is not None:
             if self._task is not None:
                 self._bar.remove_task(self._task)
@@ -86,23 +89,32 @@ def _step_line(step: StepResult) -> str:
     mark = _MARKS.get(step.status, _FAILED)
     rows = step.rows_out if step.rows_out is not None else step.rows_in
     counted = f"{rows:,} rows" if rows is not None else ""
-    return f"{mark} {step.name:<10}{counted:>16}  {step.seconds:>6.1f} s  {step.message}"
+    return f"{mark} {step.name:<10}{counted:>16}  {step.seconds:>6.1f} s  {escape(_cut(step.message))}"
+
+
+def _cut(message: str, limit: int = 160) -> str:
+    """One line of it: what follows is in the log."""
+    line = " ".join(message.split())
+    return line if len(line) <= limit else f"{line[: limit - 3]}..."
 
 
 def show_failures(console: Console, result: RunResult) -> None:
-    """The run's outcome where it is no success, each failed test with its first rows and the query for the rest."""
+    """Warnings, and where the run is no success each failed test with its first rows and the query for the rest."""
+    for warning in result.warnings:
+        console.print(f"[yellow]warning:[/] {escape(_cut(warning))}", highlight=False, soft_wrap=True)
     if result.ok:
         return
-    console.print(f"[red]{result.status}[/]: {result.message}", highlight=False, soft_wrap=True)
+    console.print(f"[red]{result.status}[/]: {escape(_cut(result.message, 600))}", highlight=False, soft_wrap=True)
     for failed in result.failed_tests:
-        console.print(f"[red]✗[/] {failed.node.name}: {failed.node.message or failed.node.status}", highlight=False)
+        said = escape(_cut(failed.node.message or failed.node.status, 600))
+        console.print(f"[red]✗[/] {failed.node.name}: {said}", highlight=False, soft_wrap=True)
         if failed.rows:
             rows = Table(*failed.columns, show_edge=False)
             for row in failed.rows[:5]:
-                rows.add_row(*[cell or "" for cell in row])
+                rows.add_row(*[escape(cell or "") for cell in row])
             console.print(rows)
         if failed.node.query:
-            console.print(f"  see the rows: [bold]{failed.node.query}[/]", highlight=False, soft_wrap=True)
+            console.print(f"  see the rows: [bold]{escape(failed.node.query)}[/]", highlight=False, soft_wrap=True)
 
 
 def show_summary(console: Console, summary: Summary, settings: Settings, sql_hint: str) -> None:

@@ -1,4 +1,4 @@
-"""SeaweedFS as the appliance runs it, on free loopback ports: the Iceberg REST catalog and the S3 store in one process."""
+"""SeaweedFS as the appliance runs it, on free loopback ports: Iceberg REST catalog and S3 store in one process."""
 
 import os
 import secrets
