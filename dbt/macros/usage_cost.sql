@@ -91,3 +91,16 @@
         'server_tool_use', 'service_tier', 'speed', 'inference_geo', 'iterations'
     ))
 {%- endmacro -%}
+
+{#- All tokens that a cost-state line reports, over its models. -#}
+{%- macro reported_tokens(attributes) -%}
+    list_sum(list_transform(
+        from_json({{ attributes }} -> '$.modelUsage.*', '[{
+            "inputTokens": "BIGINT", "outputTokens": "BIGINT",
+            "cacheReadInputTokens": "BIGINT", "cacheCreationInputTokens": "BIGINT"
+        }]'),
+        lambda used:
+            coalesce(used."inputTokens", 0) + coalesce(used."outputTokens", 0)
+            + coalesce(used."cacheReadInputTokens", 0) + coalesce(used."cacheCreationInputTokens", 0)
+    ))
+{%- endmacro -%}

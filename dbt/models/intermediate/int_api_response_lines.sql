@@ -42,13 +42,13 @@ usage_lines as (
         {{ unknown_usage_fields('usage') }} as unknown_usage_fields,
         -- attempts within the one response, a fallback to another model among them; what the usage itself says is the answer's
         greatest(cast(coalesce(json_array_length(usage, '$.iterations'), 0) as bigint) - 1, 0) as extra_attempts,
-        case when json_array_length(usage, '$.iterations') > 1 then {{ iteration_tokens('usage') }} end as iteration_tokens
+        if(json_array_length(usage, '$.iterations') > 1, {{ iteration_tokens('usage') }}, null) as iteration_tokens
     from messages
-    where message_type = 'assistant'
-        -- a line, not each of its blocks
+    -- a line and not each of its blocks; and what Claude Code writes itself is no answer of a model
+    where
+        message_type = 'assistant'
         and block_index = 0
         and json_type(usage) = 'OBJECT'
-        -- what Claude Code writes itself is no answer of a model
         and model is distinct from '<synthetic>'
 
 )

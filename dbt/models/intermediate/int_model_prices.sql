@@ -3,10 +3,15 @@ with
 {%- set own_prices = var('model_prices_csv', none) or env_var('MODEL_PRICES_CSV', '') %}
 listed as (
 
-    select *, 1 as list_rank from {{ ref('model_prices') }}
+    select
+        *,
+        1 as list_rank
+    from {{ ref('model_prices') }}
     {%- if own_prices %}
     union all by name
-    select *, 0 as list_rank
+    select
+        *,
+        0 as list_rank
     from read_csv('{{ own_prices | replace("'", "''") }}', header = true, all_varchar = true)
     {%- endif %}
 

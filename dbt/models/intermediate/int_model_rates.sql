@@ -21,10 +21,10 @@ matched as (
         row_number() over (
             partition by models.model
             order by
-                prices.list_rank,
+                prices.list_rank asc,
                 length(prices.model_pattern) desc,
                 prices.valid_from desc nulls last,
-                prices.price_key
+                prices.price_key asc
         ) as priority
     from models
     inner join prices on regexp_matches({{ normalised_model('models.model') }}, prices.model_pattern)

@@ -13,15 +13,7 @@ totals as (
         session_id,
         event_at,
         try_cast(attributes ->> '$.totalCostUSD' as double) as reported_cost_usd,
-        list_sum(list_transform(
-            from_json(attributes -> '$.modelUsage.*', '[{
-                "inputTokens": "BIGINT", "outputTokens": "BIGINT",
-                "cacheReadInputTokens": "BIGINT", "cacheCreationInputTokens": "BIGINT"
-            }]'),
-            lambda used:
-                coalesce(used.inputtokens, 0) + coalesce(used.outputtokens, 0)
-                + coalesce(used.cachereadinputtokens, 0) + coalesce(used.cachecreationinputtokens, 0)
-        )) as reported_tokens
+        {{ reported_tokens('attributes') }} as reported_tokens
     from lines
 
 ),

@@ -4,7 +4,7 @@ with recursive requests as (
 
     select
         *,
-        date_trunc('hour', timezone('UTC', requested_at)) as active_hour
+        cast(floor(epoch(requested_at) / 3600) as bigint) as active_hour
     from {{ ref('fct_api_requests') }}
     where requested_at is not null
 
@@ -23,7 +23,8 @@ next_starts as materialized (
     select
         active_hour,
         min(active_hour) over (
-            order by active_hour range between interval 5 hours following and unbounded following
+            order by active_hour
+            range between 5 following and unbounded following
         ) as next_start
     from active_hours
 
@@ -43,8 +44,8 @@ starts as (
 blocks as (
 
     select
-        timezone('UTC', starts.block_start) as block_started_at,
-        timezone('UTC', starts.block_start + interval 5 hours) as block_ends_at,
+        to_timestamp(starts.block_start * 3600) as block_started_at,
+        to_timestamp((starts.block_start + 5) * 3600) as block_ends_at,
         min(requests.requested_at) as first_request_at,
         max(requests.requested_at) as last_request_at,
         cast(count(distinct requests.session_id) as bigint) as sessions,
@@ -52,8 +53,7 @@ blocks as (
         {{ usage_measures() }}
     from starts
     inner join requests
-        on requests.active_hour >= starts.block_start
-        and requests.active_hour < starts.block_start + interval 5 hours
+        on starts.block_start <= requests.active_hour and starts.block_start + 5 > requests.active_hour
     group by starts.block_start
 
 )

@@ -98,7 +98,7 @@ rated as (
         rates.price_key,
         rates.model_id as price_model_id,
         {%- for rate in ['input_usd', 'output_usd', 'cache_read_usd', 'cache_write_5m_usd', 'cache_write_1h_usd'] %}
-        if(dated.prompt_tokens > rates.tier_above_tokens, rates.tier_{{ rate }}, rates.{{ rate }}) as {{ rate }},
+            if(dated.prompt_tokens > rates.tier_above_tokens, rates.tier_{{ rate }}, rates.{{ rate }}) as {{ rate }},
         {%- endfor %}
         rates.web_search_usd_per_1000,
         coalesce(dated.prompt_tokens > rates.tier_above_tokens, false) as is_long_context,
@@ -125,7 +125,7 @@ costed as (
             + {{ token_cost('cache_creation_1h_tokens', 'cache_write_1h_usd') }}
         ) as cache_write_cost_usd,
         {{ token_cost('web_search_requests * 1000', 'web_search_usd_per_1000') }} as web_search_cost_usd,
-        price_multiplier * {{ token_cost('cache_read_tokens + cache_creation_tokens', 'input_usd') }} as uncached_cost_usd
+        price_multiplier * {{ token_cost('cache_read_tokens + cache_creation_tokens', 'input_usd') }} as uncached_usd
     from rated
 
 ),
@@ -165,12 +165,12 @@ final as (
             iteration_tokens - input_tokens - output_tokens - cache_read_tokens - cache_creation_tokens, 0
         ), 0) as extra_attempt_tokens,
         {%- for part in ['input', 'output', 'cache_read', 'cache_write', 'web_search'] %}
-        round({{ part }}_cost_usd, 10) as {{ part }}_cost_usd,
+            round({{ part }}_cost_usd, 10) as {{ part }}_cost_usd,
         {%- endfor %}
         round(
             input_cost_usd + output_cost_usd + cache_read_cost_usd + cache_write_cost_usd + web_search_cost_usd, 10
         ) as cost_usd,
-        round(uncached_cost_usd - cache_read_cost_usd - cache_write_cost_usd, 10) as cache_savings_usd,
+        round(uncached_usd - cache_read_cost_usd - cache_write_cost_usd, 10) as cache_savings_usd,
         cost_usd is not null as is_priced,
         is_long_context,
         price_multiplier,

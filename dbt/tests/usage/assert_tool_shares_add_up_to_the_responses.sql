@@ -24,5 +24,6 @@ select
     responses.cost_usd as expected_cost_usd
 from shares
 cross join responses
-where abs(shares.total_tokens - responses.total_tokens) > 1e-6 * (1 + responses.responses)
+where
+    abs(shares.total_tokens - responses.total_tokens) > 1e-6 * (1 + responses.responses)
     or abs(shares.cost_usd - responses.cost_usd) > 1e-6 * (1 + responses.responses)
