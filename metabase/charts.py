@@ -24,7 +24,7 @@ _AXIS: dict[Format, str] = {
     "count": "upper(replace(format(datum.value, '~s'), 'G', 'B'))",
     "usd": "datum.value >= 1000 ? upper(format(datum.value, '$~s')) : format(datum.value, '$~f')",
     "percent": "format(datum.value, '~%')",
-    "duration": "datum.value >= 3600000 ? format(datum.value / 3600000, '.2~f') + ' h'"
+    "duration": "datum.value == 0 ? '0' : datum.value >= 3600000 ? format(datum.value / 3600000, '.2~f') + ' h'"
     " : datum.value >= 60000 ? format(datum.value / 60000, '.1~f') + ' min'"
     " : datum.value >= 1000 ? format(datum.value / 1000, '~f') + ' s' : format(datum.value, '~f') + ' ms'",
 }

@@ -46,6 +46,8 @@ def shown_columns(catalog: Catalog, card: Card) -> dict[str, Column]:
 def run_card(connection: duckdb.DuckDBPyConnection, catalog: Catalog, card: Card, **given: str) -> Rows:
     """Run the card's SQL with these parameters; a missing mart is an answer, any other error is raised."""
     names = tuple(shown_columns(catalog, card))
+    if card.opens and "session_id" not in names:
+        names = (*names, "session_id")
     if card.kind == "number" and card.dataset and card.compare and "day" in catalog.columns_of(card):
         names = ("period_from", *names)
     return run_sql(connection, *bind(card_sql(catalog, card), given), names=names)

@@ -95,6 +95,12 @@ def _filters(card: Card, dataset: Dataset) -> list[str]:
     return lines
 
 
+def selected(card: Card) -> tuple[str, ...]:
+    """The plain columns of the card's rows; one that opens a session brings the session's id along."""
+    names = card.by or card.list_
+    return (*names, "session_id") if card.opens and "session_id" not in names else names
+
+
 def column_tag(column: str) -> str:
     """The parameter that picks a value of this column."""
     return "session" if column == "session_id" else column
@@ -115,7 +121,7 @@ def _literal(value: str | int | bool) -> str:
 
 def _grouped(card: Card, dataset: Dataset) -> str:
     timed = "day" in dataset.columns and not dataset.pick
-    columns = [f"    {name} as {_quoted(label_of(dataset.columns, name))}" for name in card.by or card.list_]
+    columns = [f"    {name} as {_quoted(label_of(dataset.columns, name))}" for name in selected(card)]
     columns += [f"    {measure_sql(value)} as {_quoted(value.label)}" for value in card.values.values()]
     conditions = ["day between first_day and last_day"] if timed else []
     lines = [

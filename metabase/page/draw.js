@@ -30,12 +30,13 @@ function sparkline(course) {
   return svg;
 }
 
-function changeText(now, before) {
+function changeText(now, before, format) {
   const days = state.to - state.from + 1;
   const span = days === 1 ? "day before" : `${days} days before`;
   if (before === null || now === null) return ["", "neither"];
   if (before === now) return [`as in the ${span}`, "neither"];
   if (before === 0) return [`none in the ${span}`, "neither"];
+  if (format === "percent") return [`${now > before ? "▲" : "▼"} ${show(Math.abs(now - before) * 100, "count")} points vs ${span}`, now > before ? "up" : "down"];
   const share = (now - before) / Math.abs(before);
   const size = Math.abs(share) >= 10 ? `× ${show(now / before, "count")}` : show(Math.abs(share), "percent");
   return [`${share > 0 ? "▲" : "▼"} ${size} vs ${span}`, share > 0 ? "up" : "down"];
@@ -44,7 +45,7 @@ function changeText(now, before) {
 function drawNumber(card, node) {
   const [value] = Object.values(card.values);
   const { now, before, course: steps } = numberOf(card);
-  const [text, direction] = changeText(now, before);
+  const [text, direction] = changeText(now, before, value.format);
   const verdict = direction === "neither" || card.better === "neither" ? "plain" : direction === card.better ? "good" : "bad";
   node.querySelector(".figure").textContent = show(now, value.format);
   const change = node.querySelector(".change");

@@ -92,8 +92,10 @@ function upgradeSessions() {
   document.addEventListener("click", ({ target }) => {
     const session = target.closest?.(".open")?.dataset.session;
     if (!session) return;
+    const card = nodes.get(DATA.meta.session_card);
+    showTab(card.closest("main > section").id);
     openSession(session);
-    nodes.get(DATA.meta.session_card)?.scrollIntoView({ behavior: "smooth", block: "center" });
+    card.scrollIntoView({ behavior: "smooth", block: "center" });
   });
   pick?.addEventListener("change", () => openSession(pick.value));
 }

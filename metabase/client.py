@@ -1,0 +1,101 @@
+"""Metabase's HTTP API as far as we use it. Every call that changes something is counted, so that "no change" can be told."""
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urljoin
+
+import requests
+import stamina
+
+WAIT_SECONDS = 300.0
+_TIMEOUT = (10, 120)
+
+
+class MetabaseError(Exception):
+    """Metabase refused a call or cannot be reached; one line that says which call and what it answered."""
+
+
+class NotFoundError(MetabaseError):
+    """What was asked for is not there."""
+
+
+class NotReadyError(MetabaseError):
+    """Something did not happen yet; waited for and asked again."""
+
+
+class Client:
+    """A signed-in connection: by API key, or by a session that `sign_in` opens."""
+
+    def __init__(self, url: str, *, api_key: str | None = None) -> None:
+        """Connect to the Metabase at `url`; nothing is sent yet."""
+        self._base = url.rstrip("/") + "/"
+        self._http = requests.Session()
+        self.writes: list[str] = []
+        """The calls that changed something, as `METHOD path`."""
+        if api_key:
+            self._http.headers["X-API-Key"] = api_key
+
+    def __repr__(self) -> str:
+        """Without the key."""
+        return f"Client({self._base!r})"
+
+    def get(self, path: str, **query: Any) -> Any:
+        """Read; `path` as in the documentation, from /api on."""
+        return self._call("GET", path, params=query)
+
+    def post(self, path: str, body: dict[str, Any] | None = None, *, changes: bool = True) -> Any:
+        """Create or start something; a query changes nothing and is not counted."""
+        return self._call("POST", path, json=body, changes=changes)
+
+    def put(self, path: str, body: dict[str, Any]) -> Any:
+        """Change something."""
+        return self._call("PUT", path, json=body, changes=True)
+
+    def sign_in(self, user: str, password: str) -> None:
+        """Open a session and use it from here on; MetabaseError when Metabase does not know the two."""
+        session = self.post("/api/session", {"username": user, "password": password}, changes=False)
+        self._http.headers["X-Metabase-Session"] = session["id"]
+
+    def rows(self, database: int, sql: str) -> list[list[Any]]:
+        """Run a statement as a reader would and return its rows."""
+        answer = self.post("/api/dataset", native_query(database, sql), changes=False)
+        if answer.get("error"):
+            raise MetabaseError(f"the query failed: {answer['error']}")
+        return list(answer["data"]["rows"])
+
+    def items(self, collection: int | str, model: str) -> list[dict[str, Any]]:
+        """The cards or dashboards of a collection."""
+        found = self.get(f"/api/collection/{collection}/items", models=model, limit=1000)
+        return list(found["data"])
+
+    def _call(self, method: str, path: str, *, changes: bool = False, **more: Any) -> Any:
+        try:
+            answer = self._http.request(method, urljoin(self._base, path.lstrip("/")), timeout=_TIMEOUT, **more)
+        except requests.RequestException as error:
+            raise MetabaseError(f"cannot reach Metabase at {self._base}: {type(error).__name__}") from error
+        if changes:
+            self.writes.append(f"{method} {path}")
+        if answer.status_code >= 400:
+            kind = NotFoundError if answer.status_code == 404 else MetabaseError
+            raise kind(f"{method} {path}: Metabase answered {answer.status_code}: {' '.join(answer.text.split())[:300]}")
+        return answer.json() if answer.content else None
+
+
+def native_query(database: int, sql: str, tags: dict[str, Any] | None = None) -> dict[str, Any]:
+    """A native query in the form in which cards store it."""
+    stage: dict[str, Any] = {"lib/type": "mbql.stage/native", "native": sql}
+    if tags:
+        stage["template-tags"] = tags
+    return {"lib/type": "mbql/query", "database": database, "stages": [stage]}
+
+
+def native_sql(dataset_query: dict[str, Any]) -> str | None:
+    """The SQL of a stored query, in whichever of its two forms Metabase gives it; None for another kind of query."""
+    stages = dataset_query.get("stages") or [{}]
+    sql = stages[0].get("native") or dataset_query.get("native", {}).get("query")
+    return sql if isinstance(sql, str) else None
+
+
+def waiting(seconds: float = WAIT_SECONDS) -> Iterator[stamina.Attempt]:
+    """Attempts until one does not raise MetabaseError: `for attempt in waiting(): with attempt: ...`."""
+    return stamina.retry_context(on=MetabaseError, attempts=None, timeout=seconds, wait_initial=0.1, wait_max=3.0)

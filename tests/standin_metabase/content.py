@@ -1,0 +1,124 @@
+"""Cards and dashboards in the stand-in: what Metabase checks when they are saved, and what it gives back."""
+
+import copy
+import json
+from typing import Any
+
+from tests.standin_metabase.state import RefusedError, State, check_tags
+
+_KINDS = {"card": "cards", "dashboard": "dashboards", "collection": "collections"}
+
+
+def create_card(state: State, body: dict[str, Any]) -> dict[str, Any]:
+    _check_card(state, body)
+    entity = body.get("entity_id")
+    if entity and any(card.get("entity_id") == entity for card in state.cards.values()):
+        raise RefusedError(400, f"entity_id {entity} is taken")
+    number = state.new_id()
+    state.cards[number] = {"id": number, "archived": False, "collection_id": None, "description": None, **copy.deepcopy(body)}
+    return state.cards[number]
+
+
+def update_card(state: State, number: int, body: dict[str, Any]) -> dict[str, Any]:
+    card = state.find("cards", number)
+    _check_card(state, {**card, **body})
+    card.update(copy.deepcopy(body))
+    return card
+
+
+def _check_card(state: State, card: dict[str, Any]) -> None:
+    state.find("databases", card["dataset_query"]["database"])
+    check_tags(card["dataset_query"]["stages"][0])
+    if card.get("collection_id") is not None:
+        state.find("collections", card["collection_id"])
+    for key in card["visualization_settings"].get("column_settings", {}):
+        kind, name = json.loads(key)
+        if kind != "name" or not name:
+            raise RefusedError(400, f"column_settings: {key} names no column")
+
+
+def create_dashboard(state: State, body: dict[str, Any]) -> dict[str, Any]:
+    number = state.new_id()
+    made = {"description": None, "parameters": [], "collection_id": None, **copy.deepcopy(body)}
+    state.dashboards[number] = {"id": number, "archived": False, "dashcards": [], "tabs": [], **made}
+    return state.dashboards[number]
+
+
+def update_dashboard(state: State, number: int, body: dict[str, Any]) -> dict[str, Any]:
+    """Replace what is given; dashcards, tabs and parameters whole, as Metabase does."""
+    board = state.find("dashboards", number)
+    after = {**board, **copy.deepcopy(body)}
+    tabs = _real_tabs(state, board, after["tabs"]) if body.get("tabs") is not None else {}
+    if body.get("dashcards") is not None:
+        after["dashcards"] = [_real_dashcard(state, after, tabs, board, card) for card in after["dashcards"]]
+    _check_no_overlap(after["dashcards"])
+    board.update(after)
+    return board
+
+
+def _real_tabs(state: State, board: dict[str, Any], tabs: list[dict[str, Any]]) -> dict[int, int]:
+    known = {tab["id"] for tab in board["tabs"]}
+    ids = {}
+    for position, tab in enumerate(tabs):
+        if tab["id"] > 0 and tab["id"] not in known:
+            raise RefusedError(400, f"tab {tab['id']} is not on this dashboard")
+        ids[tab["id"]] = tab["id"] if tab["id"] > 0 else state.new_id()
+        tab |= {"id": ids[tab["id"]], "position": position}
+    return ids
+
+
+def _real_dashcard(
+    state: State, board: dict[str, Any], tabs: dict[int, int], before: dict[str, Any], card: dict[str, Any]
+) -> dict[str, Any]:
+    if card["col"] + card["size_x"] > 24:
+        raise RefusedError(400, f"dashcard {card['id']} leaves the grid of 24 columns")
+    if card["id"] > 0 and card["id"] not in {each["id"] for each in before["dashcards"]}:
+        raise RefusedError(400, f"dashcard {card['id']} is not on this dashboard")
+    if card.get("dashboard_tab_id") is not None:
+        card["dashboard_tab_id"] = tabs.get(card["dashboard_tab_id"], card["dashboard_tab_id"])
+        if card["dashboard_tab_id"] not in {tab["id"] for tab in board["tabs"]}:
+            raise RefusedError(400, f"dashcard {card['id']} names a tab that is not there")
+    _check_mappings(state, board, card)
+    return {**card, "id": card["id"] if card["id"] > 0 else state.new_id()}
+
+
+def _check_mappings(state: State, board: dict[str, Any], card: dict[str, Any]) -> None:
+    shown = state.find("cards", card["card_id"])
+    tags = shown["dataset_query"]["stages"][0].get("template-tags") or {}
+    parameters = {parameter["id"] for parameter in board["parameters"]}
+    for mapping in card.get("parameter_mappings") or []:
+        tag = mapping["target"][1][1]
+        if mapping["parameter_id"] not in parameters or tag not in tags:
+            raise RefusedError(400, f"mapping of {mapping['parameter_id']!r} to tag {tag!r} leads nowhere")
+
+
+def _check_no_overlap(cards: list[dict[str, Any]]) -> None:
+    seen: set[tuple[Any, int, int]] = set()
+    for card in cards:
+        cells = {
+            (card.get("dashboard_tab_id"), row, col)
+            for row in range(card["row"], card["row"] + card["size_y"])
+            for col in range(card["col"], card["col"] + card["size_x"])
+        }
+        if cells & seen:
+            raise RefusedError(400, f"dashcard {card['id']} lies over another")
+        seen |= cells
+
+
+def copy_dashboard(state: State, number: int, body: dict[str, Any]) -> dict[str, Any]:
+    original = copy.deepcopy(state.find("dashboards", number))
+    made = state.new_id()
+    state.dashboards[made] = {**original, **body, "id": made}
+    return state.dashboards[made]
+
+
+def collection_items(state: State, collection: str, models: list[str]) -> list[dict[str, Any]]:
+    """What lies in a collection and is not archived, as far as the listing tells of it."""
+    parent = None if collection == "root" else int(collection)
+    found = []
+    for model in models or list(_KINDS):
+        field = "parent_id" if model == "collection" else "collection_id"
+        for each in getattr(state, _KINDS[model]).values():
+            if each.get(field) == parent and not each["archived"]:
+                found.append({key: each.get(key) for key in ("id", "name", "description", "entity_id")} | {"model": model})
+    return found
