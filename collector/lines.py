@@ -6,6 +6,7 @@ is kept as it is with the reason. Nothing here touches a file or a database.
 """
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -106,11 +107,11 @@ class _Decoder:
             return None, len(text), f"expected a JSON object, found {_kind(value)}"
         return value, end, self._met[0] if self._met else None
 
-    def _integer(self, digits: str) -> int:
+    def _integer(self, digits: str) -> float:
         if len(digits) <= _LONGEST_INTEGER and (number := int(digits)) in _INT64:
             return number
         self._met.append("integer beyond 64 bits")
-        return 0
+        return math.nan  # which no envelope takes over
 
     def _float(self, digits: str) -> float:
         number = float(digits)

@@ -116,7 +116,13 @@ def _write(random: Random, project: Project) -> Call:
     path = _path(random, project)
     lines = code(random, path, random.randint(10, 80))
     content = "\n".join(lines)
-    result = {"type": "create", "filePath": path, "content": content, "structuredPatch": [], "originalFile": None}
+    result: dict[str, Any] = {
+        "type": "create",
+        "filePath": path,
+        "content": content,
+        "structuredPatch": [],
+        "originalFile": None,
+    }
     text = f"File created successfully at: {path}"
     wanted = {"file_path": path, "content": content}
     return Call("Write", wanted, text, result, random.uniform(0.05, 6), lines_added=len(lines))

@@ -1,0 +1,69 @@
+"""A MongoDB server for the tests of several rooms, and an empty database on it for each test."""
+
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from pymongo.database import Database
+from pymongo.errors import PyMongoError
+
+_START_SECONDS = 60.0
+
+
+def free_port() -> int:
+    """A port on loopback that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def start_mongo(folder: Path, port: int) -> subprocess.Popen[bytes]:
+    """A server without credentials that keeps its data in this folder and answers on this port."""
+    program = Path(sys.prefix, "bin", "secantusd-py")
+    options = ["--host", "127.0.0.1", "--port", str(port), "--storage-path", str(folder / "data")]
+    with (folder / "log").open("ab") as log:
+        process = subprocess.Popen(
+            [program, *options, "--sync-on-commit", "--cache-size", "256M"], cwd=folder, stdout=log, stderr=log
+        )
+    _await_answer(process, port, folder / "log")
+    return process
+
+
+def _await_answer(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    with MongoClient[dict[str, Any]](f"mongodb://127.0.0.1:{port}", serverSelectionTimeoutMS=500) as client:
+        while time.monotonic() < deadline and process.poll() is None:
+            try:
+                client.admin.command("ping")
+            except PyMongoError:
+                continue  # waits for half a second itself
+            return
+    process.kill()
+    pytest.fail(f"secantusd-py does not answer on port {port}: {log.read_text(errors='replace')[-800:]}")
+
+
+@pytest.fixture(scope="session")
+def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URI of a server that lives as long as the tests."""
+    port = free_port()
+    process = start_mongo(tmp_path_factory.mktemp("mongo"), port)
+    yield f"mongodb://127.0.0.1:{port}"
+    process.terminate()
+    process.wait(30)
+
+
+@pytest.fixture
+def mongo_database(mongo_server: str) -> Iterator[Database[dict[str, Any]]]:
+    """An empty database of its own."""
+    with MongoClient[dict[str, Any]](mongo_server, tz_aware=True, serverSelectionTimeoutMS=20_000) as client:
+        name = f"test_{uuid.uuid4().hex[:12]}"
+        yield client[name]
+        client.drop_database(name)

@@ -1,0 +1,91 @@
+"""What counts as a transcript, and by what name."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from collector.files import check_folder, find, project_of
+from collector.results import CollectorError
+
+
+def touch(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+
+
+def names(root: Path) -> list[str]:
+    return [each.source_file for each in find(root).transcripts]
+
+
+def test_every_transcript_is_found_in_a_fixed_order(tmp_path: Path) -> None:
+    touch(tmp_path, "b/s.jsonl", "a/s/subagents/agent-1.jsonl", "a/s.jsonl", "a/s/subagents/workflows/w/agent-2.jsonl")
+    touch(tmp_path, "loose.jsonl", "a/notes.txt", "a/s/subagents/agent-1.meta.json", "a/s/tool-results/x.txt")
+    assert names(tmp_path) == [
+        "a/s.jsonl",
+        "a/s/subagents/agent-1.jsonl",
+        "a/s/subagents/workflows/w/agent-2.jsonl",
+        "b/s.jsonl",
+        "loose.jsonl",
+    ]
+
+
+def test_a_project_is_the_first_folder() -> None:
+    assert project_of("-home-robin/s/subagents/agent-1.jsonl") == "-home-robin"
+    assert project_of("loose.jsonl") == "."
+
+
+def test_links_are_followed_once_and_loops_end(tmp_path: Path) -> None:
+    root, elsewhere = tmp_path / "projects", tmp_path / "elsewhere"
+    touch(root, "z/s.jsonl")
+    touch(elsewhere, "t.jsonl")
+    (root / "a-link-to-z").symlink_to(root / "z")
+    (root / "moved").symlink_to(elsewhere)
+    (root / "z" / "loop").symlink_to(root)
+    (root / "dangling").symlink_to(root / "nowhere")
+    assert names(root) == ["moved/t.jsonl", "z/s.jsonl"]
+
+
+def test_a_name_that_is_no_utf8_is_found_and_fit_for_a_database(tmp_path: Path) -> None:
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.jsonl")).touch()
+    (found,) = find(tmp_path).transcripts
+    assert found.source_file == "caf\\xe9.jsonl"
+    assert found.path.exists()
+
+
+@pytest.mark.parametrize("check", [find, check_folder])
+def test_a_missing_directory_is_one_clear_line(tmp_path: Path, check: object) -> None:
+    assert callable(check)
+    (tmp_path / "file").touch()
+    for path, found in ((tmp_path / "no", "No such file"), (tmp_path / "file", "Not a directory")):
+        with pytest.raises(
+            CollectorError, match=rf"^transcripts directory {path}: expected .* {found}.*TRANSCRIPTS_DIR"
+        ):
+            check(path)
+
+
+@contextmanager
+def as_ordinary_user() -> Iterator[Path]:
+    """A folder that everybody may read, and no right to read what one may not."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        user = os.geteuid()
+        try:
+            yield Path(name)
+        finally:
+            os.seteuid(user)
+
+
+def test_a_directory_that_may_not_be_read_is_said_and_stops_nothing() -> None:
+    with as_ordinary_user() as root:
+        touch(root, "closed/s.jsonl", "open/s.jsonl")
+        (root / "closed").chmod(0)
+        if os.geteuid() == 0:
+            os.seteuid(65534)
+        findings = find(root)
+    assert [each.source_file for each in findings.transcripts] == ["open/s.jsonl"]
+    assert findings.unreadable == {"closed": "Permission denied"}
