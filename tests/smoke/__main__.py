@@ -1,0 +1,111 @@
+"""The smoke test inside the appliance: starts runs and counts again, from the files, what was published.
+
+It sees what a user sees: the transcripts, the published DuckDB file, the runner's API, Metabase's API. All the while
+readers query the database, through a connection of their own and through Metabase; none of them may fail or wait long.
+It changes nothing but to start runs. Prints one JSON object; exit code 0 when everything agrees.
+"""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from standalone.recount import Recount, count_file, transcript_files
+from tests.smoke.readers import DuckDBReader, MetabaseReader, Reader
+from tests.smoke.runner import RunnerApi, secret
+
+PATIENCE_SECONDS = 120.0
+LONGEST_WAIT_SECONDS = float(os.environ.get("SMOKE_LONGEST_WAIT", "1"))
+
+Figures = dict[str, int]
+
+
+class SmokeError(Exception):
+    """Something is not as it should be; the message says what was expected and what was found."""
+
+
+def counted(transcripts: Path) -> Figures:
+    """The figures, from the files."""
+    recount = Recount()
+    for name, path in transcript_files(transcripts).items():
+        count_file(recount, name, path)
+    output = sum(response.tokens["output_tokens"] for response in recount.responses.values())
+    return {
+        "sessions": len(recount.sessions),
+        "tool_calls": len(recount.tool_calls),
+        "responses": len(recount.responses),
+        "output_tokens": output,
+    }
+
+
+def run_until(runner: RunnerApi, reader: Reader, expected: Figures) -> int:
+    """Start runs until the published figures are the expected ones; the collector may still be a moment behind."""
+    deadline, runs = time.monotonic() + PATIENCE_SECONDS, 0
+    while True:
+        run = runner.run_to_the_end()
+        runs += 1
+        if run["status"] not in {"succeeded", "unchanged"}:
+            raise SmokeError(f"expected a run to succeed, found {run['status']}: {run['message']}")
+        if (found := reader.figures()) == expected:
+            return runs
+        if time.monotonic() > deadline:
+            raise SmokeError(f"expected {expected} in the published database, found {found}")
+
+
+def wait_for_metabase(reader: Reader, expected: Figures) -> None:
+    """Metabase shows a new generation once its pool was recycled, which may happen a moment later."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while (found := reader.figures()) != expected:
+        if time.monotonic() > deadline:
+            raise SmokeError(f"expected {expected} through Metabase, found {found}")
+        time.sleep(0.2)  # Metabase has no event to wait for
+
+
+def check_readers(readers: list[Reader]) -> dict[str, Any]:
+    """What the readers met."""
+    report = {reader.name: reader.report() for reader in readers}
+    for name, met in report.items():
+        if met["errors"] or not met["queries"]:
+            raise SmokeError(f"expected {name} to read without an error, found {met}")
+        if met["longest"] > LONGEST_WAIT_SECONDS:
+            raise SmokeError(f"expected {name} never to wait longer than {LONGEST_WAIT_SECONDS} s, found {met}")
+    return report
+
+
+def smoke() -> dict[str, Any]:
+    """Everything, once."""
+    started = time.monotonic()
+    runner = RunnerApi(os.environ["RUNNER_URL"], secret("runner_token"))
+    database = Path(os.environ["DUCKDB_PATH"])
+    expected = counted(Path("/transcripts"))
+    direct = DuckDBReader(database)
+    runner.wait_until_published(database)
+    metabase = MetabaseReader(os.environ["METABASE_URL"], secret("metabase_user"), secret("metabase_password"))
+    metabase.wait_until_connected(PATIENCE_SECONDS)
+    readers: list[Reader] = [direct, metabase]
+    for reader in readers:
+        reader.start()
+    try:
+        runs = run_until(runner, direct, expected)
+        wait_for_metabase(metabase, expected)
+    finally:
+        for reader in readers:
+            reader.stop()
+    report = check_readers(readers)
+    return {**expected, "runs": runs, "seconds": round(time.monotonic() - started, 1), "readers": report}
+
+
+def main() -> int:
+    """An expected failure takes one line."""
+    try:
+        print(json.dumps(smoke()))
+    except (SmokeError, OSError) as error:
+        print(f"smoke: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
