@@ -5,7 +5,7 @@ with expected as (
         (select count(*) from {{ ref('fct_messages') }} where date_key is not null and not is_copy) as messages,
         (select count(*) from {{ ref('fct_messages') }} where date_key is not null and is_human_prompt) as prompts,
         (select count(*) from {{ ref('fct_tool_calls') }} where date_key is not null) as tool_calls,
-        (select coalesce(sum(lines_added), 0) from {{ ref('fct_file_operations') }} where date_key is not null) as lines_added
+        (select coalesce(sum(lines_added), 0) from {{ ref('fct_file_operations') }} where date_key > 0) as lines_added
 
 ),
 
