@@ -1,9 +1,11 @@
 """What every test gets: no settings of this machine, the corpus where there is one, markers that skip with a reason."""
 
+import fcntl
 import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -85,3 +87,19 @@ def chromium() -> str:
     path = _chromium()
     assert path is not None
     return path
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The data directory of one `./analytics demo`; it runs once, whichever worker asks first. Only to be read."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base if worker_id == "master" else base.parent
+    data, done = shared / "demo", shared / "demo.done"
+    with (shared / "demo.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            command = [sys.executable, "-P", "-m", "standalone", "demo", "--data", str(data)]
+            environment = os.environ | {"PYTHONPATH": str(ROOT)}
+            subprocess.run(command, cwd=shared, env=environment, check=True, capture_output=True, text=True)
+            done.touch()
+    return data
