@@ -1,13 +1,14 @@
 """Metabase's HTTP API as far as we use it. Every call that changes something is counted, so that "no change" can be told."""
 
-from collections.abc import Iterator
-from typing import Any
+import threading
+from collections.abc import Callable
+from time import monotonic
+from typing import Any, TypeVar
 from urllib.parse import urljoin
 
 import requests
-import stamina
 
-WAIT_SECONDS = 300.0
+_T = TypeVar("_T")
 _TIMEOUT = (10, 120)
 
 
@@ -15,8 +16,16 @@ class MetabaseError(Exception):
     """Metabase refused a call or cannot be reached; one line that says which call and what it answered."""
 
 
-class NotFoundError(MetabaseError):
+class RefusedError(MetabaseError):
+    """Metabase answered with an error."""
+
+
+class NotFoundError(RefusedError):
     """What was asked for is not there."""
+
+
+class UnreachableError(MetabaseError):
+    """Nothing answers at the address."""
 
 
 class NotReadyError(MetabaseError):
@@ -72,11 +81,11 @@ class Client:
         try:
             answer = self._http.request(method, urljoin(self._base, path.lstrip("/")), timeout=_TIMEOUT, **more)
         except requests.RequestException as error:
-            raise MetabaseError(f"cannot reach Metabase at {self._base}: {type(error).__name__}") from error
+            raise UnreachableError(f"cannot reach Metabase at {self._base}: {type(error).__name__}") from error
         if changes:
             self.writes.append(f"{method} {path}")
         if answer.status_code >= 400:
-            kind = NotFoundError if answer.status_code == 404 else MetabaseError
+            kind = NotFoundError if answer.status_code == 404 else RefusedError
             raise kind(f"{method} {path}: Metabase answered {answer.status_code}: {' '.join(answer.text.split())[:300]}")
         return answer.json() if answer.content else None
 
@@ -96,6 +105,14 @@ def native_sql(dataset_query: dict[str, Any]) -> str | None:
     return sql if isinstance(sql, str) else None
 
 
-def waiting(seconds: float = WAIT_SECONDS) -> Iterator[stamina.Attempt]:
-    """Attempts until one does not raise MetabaseError: `for attempt in waiting(): with attempt: ...`."""
-    return stamina.retry_context(on=MetabaseError, attempts=None, timeout=seconds, wait_initial=0.1, wait_max=3.0)
+def until(check: Callable[[], _T], seconds: float) -> _T:
+    """What `check` returns, asked again while it raises NotReadyError or Metabase cannot be reached; at most `seconds`."""
+    deadline, pause, idle = monotonic() + seconds, 0.1, threading.Event()
+    while True:
+        try:
+            return check()
+        except (NotReadyError, UnreachableError):
+            if monotonic() + pause > deadline:
+                raise
+        idle.wait(pause)
+        pause = min(pause * 1.5, 3.0)

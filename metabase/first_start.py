@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from metabase.client import Client, MetabaseError, NotReadyError, waiting
+from metabase.client import Client, NotReadyError, RefusedError, until
 
 SITE_NAME = "Claude Code history"
 
@@ -37,13 +37,11 @@ class DatabaseSettings:
 def connect(url: str, user: str, password: str, *, wait_seconds: float = 300.0) -> Client:
     """Wait for Metabase, make its first user where it has none, and sign in."""
     client = Client(url)
-    for attempt in waiting(wait_seconds):
-        with attempt:
-            _require_health(client)
+    until(lambda: _require_health(client), wait_seconds)
     token = client.get("/api/session/properties").get("setup-token")
     try:
         client.sign_in(user, password)
-    except MetabaseError:
+    except RefusedError:
         if not token:
             raise
         _make_first_user(client, token, user, password)
@@ -52,7 +50,10 @@ def connect(url: str, user: str, password: str, *, wait_seconds: float = 300.0) 
 
 
 def _require_health(client: Client) -> None:
-    status = client.get("/api/health").get("status")
+    try:
+        status = client.get("/api/health").get("status")
+    except RefusedError as error:  # while it starts, health is 503
+        raise NotReadyError(str(error)) from error
     if status != "ok":
         raise NotReadyError(f"Metabase is {status}")
 

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from metabase.client import Client, NotReadyError, waiting
+from metabase.client import Client, NotReadyError, until
 
 SCHEMA = "marts"
 _KINDS = (
@@ -62,11 +62,13 @@ def _synced_tables(client: Client, database: int, wanted: set[str]) -> dict[str,
     if wanted <= set(found):
         return found
     client.post(f"/api/database/{database}/sync_schema")
-    for attempt in waiting(120):
-        with attempt:
-            found = _tables(client, database)
-            if missing := wanted - set(found):
-                raise NotReadyError(f"Metabase has not read these tables of {SCHEMA} yet: {', '.join(sorted(missing))}")
+    return until(lambda: _all_tables(client, database, wanted), 120)
+
+
+def _all_tables(client: Client, database: int, wanted: set[str]) -> dict[str, dict[str, Any]]:
+    found = _tables(client, database)
+    if missing := wanted - set(found):
+        raise NotReadyError(f"Metabase has not read these tables of {SCHEMA} yet: {', '.join(sorted(missing))}")
     return found
 
 

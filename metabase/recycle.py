@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from metabase.client import Client, NotReadyError, waiting
+from metabase.client import Client, NotReadyError, until
 
 WHICH_FILE = "select path from duckdb_databases() where database_name = 'analytics'"
 _CAVEATS = re.compile(r"schema (?P<schema>[0-9a-f]{10})")
@@ -39,7 +39,7 @@ def recycle(
     caveats = f"Generation {generation} of claude-analytics" + (f", schema {schema}" if schema else "")
     if before != caveats or seen_generation(client, database) != generation:
         client.put(f"/api/database/{database}", {"caveats": caveats if before != caveats else f"{caveats}."})
-        _wait_for(client, database, generation, wait_seconds)
+        until(lambda: _require_generation(client, database, generation), wait_seconds)
     known = _CAVEATS.search(before)
     changed = bool(schema) and (known is None or known["schema"] != schema)
     if changed:
@@ -67,9 +67,7 @@ def schema_fingerprint(database: Path) -> str:
     return hashlib.sha256(repr(columns).encode()).hexdigest()[:10]
 
 
-def _wait_for(client: Client, database: int, generation: int, seconds: float) -> None:
-    for attempt in waiting(seconds):
-        with attempt:
-            seen = seen_generation(client, database)
-            if seen != generation:
-                raise NotReadyError(f"Metabase still reads generation {seen}, expected {generation}")
+def _require_generation(client: Client, database: int, generation: int) -> None:
+    seen = seen_generation(client, database)
+    if seen != generation:
+        raise NotReadyError(f"Metabase still reads generation {seen}, expected {generation}")

@@ -15,7 +15,7 @@ MAYBE_ID = {"type": ["integer", "null"], "minimum": 1}
 OBJECT = {"type": "object"}
 
 
-def shape(required: str = "", **fields: Any) -> dict[str, Any]:
+def shape(required: str = "", /, **fields: Any) -> dict[str, Any]:
     """An object with these fields and no others."""
     return {"type": "object", "properties": fields, "required": required.split(), "additionalProperties": False}
 
