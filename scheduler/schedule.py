@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
@@ -46,13 +47,30 @@ class Schedule:
             due = self.next_after(due)
 
 
+class _Cron(BaseTrigger):  # type: ignore[misc] # APScheduler ships no types
+    """Cron in UTC steps. APScheduler's own trigger answers the repeated hour of autumn with itself for ever.
+
+    It compares wall clocks, which cannot tell the hour's second pass from its first; asked without a previous time it
+    does not compare.
+    """
+
+    def __init__(self, text: str, zone: ZoneInfo) -> None:
+        self._cron, self._zone = CronTrigger.from_crontab(text, timezone=zone), zone
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
+        """The first due time after the previous one, or from now on."""
+        start = now if previous_fire_time is None else previous_fire_time.astimezone(UTC) + timedelta(microseconds=1)
+        due: datetime | None = self._cron.get_next_fire_time(None, start.astimezone(self._zone))
+        return due
+
+
 def _trigger(setting: str, text: str, zone: ZoneInfo) -> Any:
     if text.lower() == "off":
         return None
     if found := _INTERVAL.fullmatch(text):
         return IntervalTrigger(**{_UNITS[found["unit"]]: int(found["count"])}, timezone=zone)
     try:
-        return CronTrigger.from_crontab(text, timezone=zone)
+        return _Cron(text, zone)
     except ValueError as error:
         raise ScheduleError(
             f"{setting}: expected five cron fields such as '0 * * * *', an interval such as 30m, or off;"

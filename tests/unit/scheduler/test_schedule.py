@@ -1,0 +1,57 @@
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from scheduler.schedule import Schedule, ScheduleError
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def due(text: str, start: datetime, end: datetime) -> list[datetime]:
+    schedule = Schedule("SCHEDULE", text, "Europe/Berlin")
+    return [moment.astimezone(UTC) for moment in schedule.between(start, end)]
+
+
+@pytest.mark.parametrize(
+    ("day", "hours"),
+    [((2026, 3, 29), 23), ((2026, 10, 25), 25), ((2026, 6, 1), 24)],
+    ids=["spring", "autumn", "summer"],
+)
+def test_an_hourly_schedule_is_due_once_in_every_hour_that_passes(day: tuple[int, int, int], hours: int) -> None:
+    midnight = datetime(*day, tzinfo=BERLIN)
+    start = midnight.astimezone(UTC) - timedelta(seconds=1)
+    end = (midnight + timedelta(days=1)).astimezone(UTC)  # wall-clock arithmetic: the next local midnight
+    found = due("0 * * * *", start, end)
+    assert len(found) == hours
+    assert {later - earlier for earlier, later in zip(found, found[1:], strict=False)} == {timedelta(hours=1)}
+
+
+def test_a_daily_schedule_keeps_its_local_hour_when_the_clocks_change() -> None:
+    found = due("30 3 * * *", datetime(2026, 3, 27, tzinfo=UTC), datetime(2026, 3, 31, tzinfo=UTC))
+    assert [moment.astimezone(BERLIN).strftime("%d %H:%M") for moment in found] == [
+        "27 03:30",
+        "28 03:30",
+        "29 03:30",
+        "30 03:30",
+    ]
+
+
+def test_an_interval_counts_from_where_it_started() -> None:
+    start = datetime(2026, 5, 1, 10, 0, tzinfo=UTC)
+    assert due("30m", start, start + timedelta(hours=1, minutes=1)) == [
+        start + timedelta(minutes=30),
+        start + timedelta(hours=1),
+    ]
+
+
+def test_off_is_never_due() -> None:
+    schedule = Schedule("SCHEDULE", "off", "UTC")
+    assert schedule.is_off
+    assert schedule.next_after(datetime.now(UTC)) is None
+
+
+@pytest.mark.parametrize("text", ["hourly", "0 * * *", "0m", "61 * * * *", ""])
+def test_a_schedule_that_cannot_be_read_is_refused_with_what_would_do(text: str) -> None:
+    with pytest.raises(ScheduleError, match=r"SCHEDULE: expected five cron fields .* found "):
+        Schedule("SCHEDULE", text, "UTC")
