@@ -19,7 +19,7 @@ Result = TypeVar("Result", bound=BaseModel)
 
 _CONNECT_SECONDS = 5.0
 _LOOK_SECONDS = 1.0
-_BUSY = frozenset({429, 502, 503, 504})
+_BUSY = frozenset({409, 429, 502, 503, 504})  # 409: at work for a run that has just been interrupted
 
 
 class LoaderError(Exception):
