@@ -13,18 +13,31 @@ from metabase.query import shown_columns
 from metabase.sql import card_sql, tags_of
 
 LISTS = {
-    "project": ("Project", "select distinct project_name as \"Project\" from marts.dim_projects order by 1\n"),
-    "model": ("Model", "select model as \"Model\" from marts.dim_models order by 1\n"),
-    "host": ("Host", "select distinct host as \"Host\" from marts.dim_sessions where host is not null order by 1\n"),
+    "project": ("Project", 'select distinct project_name as "Project" from marts.dim_projects order by 1\n'),
+    "model": ("Model", 'select model as "Model" from marts.dim_models order by 1\n'),
+    "host": ("Host", 'select distinct host as "Host" from marts.dim_sessions where host is not null order by 1\n'),
 }
 """What the drop-downs of text filters offer: one small card each."""
 
-_NAMES = {"date_from": "From", "date_to": "To", "project": "Project", "model": "Model", "host": "Host",
-          "session": "Session id"}
+_NAMES = {
+    "date_from": "From",
+    "date_to": "To",
+    "project": "Project",
+    "model": "Model",
+    "host": "Host",
+    "session": "Session id",
+}
 _UUIDS = uuid.uuid5(uuid.NAMESPACE_URL, "claude-analytics/template-tags")
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
-_DISPLAY = {"line": "line", "area": "area", "bar": "bar", "row": "row", "heatmap": "table", "table": "table",
-            "pivot": "table"}
+_DISPLAY = {
+    "line": "line",
+    "area": "area",
+    "bar": "bar",
+    "row": "row",
+    "heatmap": "table",
+    "table": "table",
+    "pivot": "table",
+}
 _COLUMN: dict[Format, dict[str, Any]] = {
     "count": {"number_style": "decimal"},
     "tokens": {"number_style": "decimal", "decimals": 0},
@@ -141,7 +154,13 @@ def _number_settings(catalog: Catalog, card: Card, columns: Mapping[str, Column]
 
 def _heatmap_settings(card: Card, columns: Mapping[str, Column]) -> dict[str, Any]:
     value = next(iter(card.values.values())).label
-    colours = {"columns": [value], "type": "range", "colors": ["#EDF3F8", "#0072B2"], "min_type": "all", "max_type": "all"}
+    colours = {
+        "columns": [value],
+        "type": "range",
+        "colors": ["#EDF3F8", "#0072B2"],
+        "min_type": "all",
+        "max_type": "all",
+    }
     return {
         "table.pivot": True,
         "table.pivot_column": columns[card.by[0]].label,

@@ -36,19 +36,42 @@ def theme(dark: bool) -> dict[str, Any]:
     font = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
     palette = list(DARK if dark else LIGHT)
     ramp = ["#1A232E", "#21527A", "#56B4E9", "#D3EEFF"] if dark else ["#EDF3F8", "#9CC6E3", "#2C85BE", "#003E63"]
-    text = {"labelColor": quiet, "titleColor": quiet, "labelFont": font, "titleFont": font, "labelFontSize": 11,
-            "titleFontSize": 11, "titleFontWeight": 500}
+    text = {
+        "labelColor": quiet,
+        "titleColor": quiet,
+        "labelFont": font,
+        "titleFont": font,
+        "labelFontSize": 11,
+        "titleFontSize": 11,
+        "titleFontWeight": 500,
+    }
     return {
         "background": "transparent",
         "font": font,
         "view": {"stroke": None},
         "range": {"category": palette, "ramp": ramp, "heatmap": ramp},
-        "axis": {**text, "gridColor": line, "domainColor": line, "tickColor": line, "labelLimit": 180, "labelSeparation": 4,
-                 "titlePadding": 8, "labelPadding": 4},
+        "axis": {
+            **text,
+            "gridColor": line,
+            "domainColor": line,
+            "tickColor": line,
+            "labelLimit": 180,
+            "labelSeparation": 4,
+            "titlePadding": 8,
+            "labelPadding": 4,
+        },
         "axisX": {"grid": False, "labelFlush": True},
         "axisY": {"domain": False, "ticks": False},
-        "legend": {**text, "orient": "top", "title": None, "symbolType": "circle", "symbolSize": 70, "columnPadding": 14,
-                   "labelLimit": 170, "offset": 4},
+        "legend": {
+            **text,
+            "orient": "top",
+            "title": None,
+            "symbolType": "circle",
+            "symbolSize": 70,
+            "columnPadding": 14,
+            "labelLimit": 170,
+            "offset": 4,
+        },
         "bar": {"color": palette[0]},
         "line": {"color": palette[0], "strokeWidth": 2},
         "area": {"color": palette[0], "opacity": 0.85},
@@ -143,8 +166,13 @@ def _over_time(chart: alt.Chart, card: Card, columns: dict[str, Column], series:
         x2 = alt.X2("until:T") if card.kind == "bar" else alt.Undefined
     else:
         order, x2 = list(columns[first].order) or None, alt.Undefined
-        x = alt.X(f"{first}:O", title=label_of(columns, first), sort=order, scale=_domain(columns[first]),
-                  axis=alt.Axis(labelAngle=0, labelOverlap="greedy"))
+        x = alt.X(
+            f"{first}:O",
+            title=label_of(columns, first),
+            sort=order,
+            scale=_domain(columns[first]),
+            axis=alt.Axis(labelAngle=0, labelOverlap="greedy"),
+        )
     mark = {
         "bar": lambda: chart.mark_bar(orient="vertical", binSpacing=0.5),
         "area": lambda: chart.mark_area(),
@@ -182,10 +210,20 @@ def _heatmap(chart: alt.Chart, card: Card, columns: dict[str, Column], series: l
     name, value = _value(card)
     legend = alt.Legend(title=value.label, orient="top", gradientLength=160, gradientThickness=8)
     return chart.mark_rect(cornerRadius=2).encode(
-        x=alt.X(f"{x}:O", title=label_of(columns, x), sort=list(columns[x].order) or None, scale=_domain(columns[x]),
-                axis=alt.Axis(labelAngle=0, ticks=False, domain=False, labelOverlap="greedy")),
-        y=alt.Y(f"{y}:O", title=None, sort=list(columns[y].order) or None, scale=_domain(columns[y]),
-                axis=alt.Axis(ticks=False, domain=False)),
+        x=alt.X(
+            f"{x}:O",
+            title=label_of(columns, x),
+            sort=list(columns[x].order) or None,
+            scale=_domain(columns[x]),
+            axis=alt.Axis(labelAngle=0, ticks=False, domain=False, labelOverlap="greedy"),
+        ),
+        y=alt.Y(
+            f"{y}:O",
+            title=None,
+            sort=list(columns[y].order) or None,
+            scale=_domain(columns[y]),
+            axis=alt.Axis(ticks=False, domain=False),
+        ),
         color=alt.Color(f"{name}:Q", legend=legend, scale=alt.Scale(domainMin=0)),
         tooltip=_tooltips(card, columns, card.by),
     )

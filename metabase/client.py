@@ -86,7 +86,9 @@ class Client:
             self.writes.append(f"{method} {path}")
         if answer.status_code >= 400:
             kind = NotFoundError if answer.status_code == 404 else RefusedError
-            raise kind(f"{method} {path}: Metabase answered {answer.status_code}: {' '.join(answer.text.split())[:300]}")
+            raise kind(
+                f"{method} {path}: Metabase answered {answer.status_code}: {' '.join(answer.text.split())[:300]}"
+            )
         return answer.json() if answer.content else None
 
 

@@ -6,7 +6,16 @@ from typing import Any
 from metabase import bodies
 from metabase.definitions import Catalog, Dashboard
 
-_PARAMETER = ("id", "name", "slug", "type", "sectionId", "values_query_type", "values_source_type", "values_source_config")
+_PARAMETER = (
+    "id",
+    "name",
+    "slug",
+    "type",
+    "sectionId",
+    "values_query_type",
+    "values_source_type",
+    "values_source_config",
+)
 _PLACE = ("card_id", "row", "col", "size_x", "size_y")
 _GRID = tuple[int, int, int]
 
@@ -19,7 +28,10 @@ def content_of_dashboard(
         "name": board.title,
         "parameters": bodies.parameters(board, lists),
         "tabs": [
-            {"name": tab.name, "cards": sorted(bodies.dashcards(catalog, board, tab, ids, sessions_dashboard), key=_by_place)}
+            {
+                "name": tab.name,
+                "cards": sorted(bodies.dashcards(catalog, board, tab, ids, sessions_dashboard), key=_by_place),
+            }
             for tab in board.tabs
         ],
     }
@@ -58,7 +70,8 @@ def place_dashcards(wanted: Mapping[str, Any], current: Mapping[str, Any]) -> di
 
 def _dashcard(card: Mapping[str, Any]) -> dict[str, Any]:
     mappings = [
-        {key: mapping[key] for key in ("parameter_id", "card_id", "target")} for mapping in card.get("parameter_mappings") or []
+        {key: mapping[key] for key in ("parameter_id", "card_id", "target")}
+        for mapping in card.get("parameter_mappings") or []
     ]
     return {
         **{key: card[key] for key in _PLACE},

@@ -86,8 +86,9 @@ class Value(_Strict):
     @classmethod
     def _known_measure(cls, text: str) -> str:
         if not MEASURE.fullmatch(text):
-            raise ValueError("expected count(), sum(x), average(x), median(x), p95(x), min(x), max(x), distinct(x) "
-                             "or ratio(x, y)")
+            raise ValueError(
+                "expected count(), sum(x), average(x), median(x), p95(x), min(x), max(x), distinct(x) or ratio(x, y)"
+            )
         return text
 
     @property

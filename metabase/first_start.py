@@ -69,8 +69,14 @@ def ensure_database(client: Client, wanted: DatabaseSettings) -> int:
     known = found["data"] if isinstance(found, dict) else found
     ours = next((each for each in known if each["engine"] == "duckdb" and each["name"] == wanted.name), None)
     if ours is None:
-        body = {"name": wanted.name, "engine": "duckdb", "details": wanted.details, "is_full_sync": True,
-                "is_on_demand": False, "auto_run_queries": True}
+        body = {
+            "name": wanted.name,
+            "engine": "duckdb",
+            "details": wanted.details,
+            "is_full_sync": True,
+            "is_on_demand": False,
+            "auto_run_queries": True,
+        }
         return int(client.post("/api/database", body)["id"])
     details = client.get(f"/api/database/{ours['id']}").get("details") or {}
     # A token comes back masked, so it says nothing about a difference.

@@ -17,14 +17,19 @@ _KINDS = (
     (re.compile(r"^(share|.*_rate)$"), "type/Percentage"),
     (re.compile(r"_(tokens|count)$"), "type/Quantity"),
     (re.compile(r"_ms$"), "type/Duration"),
-    (re.compile(r"^(model|tool_name|tool_category|language|host|outcome|.*_kind|.*_type|project_name)$"), "type/Category"),
+    (
+        re.compile(r"^(model|tool_name|tool_category|language|host|outcome|.*_kind|.*_type|project_name)$"),
+        "type/Category",
+    ),
 )
 
 
 def ensure_metadata(client: Client, database: int, manifest: Path) -> list[str]:
     """Bring tables and fields in line; what was changed, by name."""
     nodes = json.loads(manifest.read_bytes())["nodes"]
-    models = {node["alias"]: node for node in nodes.values() if node["resource_type"] == "model" and node["schema"] == SCHEMA}
+    models = {
+        node["alias"]: node for node in nodes.values() if node["resource_type"] == "model" and node["schema"] == SCHEMA
+    }
     tables = _synced_tables(client, database, set(models))
     fields = {(name, field["name"]): field for name, table in tables.items() for field in table["fields"]}
     primary, foreign = keys_of(nodes)

@@ -24,9 +24,7 @@ def days_since_epoch(day: date) -> int:
 def encode_dataset(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> tuple[dict[str, Any], Rows]:
     """The dataset's rows by column, and the rows themselves."""
     found = run_sql(connection, _limited(dataset), {}, tuple(dataset.columns))
-    columns = {
-        name: _encode(column, [row[name] for row in found.rows]) for name, column in dataset.columns.items()
-    }
+    columns = {name: _encode(column, [row[name] for row in found.rows]) for name, column in dataset.columns.items()}
     made: dict[str, Any] = {"rows": len(found.rows), "columns": columns}
     if dataset.pick and not found.missing:
         made["pick"] = dataset.pick.column
@@ -84,10 +82,14 @@ def encode_card(catalog: Catalog, key: str, card: Card, facts: Rows | None, own:
         "better": card.better,
         "opens": card.opens,
         "values": _values(card, columns),
-        "sort": [(name, down, list(columns[name].order) or None if name in columns else None)
-                 for name, down in sort_keys(card, columns)],
-        "columns": {name: {"label": column.label, "format": column.shown_as, "align": column.kind}
-                    for name, column in shown_columns(catalog, card).items()},
+        "sort": [
+            (name, down, list(columns[name].order) or None if name in columns else None)
+            for name, down in sort_keys(card, columns)
+        ],
+        "columns": {
+            name: {"label": column.label, "format": column.shown_as, "align": column.kind}
+            for name, column in shown_columns(catalog, card).items()
+        },
         "series": series,
         "folds": folds(card),
     }
@@ -143,5 +145,9 @@ def encode_catalog(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> t
         key: encode_card(catalog, key, card, facts.get(card.dataset or ""), shown[key])
         for key, card in catalog.cards.items()
     }
-    themes = {"light": compiled_theme(dark=False), "dark": compiled_theme(dark=True), "swap": dict(zip(LIGHT, DARK, strict=True))}
+    themes = {
+        "light": compiled_theme(dark=False),
+        "dark": compiled_theme(dark=True),
+        "swap": dict(zip(LIGHT, DARK, strict=True)),
+    }
     return {"datasets": datasets, "cards": cards, "themes": themes}, shown

@@ -112,7 +112,9 @@ class _Work:
     def _known_cards(self) -> dict[str, int]:
         """Ids by key, wherever somebody moved the card, and also from the trash."""
         wanted = {bodies.entity_id(key): key for key in self._card_keys()}
-        answer = self.client.post("/api/eid-translation/translate", {"entity_ids": {"card": list(wanted)}}, changes=False)
+        answer = self.client.post(
+            "/api/eid-translation/translate", {"entity_ids": {"card": list(wanted)}}, changes=False
+        )
         return {
             wanted[entity]: int(found["id"])
             for entity, found in answer["entity_ids"].items()
@@ -127,7 +129,9 @@ class _Work:
             made = body | {"collection_id": self.result.collection, "entity_id": bodies.entity_id(key)}
             return int(self.client.post("/api/card", made)["id"])
         current = self.client.get(f"/api/card/{known}")
-        if _is_as_written(current, _card_content(current)) and _fields_equal(current, body, ("description", "archived")):
+        if _is_as_written(current, _card_content(current)) and _fields_equal(
+            current, body, ("description", "archived")
+        ):
             return known
         if _is_edited(current, _card_content(current)):
             self._keep_card(current)
@@ -147,7 +151,9 @@ class _Work:
 
     def _say_kept(self, kind: str, name: str, number: int) -> None:
         self.result.kept_aside.append(f"{kind} {name}")
-        self.log(f"{kind} {name!r} was edited in Metabase: the edited one is now {kind} {number} in {ASIDE!r}, ours is back")
+        self.log(
+            f"{kind} {name!r} was edited in Metabase: the edited one is now {kind} {number} in {ASIDE!r}, ours is back"
+        )
 
     # Dashboards
 

@@ -52,7 +52,9 @@ def export_csv(database: Path, folder: Path, *, timezone: str, everything: bool 
     folder.mkdir(parents=True, exist_ok=True)
     with opened(database, timezone) as connection:
         given = _whole_history(connection) if everything else {}
-        return [_write_csv(folder, key, run_card(connection, catalog, card, **given)) for key, card in catalog.cards.items()]
+        return [
+            _write_csv(folder, key, run_card(connection, catalog, card, **given)) for key, card in catalog.cards.items()
+        ]
 
 
 def export_png(database: Path, folder: Path, *, timezone: str, dark: bool = False, width: int = 760) -> list[Path]:
@@ -74,7 +76,9 @@ def _render(connection: duckdb.DuckDBPyConnection, catalog: Catalog, timezone: s
     sessions = _sessions(payload["datasets"])
     offered = {session for session, _ in sessions}
     payload["meta"] = meta | {"table_rows": TABLE_ROWS, "other": OTHER, "session_card": _session_card(catalog)}
-    environment = Environment(loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    environment = Environment(
+        loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
     return environment.get_template("page.html").render(
         title=TITLE,
         about=_about(connection, meta, timezone),
@@ -125,7 +129,9 @@ def _whole_history(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
 
 
 def _about(connection: duckdb.DuckDBPyConnection, meta: dict[str, Any], timezone: str) -> str:
-    found = run_sql(connection, "select count(*), count(distinct project_id) from marts.dim_sessions", {}, ("sessions", "projects"))
+    found = run_sql(
+        connection, "select count(*), count(distinct project_id) from marts.dim_sessions", {}, ("sessions", "projects")
+    )
     row = found.rows[0] if found.rows else {"sessions": 0, "projects": 0}
     if not row["sessions"]:
         return "No session yet: run the pipeline over a folder of transcripts, then open this page again."
@@ -152,7 +158,10 @@ def _sessions(datasets: dict[str, Any]) -> list[tuple[str, str]]:
         return str(columns[name]["dictionary"][code]) if code >= 0 else ""
 
     rows = sorted(range(listed["rows"]), key=lambda row: text("started", row), reverse=True)
-    named = [(text("session_id", row), f"{text('started', row)[:16]} · {text('project', row)} · {text('title', row)}") for row in rows]
+    named = [
+        (text("session_id", row), f"{text('started', row)[:16]} · {text('project', row)} · {text('title', row)}")
+        for row in rows
+    ]
     return [pair for pair in named if pair[0] in can_open][:SESSIONS_OFFERED]
 
 
@@ -166,7 +175,9 @@ def _board(catalog: Catalog, board: Dashboard, shown: dict[str, Rows]) -> dict[s
         {
             "name": tab.name,
             "pick": any(card.dataset and catalog.datasets[card.dataset].pick for card in tab.cards),
-            "cards": [_card(catalog, f"{board.id}.{card.id}", card, shown[f"{board.id}.{card.id}"]) for card in tab.cards],
+            "cards": [
+                _card(catalog, f"{board.id}.{card.id}", card, shown[f"{board.id}.{card.id}"]) for card in tab.cards
+            ],
         }
         for tab in board.tabs
     ]
@@ -184,11 +195,14 @@ def _card(catalog: Catalog, key: str, card: Card, found: Rows) -> dict[str, Any]
         "drawn": has_chart(card),
         "empty": card.empty,
         "empty_now": card.kind != "number" and not found.rows,
-        "missing": found.missing and f"This database does not have what the card reads ({', '.join(catalog.marts_of(card))}).",
+        "missing": found.missing
+        and f"This database does not have what the card reads ({', '.join(catalog.marts_of(card))}).",
         "source": catalog.source_of(card),
         "scope": _scope(catalog, card),
         "columns": [{"label": column.label, "align": column.kind} for column in columns.values()],
-        "rows": [[show(row[name], column.shown_as) for name, column in columns.items()] for row in found.rows[:TABLE_ROWS]],
+        "rows": [
+            [show(row[name], column.shown_as) for name, column in columns.items()] for row in found.rows[:TABLE_ROWS]
+        ],
     }
     return made | (_figure(catalog, card, found) if card.kind == "number" else {})
 

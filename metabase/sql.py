@@ -109,8 +109,13 @@ def column_tag(column: str) -> str:
 def _where(conditions: list[str], indent: str = "") -> str:
     required = [line for line in conditions if not line.startswith("[[")] or ["true"]
     optional = [line for line in conditions if line.startswith("[[")]
-    return "\n".join([f"{indent}where {required[0]}", *(f"{indent}  and {line}" for line in required[1:]),
-                      *(f"{indent}  {line}" for line in optional)])
+    return "\n".join(
+        [
+            f"{indent}where {required[0]}",
+            *(f"{indent}  and {line}" for line in required[1:]),
+            *(f"{indent}  {line}" for line in optional),
+        ]
+    )
 
 
 def _literal(value: str | int | bool) -> str:
@@ -145,16 +150,21 @@ def _number_with_change(card: Card, dataset: Dataset) -> str:
     measure = measure_sql(value, "day")
     if value.parts[0] in ("sum", "count", "distinct"):
         measure = f"coalesce({measure}, 0)"
-    return "\n".join([
-        _with(dataset, PERIOD, BOTH_PERIODS),
-        f"select\n    periods.first_day as \"Period from\",\n    {measure} as {_quoted(value.label)}",
-        "from periods",
-        "left join facts",
-        "  on day between periods.first_day and periods.last_day",
-        *(f"  {line}" if line.startswith("[[") else f"  and {line}" for line in _filters(card, dataset)),
-        "group by periods.first_day",
-        "order by periods.first_day",
-    ]) + "\n"
+    return (
+        "\n".join(
+            [
+                _with(dataset, PERIOD, BOTH_PERIODS),
+                f'select\n    periods.first_day as "Period from",\n    {measure} as {_quoted(value.label)}',
+                "from periods",
+                "left join facts",
+                "  on day between periods.first_day and periods.last_day",
+                *(f"  {line}" if line.startswith("[[") else f"  and {line}" for line in _filters(card, dataset)),
+                "group by periods.first_day",
+                "order by periods.first_day",
+            ]
+        )
+        + "\n"
+    )
 
 
 def sort_keys(card: Card, columns: Mapping[str, Column]) -> list[tuple[str, bool]]:

@@ -56,7 +56,10 @@ def _json(value: Any) -> str:
 def _require_session(state: State, request: Request) -> None:
     if request.url.path in _OPEN:
         return
-    if request.headers.get("x-metabase-session") in state.sessions or request.headers.get("x-api-key") in state.api_keys:
+    if (
+        request.headers.get("x-metabase-session") in state.sessions
+        or request.headers.get("x-api-key") in state.api_keys
+    ):
         return
     raise RefusedError(401, "Unauthenticated")
 
@@ -210,7 +213,11 @@ def translate(state: State, request: Request, body: Any) -> Any:
     for kind, wanted in body["entity_ids"].items():
         ids = {each.get("entity_id"): each["id"] for each in known[kind].values()}
         for entity in wanted:
-            found[entity] = {"type": kind, "status": "ok", "id": ids[entity]} if entity in ids else {"type": kind, "status": "not-found"}
+            found[entity] = (
+                {"type": kind, "status": "ok", "id": ids[entity]}
+                if entity in ids
+                else {"type": kind, "status": "not-found"}
+            )
     return {"entity_ids": found}
 
 
@@ -232,14 +239,27 @@ ROUTES: list[tuple[str, str, dict[str, Any] | None, Handler]] = [
     ("GET", "/api/collection/{id}/items", None, items),
     ("POST", "/api/card", shapes.CARD_CREATE, lambda state, request, body: create_card(state, body)),
     ("GET", "/api/card/{id:int}", None, get_card),
-    ("PUT", "/api/card/{id:int}", shapes.CARD_UPDATE, lambda state, request, body: update_card(state, _id(request), body)),
+    (
+        "PUT",
+        "/api/card/{id:int}",
+        shapes.CARD_UPDATE,
+        lambda state, request, body: update_card(state, _id(request), body),
+    ),
     ("POST", "/api/card/{id:int}/query", None, query_card),
     ("POST", "/api/dashboard", shapes.DASHBOARD_CREATE, lambda state, request, body: create_dashboard(state, body)),
     ("GET", "/api/dashboard/{id:int}", None, get_dashboard),
-    ("PUT", "/api/dashboard/{id:int}", shapes.DASHBOARD_UPDATE,
-     lambda state, request, body: update_dashboard(state, _id(request), body)),
-    ("POST", "/api/dashboard/{id:int}/copy", shapes.DASHBOARD_COPY,
-     lambda state, request, body: copy_dashboard(state, _id(request), body)),
+    (
+        "PUT",
+        "/api/dashboard/{id:int}",
+        shapes.DASHBOARD_UPDATE,
+        lambda state, request, body: update_dashboard(state, _id(request), body),
+    ),
+    (
+        "POST",
+        "/api/dashboard/{id:int}/copy",
+        shapes.DASHBOARD_COPY,
+        lambda state, request, body: copy_dashboard(state, _id(request), body),
+    ),
     ("POST", "/api/dataset", shapes.RUN_QUERY, lambda state, request, body: state.run(body)),
     ("POST", "/api/eid-translation/translate", shapes.TRANSLATE, translate),
 ]

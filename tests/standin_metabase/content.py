@@ -15,7 +15,13 @@ def create_card(state: State, body: dict[str, Any]) -> dict[str, Any]:
     if entity and any(card.get("entity_id") == entity for card in state.cards.values()):
         raise RefusedError(400, f"entity_id {entity} is taken")
     number = state.new_id()
-    state.cards[number] = {"id": number, "archived": False, "collection_id": None, "description": None, **copy.deepcopy(body)}
+    state.cards[number] = {
+        "id": number,
+        "archived": False,
+        "collection_id": None,
+        "description": None,
+        **copy.deepcopy(body),
+    }
     return state.cards[number]
 
 
@@ -120,5 +126,7 @@ def collection_items(state: State, collection: str, models: list[str]) -> list[d
         field = "parent_id" if model == "collection" else "collection_id"
         for each in getattr(state, _KINDS[model]).values():
             if each.get(field) == parent and not each["archived"]:
-                found.append({key: each.get(key) for key in ("id", "name", "description", "entity_id")} | {"model": model})
+                found.append(
+                    {key: each.get(key) for key in ("id", "name", "description", "entity_id")} | {"model": model}
+                )
     return found

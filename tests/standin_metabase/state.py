@@ -31,7 +31,9 @@ class Pool:
         self._connections: dict[int, duckdb.DuckDBPyConnection] = {}
         self._lock = threading.Lock()
 
-    def query(self, number: int, details: dict[str, Any], sql: str, values: dict[str, Any]) -> duckdb.DuckDBPyConnection:
+    def query(
+        self, number: int, details: dict[str, Any], sql: str, values: dict[str, Any]
+    ) -> duckdb.DuckDBPyConnection:
         with self._lock:
             if number not in self._connections:
                 self._connections[number] = _open(details)
