@@ -138,8 +138,9 @@ class DbtProcess:
 
 def _forward(process: "subprocess.Popen[str]", messages: "queue.Queue[DbtEvent | None]") -> None:
     if process.stdout is not None:
-        for line in process.stdout:
-            messages.put(json.loads(line))
+        with process.stdout as lines:
+            for line in lines:
+                messages.put(json.loads(line))
     messages.put(None)
 
 
