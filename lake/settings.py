@@ -92,7 +92,10 @@ class Settings(BaseSettings):
     runner_token: SecretStr | None = None  # allows actions from the page; on loopback one is generated
     loader_url: str | None = None  # the loader service of the appliance
     loader_token: SecretStr | None = None
-    metabase_url: str | None = None  # a link on the status page
+    metabase_url: str | None = None  # where its API is reached
+    metabase_site_url: str | None = None  # where people reach it; default: metabase_url
+    metabase_user: str | None = None
+    metabase_password: SecretStr | None = None
     alert_webhook_url: SecretStr | None = None
     alert_email_to: str | None = None
     alert_email_from: str = "claude-analytics@localhost"

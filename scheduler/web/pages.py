@@ -77,8 +77,8 @@ class _View:
             found["Report"] = "/report"
         if self.service.runner.parts.project.docs_page.exists():
             found["dbt docs"] = "/dbt-docs"
-        if self.settings.metabase_url:
-            found["Metabase"] = self.settings.metabase_url
+        if metabase := self.settings.metabase_site_url or self.settings.metabase_url:
+            found["Metabase"] = metabase
         return found
 
 
