@@ -75,6 +75,7 @@ def theme(dark: bool) -> dict[str, Any]:
         "bar": {"color": palette[0]},
         "line": {"color": palette[0], "strokeWidth": 2},
         "area": {"color": palette[0], "opacity": 0.85},
+        "title": {"color": ink, "subtitleColor": quiet, "font": font, "subtitleFont": font, "subtitlePadding": 6},
         "text": {"color": ink, "font": font, "fontSize": 11},
     }
 
@@ -136,8 +137,8 @@ def _value(card: Card) -> tuple[str, Value]:
 
 def _axis(value: Value, **more: Any) -> alt.Axis:
     expression = _AXIS.get(value.format)
-    extra = {"labelExpr": expression} if expression else {}
-    whole = {"tickMinStep": 1} if value.format in ("count", "tokens") else {}
+    extra: dict[str, Any] = {"labelExpr": expression} if expression else {}
+    whole: dict[str, Any] = {"tickMinStep": 1} if value.format in ("count", "tokens") else {}
     return alt.Axis(tickCount=5, **extra, **whole, **more)
 
 
@@ -157,7 +158,7 @@ def _colour(card: Card, series: list[str]) -> Any:
     return alt.Undefined
 
 
-def _over_time(chart: alt.Chart, card: Card, columns: dict[str, Column], series: list[str]) -> alt.Chart:
+def _over_time(chart: alt.Chart, card: Card, columns: dict[str, Column], series: list[str]) -> Any:
     first = card.by[0]
     name, value = _value(card)
     if columns[first].kind == "day":
@@ -173,13 +174,13 @@ def _over_time(chart: alt.Chart, card: Card, columns: dict[str, Column], series:
             scale=_domain(columns[first]),
             axis=alt.Axis(labelAngle=0, labelOverlap="greedy"),
         )
-    mark = {
+    marks: dict[str, Any] = {
         "bar": lambda: chart.mark_bar(orient="vertical", binSpacing=0.5),
-        "area": lambda: chart.mark_area(),
+        "area": chart.mark_area,
         "line": lambda: chart.mark_line(point=alt.OverlayMarkDef(size=18)),
-    }[card.kind]()
+    }
     stack: Any = None if card.kind == "line" else "zero"
-    return mark.encode(
+    return marks[card.kind]().encode(
         x=x,
         x2=x2,
         y=alt.Y(f"{name}:Q", title=_unit(value, folds(card)), axis=_axis(value), stack=stack),
@@ -194,7 +195,7 @@ def _unit(value: Value, folded: bool) -> str:
     return units.get(value.format, "Count") if folded else value.label
 
 
-def _row(chart: alt.Chart, card: Card, columns: dict[str, Column], series: list[str]) -> alt.Chart:
+def _row(chart: alt.Chart, card: Card, columns: dict[str, Column], series: list[str]) -> Any:
     first = card.by[0]
     name, value = _value(card)
     return chart.mark_bar(cornerRadiusEnd=2).encode(
@@ -205,7 +206,7 @@ def _row(chart: alt.Chart, card: Card, columns: dict[str, Column], series: list[
     )
 
 
-def _heatmap(chart: alt.Chart, card: Card, columns: dict[str, Column], series: list[str]) -> alt.Chart:
+def _heatmap(chart: alt.Chart, card: Card, columns: dict[str, Column], _: list[str]) -> Any:
     x, y = card.by[0], card.by[1]
     name, value = _value(card)
     legend = alt.Legend(title=value.label, orient="top", gradientLength=160, gradientThickness=8)

@@ -1,4 +1,4 @@
-"""Metabase's HTTP API as far as we use it. Every call that changes something is counted, so that "no change" can be told."""
+"""Metabase's HTTP API as far as we use it. Calls that change something are kept, so that "no change" can be told."""
 
 import threading
 from collections.abc import Callable
@@ -108,7 +108,7 @@ def native_sql(dataset_query: dict[str, Any]) -> str | None:
 
 
 def until(check: Callable[[], _T], seconds: float) -> _T:
-    """What `check` returns, asked again while it raises NotReadyError or Metabase cannot be reached; at most `seconds`."""
+    """What `check` returns, asked again for `seconds` while it raises NotReadyError or nothing answers."""
     deadline, pause, idle = monotonic() + seconds, 0.1, threading.Event()
     while True:
         try:

@@ -58,7 +58,8 @@ def place_dashcards(wanted: Mapping[str, Any], current: Mapping[str, Any]) -> di
     """The parts of an update: places and tabs that exist keep their ids, new ones get negative ones."""
     tabs = {tab["name"]: tab["id"] for tab in current.get("tabs") or []}
     places = {card["card_id"]: card["id"] for card in current["dashcards"]}
-    made_tabs, made_cards = [], []
+    made_tabs: list[dict[str, Any]] = []
+    made_cards: list[dict[str, Any]] = []
     for position, tab in enumerate(wanted["tabs"], start=1):
         tab_id = tabs.get(tab["name"], -position)
         made_tabs.append({"id": tab_id, "name": tab["name"]})

@@ -68,7 +68,7 @@ def _text(value: Any) -> str | None:
 def encode_card(catalog: Catalog, key: str, card: Card, facts: Rows | None, own: Rows) -> dict[str, Any]:
     """One card: its measures, order, columns and chart. `facts` are its dataset's rows, `own` its SQL's."""
     columns = catalog.columns_of(card)
-    series = _series(card, columns, facts.rows if facts else own.rows)
+    series = series_of(card, columns, facts.rows if facts else own.rows)
     made: dict[str, Any] = {
         "key": key,
         "title": card.title,
@@ -118,7 +118,7 @@ def _json(value: Any) -> Any:
     return _number(value)
 
 
-def _series(card: Card, columns: dict[str, Column], rows: Iterable[dict[str, Any]]) -> list[str]:
+def series_of(card: Card, columns: dict[str, Column], rows: Iterable[dict[str, Any]]) -> list[str]:
     """The values of the colour column, largest over all time first, so that a filter changes no colour."""
     if len(card.by) < 2 or card.kind == "heatmap" or not has_chart(card) or folds(card):
         return []
@@ -128,7 +128,7 @@ def _series(card: Card, columns: dict[str, Column], rows: Iterable[dict[str, Any
     sizes: dict[str, float] = {}
     for row in rows:
         if row[name] is not None:
-            amount = row.get(weigh[0]) if weigh else 1
+            amount = row.get(weigh[0] if weigh else "", row.get(next(iter(card.values)), 1))
             sizes[row[name]] = sizes.get(row[name], 0) + float(amount or 0)
     largest = sorted(sizes, key=lambda value: (-sizes[value], value))
     return largest if len(largest) <= SERIES_LIMIT + 1 else [*largest[:SERIES_LIMIT], OTHER]

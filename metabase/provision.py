@@ -1,8 +1,9 @@
 """Our collection in Metabase, brought in line with the files: cards, filters' lists, dashboards.
 
-Each thing of ours ends its description with a marker: its key and a fingerprint of what we wrote. Content that no longer
-has that fingerprint was edited by somebody: it is copied to a collection of its own, said in the result, and ours is
-put back. What carries no marker is not ours and is never touched. A run over an unchanged Metabase sends no change.
+Each thing of ours ends its description with a marker: its key and a fingerprint of what we wrote. Content that no
+longer has that fingerprint was edited by somebody: it is copied to a collection of its own, said in the result, and
+ours is put back. What carries no marker is not ours and is never touched. A run over an unchanged Metabase sends no
+change.
 """
 
 import re

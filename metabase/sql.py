@@ -19,7 +19,8 @@ PERIOD = f"""\
 period as (
     select
         coalesce(
-            [[cast({{{{date_from}}}} as date),]] coalesce([[cast({{{{date_to}}}} as date),]] max(full_date)) - {DEFAULT_DAYS - 1}
+            [[cast({{{{date_from}}}} as date),]]
+            coalesce([[cast({{{{date_to}}}} as date),]] max(full_date)) - {DEFAULT_DAYS - 1}
         ) as first_day,
         coalesce([[cast({{{{date_to}}}} as date),]] max(full_date)) as last_day
     from marts.agg_daily_summary

@@ -1,1 +1,1 @@
-"""A server that answers like Metabase, for tests: it keeps state, checks every request, and reads the real DuckDB file."""
+"""A server that answers like Metabase, for tests: it keeps state, checks every request, reads the real DuckDB file."""

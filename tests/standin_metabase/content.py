@@ -124,9 +124,10 @@ def collection_items(state: State, collection: str, models: list[str]) -> list[d
     found = []
     for model in models or list(_KINDS):
         field = "parent_id" if model == "collection" else "collection_id"
-        for each in getattr(state, _KINDS[model]).values():
-            if each.get(field) == parent and not each["archived"]:
-                found.append(
-                    {key: each.get(key) for key in ("id", "name", "description", "entity_id")} | {"model": model}
-                )
+        held = [each for each in getattr(state, _KINDS[model]).values() if each.get(field) == parent]
+        found += [{**_listed(each), "model": model} for each in held if not each["archived"]]
     return found
+
+
+def _listed(each: dict[str, Any]) -> dict[str, Any]:
+    return {key: each.get(key) for key in ("id", "name", "description", "entity_id")}

@@ -1,4 +1,4 @@
-"""What the stand-in remembers, and the pool of connections that makes a new generation invisible until it is dropped."""
+"""What the stand-in remembers, and the pool of connections that hides a new generation until it is dropped."""
 
 import re
 import secrets
@@ -34,18 +34,21 @@ class Pool:
     def query(
         self, number: int, details: dict[str, Any], sql: str, values: dict[str, Any]
     ) -> duckdb.DuckDBPyConnection:
+        """Run a statement on the connection that is open, or open one."""
         with self._lock:
             if number not in self._connections:
                 self._connections[number] = _open(details)
             return self._connections[number].cursor().execute(sql, values or None)
 
     def drop(self, number: int) -> None:
+        """Close the connection; the next query opens what is current then."""
         with self._lock:
             connection = self._connections.pop(number, None)
         if connection:
             connection.close()
 
     def drop_later(self, number: int) -> None:
+        """Drop it a moment after the answer, as Metabase may."""
         timer = threading.Timer(POOL_DROP_SECONDS, self.drop, [number])
         timer.daemon = True
         timer.start()
@@ -78,10 +81,12 @@ class State:
     last_id: int = 0
 
     def new_id(self) -> int:
+        """A number that nothing has yet."""
         self.last_id += 1
         return self.last_id
 
     def find(self, kind: str, number: int) -> dict[str, Any]:
+        """The thing of that number, or a refusal with 404."""
         found: dict[int, dict[str, Any]] = getattr(self, kind)
         if number not in found:
             raise RefusedError(404, "Not found.")
