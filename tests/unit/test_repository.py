@@ -38,6 +38,7 @@ LONGER: dict[str, str] = {
     "dbt/models/marts/fct_api_requests.sql": "a response's tokens, price and flags: as wide as the question is",
     "dbt/models/marts/fct_messages.sql": "a message's copies are told apart where its columns are chosen",
     "dbt/models/staging/stg_conversations.sql": "names every column of raw.conversations once, a line each",
+    "tests/unit/test_verify.py": "one check per way in which two counts can differ, and the files that show it",
     "loader/flatten.sql": "one statement, so that a file is flattened in one pass; names every column of raw once",
 }
 """Files over the limit, each with its reason. An entry that is no longer needed fails, too."""
@@ -48,7 +49,8 @@ REGISTRIES = [
     for name in ("pypi .org", "python hosted.org", "registry .npmjs", "deb .debian.org", "proxy .golang.org")
 ]
 MACHINE_PATHS = re.compile("/ work/(main|shared|tmp)|/ tmp/corpus|/ opt/(wheels|pypi)|/ .pyenv/".replace(" ", ""))
-LEFTOVERS = re.compile(r"\b(TO DO|FIX ME|XX X)\b".replace(" ", ""))
+LEFTOVERS = re.compile(r"(?:#|--|//|/\*) [^\n]*\b(?:TO~DO|FIX~ME|XX~X)\b".replace("~", ""))
+"""In comments only: the sample's people write of such things, too."""
 
 
 @cache
