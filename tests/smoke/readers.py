@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import requests
+
+from metabase.client import Client, NotReadyError, RefusedError, until
 
 FIGURES = """
 select
@@ -81,36 +82,24 @@ class MetabaseReader(Reader):
 
     def __init__(self, url: str, user: str, password: str) -> None:
         super().__init__()
-        self.url, self.user, self.password = url, user, password
-        self.session = requests.Session()
+        self.client, self.user, self.password = Client(url), user, password
         self.database = 0
 
     def wait_until_connected(self, patience: float) -> None:
-        """The runner sets Metabase up by itself: wait until its user can log in and our database is there."""
-        deadline = time.monotonic() + patience
-        while not self._connect():
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"expected our database in Metabase within {patience:.0f} s")
-            time.sleep(0.5)  # Metabase has no event to wait for
+        """The runner sets Metabase up by itself: wait until its user can sign in and our database is there."""
+        self.database = until(self._find, patience)
 
     def figures(self) -> dict[str, int]:
         """Through Metabase's connection to the database."""
-        query = {"database": self.database, "type": "native", "native": {"query": FIGURES}}
-        answer = self.session.post(f"{self.url}/api/dataset", json=query, timeout=60)
-        answer.raise_for_status()
-        body = answer.json()
-        if body.get("status") != "completed":
-            raise RuntimeError(f"{body.get('status')}: {body.get('error')}")
-        return dict(zip(NAMES, map(int, body["data"]["rows"][0]), strict=True))
+        [row] = self.client.rows(self.database, FIGURES)
+        return dict(zip(NAMES, map(int, row), strict=True))
 
-    def _connect(self) -> bool:
-        who = {"username": self.user, "password": self.password}
-        answer = self.session.post(f"{self.url}/api/session", json=who, timeout=30)
-        if not answer.ok:
-            return False
-        self.session.headers["X-Metabase-Session"] = answer.json()["id"]
-        listed = self.session.get(f"{self.url}/api/database", timeout=30)
-        listed.raise_for_status()
-        found = [entry["id"] for entry in listed.json()["data"] if entry["engine"] == "duckdb"]
-        self.database = found[0] if found else 0
-        return bool(found)
+    def _find(self) -> int:
+        try:
+            self.client.sign_in(self.user, self.password)
+        except RefusedError as error:
+            raise NotReadyError(str(error)) from error
+        for entry in self.client.get("/api/database")["data"]:
+            if entry["engine"] == "duckdb":
+                return int(entry["id"])
+        raise NotReadyError("Metabase knows no DuckDB database")
