@@ -50,7 +50,7 @@ def _usd(value: float) -> str:
     sign = "-" if value < 0 else ""
     size = abs(value)
     if 0 < size < 0.01:
-        return f"{sign}$0.0{int(size * 1000 + 0.5)}" if size >= 0.0005 else f"{sign}<$0.001"
+        return f"{sign}${_fixed(size, 3)}" if size >= 0.001 else f"{sign}<$0.001"
     return f"{sign}${_fixed(size, 0 if size >= 1000 else 2)}"
 
 

@@ -15,7 +15,7 @@ const numbers = {
   usd(value) {
     const sign = value < 0 ? "-" : "";
     const size = Math.abs(value);
-    if (size > 0 && size < 0.01) return size >= 0.0005 ? `${sign}$0.0${Math.floor(size * 1000 + 0.5)}` : `${sign}<$0.001`;
+    if (size > 0 && size < 0.01) return size >= 0.001 ? `${sign}$${size.toFixed(3)}` : `${sign}<$0.001`;
     const digits = size >= 1000 ? 0 : 2;
     return sign + "$" + size.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
   },

@@ -1,0 +1,98 @@
+"""The SQL of a card: what Metabase would make of its tags, and what stays without them."""
+
+import duckdb
+import pytest
+
+from metabase.definitions import Card, Catalog, Dataset, load_catalog
+from metabase.sql import bind, card_sql, tags_of
+
+SQL = "select 1 where true [[and project = {{project}}]] [[and day between {{date_from}} and {{date_to}}]]"
+
+
+def test_an_optional_part_stays_when_all_its_tags_have_a_value() -> None:
+    assert bind(SQL, {"project": "app", "date_from": "2026-01-01"}) == (
+        "select 1 where true and project = $project ",
+        {"project": "app"},
+    )
+
+
+def test_without_values_only_the_required_parts_stay() -> None:
+    assert bind(SQL, {}) == ("select 1 where true  ", {})
+
+
+def test_a_value_travels_as_a_parameter_and_not_as_text() -> None:
+    sql, values = bind("select {{project}} as p", {"project": "'; drop table x; --"})
+    assert duckdb.execute(sql, values).fetchone() == ("'; drop table x; --",)
+
+
+def test_tags_are_found_in_order_and_once() -> None:
+    assert tags_of(SQL + " {{ project }}") == ("project", "date_from", "date_to")
+
+
+@pytest.fixture
+def numbers() -> Catalog:
+    """A dataset of five rows on three days, and the two marts that the period reads."""
+    dataset = Dataset(
+        marts=("fct_numbers",),
+        grain="one row",
+        sql="select * from marts.fct_numbers",
+        columns={"day": {"kind": "day"}, "project": {"kind": "label"}, "n": {"kind": "number"}},  # type: ignore[dict-item]
+    )
+    return Catalog({"numbers": dataset}, ())
+
+
+@pytest.fixture
+def connection() -> duckdb.DuckDBPyConnection:
+    made = duckdb.connect()
+    made.execute("""
+        create schema marts;
+        create table marts.fct_numbers as
+        select * from (values
+            (date '2026-01-10', 'app', 1), (date '2026-01-10', 'lib', 2), (date '2026-02-09', 'app', 4),
+            (date '2026-02-20', 'app', 8), (date '2026-02-20', 'lib', 16)
+        ) as t (day, project, n);
+        create table marts.dim_date as
+        select distinct cast(strftime(day, '%Y%m%d') as integer) as date_key, day as full_date, year(day) as year from marts.fct_numbers;
+        create table marts.agg_daily_summary as select date_key from marts.dim_date;
+    """)
+    return made
+
+
+def _card(**more: object) -> Card:
+    given = {
+        "id": "card",
+        "title": "A title",
+        "description": "What it shows.",
+        "empty": "Nothing to show.",
+        "dataset": "numbers",
+        "place": {"col": 0, "row": 0, "width": 6, "height": 3},
+        "values": {"n": {"of": "sum(n)", "label": "N"}},
+    }
+    return Card.model_validate(given | more)
+
+
+def test_the_period_is_thirty_days_up_to_the_last_day_with_data(
+    connection: duckdb.DuckDBPyConnection, numbers: Catalog
+) -> None:
+    card = _card(kind="row", by=["project"])
+    assert connection.execute(*bind(card_sql(numbers, card), {})).fetchall() == [("lib", 16), ("app", 12)]
+
+
+def test_a_number_stands_beside_the_period_before_it_even_when_that_is_empty(
+    connection: duckdb.DuckDBPyConnection, numbers: Catalog
+) -> None:
+    sql = card_sql(numbers, _card(kind="number"))
+    assert [row[1] for row in connection.execute(*bind(sql, {})).fetchall()] == [3, 28]
+    recent = {"date_from": "2026-02-20", "date_to": "2026-02-20"}
+    assert [row[1] for row in connection.execute(*bind(sql, recent)).fetchall()] == [0, 24]
+
+
+def test_a_filter_cuts_both_periods(connection: duckdb.DuckDBPyConnection, numbers: Catalog) -> None:
+    sql = card_sql(numbers, _card(kind="number"))
+    assert [row[1] for row in connection.execute(*bind(sql, {"project": "lib"})).fetchall()] == [2, 16]
+
+
+def test_every_statement_of_the_product_is_the_same_each_time_it_is_made() -> None:
+    first, second = load_catalog(), load_catalog()
+    for key, card in first.cards.items():
+        assert card_sql(first, card) == card_sql(second, second.cards[key])
