@@ -3,7 +3,6 @@
 The first is told what to do by the settings and ends cleanly on SIGTERM. Exit codes: 0 done, 1 failed, 2 wrong usage.
 """
 
-import logging
 import signal
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from pymongo import MongoClient
 
 from collector.follow import follow
 from collector.results import CollectorError, CollectProgress, CollectResult
+from lake.logs import configure_logs
 from lake.settings import Settings, SettingsError, load_settings
 
 HEARTBEAT = Path(tempfile.gettempdir()) / "claude-analytics-collector.heartbeat"
@@ -45,7 +45,7 @@ def _serve() -> int:
     HEARTBEAT.unlink(missing_ok=True)
     try:
         settings = load_settings()
-        _configure_log(settings)
+        configure_logs(settings)
         _follow(settings, stop)
     except (CollectorError, SettingsError) as error:
         print(f"collector: {error}", file=sys.stderr)
@@ -90,20 +90,6 @@ def _healthy() -> int:
         )
         return 1
     return 0
-
-
-def _configure_log(settings: Settings) -> None:
-    renderer = structlog.processors.JSONRenderer() if settings.log_format == "json" else structlog.dev.ConsoleRenderer()
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log_level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
 
 
 if __name__ == "__main__":

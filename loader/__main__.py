@@ -5,13 +5,13 @@ import sys
 from types import FrameType
 from typing import Any
 
-import structlog
 import uvicorn
 from pydantic import SecretStr
 from pymongo import MongoClient
 
 import loader
 from lake.catalog import open_catalog
+from lake.logs import configure_logs
 from lake.paths import DataPaths
 from lake.settings import Settings, SettingsError, load_settings
 from loader.maintenance import maintain
@@ -64,17 +64,6 @@ def serve(settings: Settings, host: str, port: int) -> None:
     Server(uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False), work).run()
 
 
-def _log_json() -> None:
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ]
-    )
-
-
 def main() -> int:
     """Read arguments and settings; an expected failure takes one line."""
     parser = argparse.ArgumentParser(prog="loader", description="Serve the loader over HTTP.")
@@ -83,8 +72,7 @@ def main() -> int:
     options = parser.parse_args()
     try:
         settings = load_settings()
-        if settings.log_format == "json":
-            _log_json()
+        configure_logs(settings)
         serve(settings, options.host, options.port)
     except SettingsError as error:
         print(f"loader: {error}", file=sys.stderr)

@@ -90,7 +90,7 @@ def _logs(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _pause(settings: Settings, arguments: argparse.Namespace) -> int:
-    set_paused(make_runner(settings), paused=arguments.paused)
+    set_paused(make_runner(settings).history, paused=arguments.paused)
     print("the schedule is paused" if arguments.paused else "the schedule works again")
     return 0
 

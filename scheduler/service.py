@@ -15,7 +15,7 @@ from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobExe
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from lake.settings import Settings
-from scheduler.history import RunKind, Trigger
+from scheduler.history import History, RunKind, Trigger
 from scheduler.lock import LockHeld
 from scheduler.runner import Runner
 from scheduler.schedule import Schedule
@@ -109,11 +109,11 @@ class Service:
 
     def pause(self) -> None:
         """Start nothing on schedule any more, also after a restart."""
-        set_paused(self.runner, paused=True)
+        set_paused(self.history, paused=True)
 
     def resume(self) -> None:
         """Start on schedule again. What was due meanwhile stays undone, and the history says so."""
-        set_paused(self.runner, paused=False)
+        set_paused(self.history, paused=False)
 
     def next_run(self, name: RunKind) -> datetime | None:
         """When this job is due next; None when it is off, the schedule is paused or the service stopped."""
@@ -206,9 +206,9 @@ class Service:
         self.history.set_state(f"accounted:{job.name}", until.isoformat())
 
 
-def set_paused(runner: Runner, *, paused: bool) -> None:
+def set_paused(history: History, *, paused: bool) -> None:
     """Pause or resume the schedule of whichever service works on this history: what the commands do."""
-    runner.history.set_state(_PAUSED, paused)
+    history.set_state(_PAUSED, paused)
 
 
 def _minutes(duration: timedelta) -> str:

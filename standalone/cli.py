@@ -7,22 +7,30 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import duckdb
 import typer
-from pymongo.errors import PyMongoError
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from lake.paths import DataPaths
-from lake.settings import SettingsError, load_settings
-from standalone.published import NothingPublishedError, published, summarise
+from standalone import cli_appliance, cli_runner
+from standalone.cli_common import (
+    EXIT_USAGE,
+    AsJson,
+    Data,
+    Transcripts,
+    console,
+    fail,
+    first_line,
+    one_line_errors,
+    settings_of,
+    show_findings,
+)
+from standalone.published import published, summarise
 
 app = typer.Typer(
     name="analytics",
@@ -32,53 +40,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-LOCK_HELD = 75
 ROOT = Path(__file__).resolve().parent.parent
-
-Data = Annotated[Path | None, typer.Option("--data", help="Where everything is kept (DATA_DIR).", show_default=False)]
-Transcripts = Annotated[
-    Path | None,
-    typer.Option("--transcripts", help="The folder Claude Code writes to (TRANSCRIPTS_DIR).", show_default=False),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
-
-console = Console()
-errors = Console(stderr=True)
-
-
-@contextmanager
-def _one_line_errors() -> Iterator[None]:
-    """An expected failure becomes one line and its exit code; anything else is a bug and keeps its traceback."""
-    from collector import CollectorError
-    from scheduler.dbt import DbtProcessError
-    from scheduler.lock import LockHeld
-    from scheduler.publish import PublishError
-    from scheduler.work_database import DatabaseHeldError
-    from standalone.mongo_server import MongoServerError
-
-    try:
-        yield
-    except LockHeld as error:
-        _fail(str(error), LOCK_HELD)
-    except SettingsError as error:
-        _fail(str(error), 2)
-    except PyMongoError as error:
-        _fail(f"MongoDB: {_first_line(error)}; check MONGO_URI, or unset it to use the built-in server")
-    except (
-        CollectorError, DatabaseHeldError, DbtProcessError, MongoServerError, NothingPublishedError, PublishError,
-        PermissionError,
-    ) as error:  # fmt: skip
-        _fail(str(error))
-
-
-def _fail(message: str, code: int = 1) -> None:
-    errors.print(f"[red]error:[/] {escape(message)}", highlight=False, soft_wrap=True)
-    raise typer.Exit(code)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:300]
 
 
 @app.command()
@@ -87,12 +50,12 @@ def demo(data: Data = None, as_json: AsJson = False) -> None:
     from standalone.runs import run_once, show_outcome
     from standalone.sample import write_sample
 
-    with _one_line_errors():
-        base = load_settings(data_dir=data)
-        folder = (data or base.data_dir / "demo").absolute()
+    with one_line_errors():
+        base = settings_of(data_dir=data)
+        folder = (data or base.data_dir / "demo").expanduser().absolute()
         _empty_demo(folder)
         stats = write_sample(folder / "transcripts", until=datetime.now().astimezone().date())
-        local = {"data_dir": folder, "transcripts_dir": folder / "transcripts", "duckdb_path": None}
+        local = {"data_dir": folder, "transcripts_dir": folder / "transcripts", "duckdb_path": None, "runner_dir": None}
         settings = base.model_copy(update={**local, "mongo_uri": None, "iceberg_rest_uri": None})
         if not as_json:
             console.print(f"A generated sample: {stats.lines:,} lines in {stats.files} transcripts", highlight=False)
@@ -107,7 +70,7 @@ def _empty_demo(folder: Path) -> None:
     marker = folder / "demo"
     if folder.exists() and any(folder.iterdir()):
         if not marker.exists():
-            _fail(f"{folder} holds something that is no demo; give --data another folder", 2)
+            fail(f"{folder} holds something that is no demo; give --data another folder", EXIT_USAGE)
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     marker.touch()
@@ -123,13 +86,19 @@ def run(
     transcripts: Transcripts = None,
     data: Data = None,
     full_refresh: Annotated[bool, typer.Option("--full-refresh", help="Build every store anew from MongoDB.")] = False,
+    now: Annotated[
+        bool, typer.Option("--now", help="Ask the service at work to run, instead of running here.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Collect, model, test and publish your transcripts, once."""
     from standalone.runs import run_once, show_outcome
 
-    with _one_line_errors():
-        settings = load_settings(transcripts_dir=transcripts, data_dir=data)
+    with one_line_errors():
+        settings = settings_of(transcripts_dir=transcripts, data_dir=data)
+        if now:
+            cli_runner.ask_service(settings, full_refresh=full_refresh)
+            return
         result = run_once(settings, full_refresh=full_refresh, console=console, as_json=as_json)
         if not as_json:
             show_outcome(console, settings, result, _sql_hint(data))
@@ -144,20 +113,18 @@ def sql(
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
 ) -> None:
     """Ask the published database, read-only."""
-    with _one_line_errors(), published(load_settings(data_dir=data)) as connection:
+    with one_line_errors(), published(settings_of(data_dir=data)) as connection:
         try:
-            result = connection.sql(query)
+            cursor = connection.execute(query)
+            columns, rows = [column[0] for column in cursor.description or []], cursor.fetchall()
         except duckdb.Error as error:
-            _fail(_first_line(error))
-        if result is None:
-            return
-        rows = result.fetchall()
+            fail(first_line(error))
         if as_json:
-            console.print_json(data=[dict(zip(result.columns, row, strict=True)) for row in rows], default=str)
+            console.print_json(data=[dict(zip(columns, row, strict=True)) for row in rows], default=str)
         elif as_csv:
-            _print_csv(result.columns, rows)
+            _print_csv(columns, rows)
         else:
-            _print_table(result.columns, rows)
+            _print_table(columns, rows)
 
 
 def _print_csv(columns: list[str], rows: list[tuple[Any, ...]]) -> None:
@@ -183,17 +150,28 @@ def _print_table(columns: list[str], rows: list[tuple[Any, ...]]) -> None:
 def report(
     data: Data = None,
     output: Annotated[Path | None, typer.Option("--output", help="Where to write it.", show_default=False)] = None,
+    png: Annotated[
+        Path | None, typer.Option("--png", help="A folder for each chart as PNG.", show_default=False)
+    ] = None,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", help="A folder for each card as CSV.", show_default=False)
+    ] = None,
 ) -> None:
     """Write the HTML report of what is published: one file that needs no network."""
+    from metabase.export import export_csv, export_png
     from metabase.report import write_report
 
-    with _one_line_errors():
-        settings = load_settings(data_dir=data)
+    with one_line_errors():
+        settings = settings_of(data_dir=data)
         with published(settings):
             paths = DataPaths.of(settings)
         target = output or paths.report
         write_report(paths.duckdb.published_database, target, timezone=settings.timezone)
-        console.print(target, highlight=False, soft_wrap=True)
+        console.print(str(target), highlight=False, soft_wrap=True)
+        for folder, export in ((png, export_png), (csv, export_csv)):
+            if folder is not None:
+                export(paths.duckdb.published_database, folder, timezone=settings.timezone)
+                console.print(str(folder), highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -203,8 +181,8 @@ def status(data: Data = None, as_json: AsJson = False) -> None:
     from scheduler.publish import current_generation
     from standalone.show import show_summary
 
-    with _one_line_errors():
-        settings = load_settings(data_dir=data)
+    with one_line_errors():
+        settings = settings_of(data_dir=data)
         volume = DataPaths.of(settings).duckdb
         holder, generation = PipelineLock(volume.lock).holder(), current_generation(volume)
         summary = summarise(settings)
@@ -216,8 +194,22 @@ def status(data: Data = None, as_json: AsJson = False) -> None:
         if generation:
             when = generation.created_at.astimezone().strftime("%Y-%m-%d %H:%M %Z")
             console.print(f"Generation {generation.number}, published {when}", highlight=False)
-        console.print(f"Running: {holder or 'nothing'}", highlight=False, soft_wrap=True)
+        console.print(f"Running: {escape(str(holder)) if holder else 'nothing'}", highlight=False, soft_wrap=True)
         show_summary(console, summary, settings, _sql_hint(data))
+
+
+@app.command()
+def verify(data: Data = None, transcripts: Transcripts = None) -> None:
+    """Count again from the transcripts, by other code, and compare with what is published, day by day."""
+    from standalone.show import show_verification
+    from standalone.verify import verify as count_again
+
+    with one_line_errors():
+        settings = settings_of(data_dir=data, transcripts_dir=transcripts)
+        path = DataPaths.of(settings).duckdb.published_database
+        answer = count_again(path, settings.transcripts_dir, settings.timezone)
+        show_verification(console, answer)
+    raise typer.Exit(0 if answer.agrees else 1)
 
 
 @app.command()
@@ -225,14 +217,22 @@ def doctor(data: Data = None, transcripts: Transcripts = None) -> None:
     """What this machine has, what it lacks, and how to get it."""
     from standalone.doctor import diagnose, healthy
 
-    with _one_line_errors():
-        findings = diagnose(load_settings(data_dir=data, transcripts_dir=transcripts))
-    marks = {"ok": "[green]ok[/]", "warn": "[yellow]warn[/]", "fail": "[red]fail[/]"}
-    table = Table("", "what", "found", "what to do", show_edge=False)
-    for finding in findings:
-        table.add_row(marks[finding.status], finding.name, finding.found, finding.fix if finding.status != "ok" else "")
-    console.print(table, highlight=False)
+    with one_line_errors():
+        findings = diagnose(settings_of(data_dir=data, transcripts_dir=transcripts))
+    show_findings(findings)
     raise typer.Exit(0 if healthy(findings) else 1)
+
+
+@app.command()
+def prices() -> None:
+    """Write the price list seed again from genai-prices, and show which lines came and went."""
+    from standalone.prices import update_prices
+
+    update = update_prices()
+    for sign, lines in (("+", update.added), ("-", update.removed)):
+        for line in lines:
+            console.print(f"{sign} {line}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"{update.rows} prices in {update.path}", highlight=False, soft_wrap=True)
 
 
 @app.command(context_settings=_PASS_ON)
@@ -240,8 +240,8 @@ def dbt(context: typer.Context) -> None:
     """Any dbt command against the work database, under the pipeline lock: `./analytics dbt build`."""
     from standalone.dbt_command import run_dbt
 
-    with _one_line_errors():
-        code = run_dbt(load_settings(), context.args)
+    with one_line_errors():
+        code = run_dbt(settings_of(), context.args)
     raise typer.Exit(code)
 
 
@@ -253,6 +253,10 @@ def test(context: typer.Context) -> None:
     raise typer.Exit(done.returncode)
 
 
+cli_runner.register(app)
+cli_appliance.register(app)
+
+
 def main() -> None:
     """Run the command line."""
-    app()
+    app(prog_name="analytics")

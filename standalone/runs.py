@@ -1,9 +1,9 @@
-"""One run of the pipeline from the command line: the lock, the servers, the signals, and what is printed."""
+"""The runner of the standalone mode: one run from the command line, or the service that runs on schedule."""
 
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from types import FrameType
 from typing import Any
 
@@ -11,28 +11,51 @@ from rich.console import Console
 
 from lake.paths import DataPaths
 from lake.settings import Settings
-from scheduler.lock import PipelineLock
-from scheduler.pipeline import run_pipeline
+from scheduler.lock import LockHeld, PipelineLock
 from scheduler.results import RunResult
+from scheduler.runner import Runner
+from scheduler.serve import serve
+from scheduler.service import Service
+from scheduler.web import create_app
+from standalone.appliance_runner import first_runs
 from standalone.engine import open_engine
 from standalone.published import summarise
 from standalone.show import RunView, show_failures, show_summary
 
 
+@contextmanager
+def open_runner(settings: Settings) -> Iterator[Runner]:
+    """The runner over everything on this machine, with the servers it needs."""
+    with open_engine(settings) as engine, closing(Runner(engine.parts(), settings)) as runner:
+        yield runner
+
+
 def run_once(settings: Settings, *, full_refresh: bool = False, console: Console, as_json: bool = False) -> RunResult:
-    """Take the lock, run every step once, print what came of it.
+    """Run every step once and print what came of it.
 
     Raises LockHeld when another run has the lock, and the errors of the servers that could not be started or reached.
     """
+    lock = PipelineLock(DataPaths.of(settings).duckdb.lock)
+    if holder := lock.holder():  # before any server is started
+        raise LockHeld(lock.path, holder)
     view = RunView(Console(stderr=True) if as_json else console)
-    with PipelineLock(DataPaths.of(settings).duckdb.lock).hold(), stop_on_signal() as stop:
-        with open_engine(settings) as engine, view:
-            result = run_pipeline(engine.parts(), full_refresh=full_refresh, on_event=view, stop=stop)
+    with open_runner(settings) as runner, stop_on_signal(runner.stop), view:
+        result = runner.pipeline("command", full_refresh=full_refresh, on_event=view)
     if as_json:
         console.print_json(data=as_data(settings, result))
     else:
         show_failures(console, result)
     return result
+
+
+def serve_forever(settings: Settings, console: Console) -> None:
+    """Run on schedule and serve the status page until SIGTERM or Ctrl-C; the first run starts at once."""
+    with open_runner(settings) as runner:
+        service = Service(runner, settings)
+        app = create_app(service, settings)
+        threading.Thread(target=first_runs, args=[service], name="first-runs", daemon=True).start()
+        console.print(f"Status page  http://{settings.runner_host}:{settings.runner_port}/", highlight=False)
+        serve(app, service, settings.runner_host, settings.runner_port)
 
 
 def as_data(settings: Settings, result: RunResult) -> dict[str, Any]:
@@ -54,9 +77,8 @@ def show_outcome(console: Console, settings: Settings, result: RunResult, sql_hi
 
 
 @contextmanager
-def stop_on_signal() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set: the step at work ends cleanly. A second Ctrl-C ends at once."""
-    stop = threading.Event()
+def stop_on_signal(stop: threading.Event) -> Iterator[None]:
+    """SIGINT and SIGTERM set the event: the step at work ends cleanly. A second Ctrl-C ends at once."""
 
     def request(number: int, _: FrameType | None) -> None:
         if stop.is_set() and number == signal.SIGINT:
@@ -65,7 +87,7 @@ def stop_on_signal() -> Iterator[threading.Event]:
 
     before = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield stop
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

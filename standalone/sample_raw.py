@@ -4,6 +4,7 @@ import hashlib
 import shutil
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from pymongo import MongoClient
 
@@ -36,7 +37,7 @@ def _make(folder: Path) -> None:
     transcripts = folder / "transcripts"
     write_sample(transcripts, until=UNTIL)
     settings = load_settings(data_dir=folder).model_copy(update={"iceberg_rest_uri": None, "duckdb_path": None})
-    with local_mongo(folder / "mongo") as uri, MongoClient(uri, tz_aware=True) as client:
+    with local_mongo(folder / "mongo") as uri, MongoClient[dict[str, Any]](uri, tz_aware=True) as client:
         collector.collect(client.sample, transcripts, "sample")
         catalog = open_catalog(settings)
         loader.extract(client.sample, catalog)

@@ -22,6 +22,7 @@ from lake.paths import DataPaths
 from lake.settings import Settings
 from scheduler.results import Event, RunResult, StepResult
 from standalone.published import Summary
+from standalone.verify import VerifyReport
 
 _UNITS = {"collect": "bytes", "extract": "documents", "load": "documents", "transform": "models and tests"}
 _MARKS = {"succeeded": "[green]✓[/]", "skipped": "[dim]-[/]", "warned": "[yellow]![/]"}
@@ -134,3 +135,24 @@ def show_summary(console: Console, summary: Summary, settings: Settings, sql_hin
     database = paths.duckdb.published_database
     console.print(f"Database  {database}  (any DuckDB client, read-only)", highlight=False, soft_wrap=True)
     console.print(f"SQL       {sql_hint}", highlight=False, soft_wrap=True)
+
+
+def show_verification(console: Console, answer: VerifyReport) -> None:
+    """What was counted again, and each figure that differs."""
+    counted = f"{answer.files:,} files, {answer.sessions:,} sessions, {answer.responses:,} responses"
+    console.print(f"Counted again: {counted}, {answer.tool_calls:,} tool calls, {answer.days:,} days", highlight=False)
+    if answer.not_yet_collected:
+        console.print(
+            f"{answer.not_yet_collected:,} bytes were written since the last run and are left out", highlight=False
+        )
+    kept = ", ".join(f"{count:,} {name}" for name, count in answer.only_in_database.items() if count)
+    if kept:
+        console.print(f"Only in the database, their transcripts are gone: {kept}", highlight=False, soft_wrap=True)
+    if answer.agrees:
+        console.print("[green]Every figure agrees.[/]")
+        return
+    table = Table("figure", "day", "model", "in the files", "in the database", "for example", show_edge=False)
+    for each in answer.differences:
+        counts = (f"{each.in_files:,}", f"{each.in_database:,}")
+        table.add_row(each.measure, each.day, escape(each.model), *counts, escape(each.example))
+    console.print(table, highlight=False)
