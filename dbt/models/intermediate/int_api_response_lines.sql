@@ -48,7 +48,7 @@ usage_lines as (
     where
         message_type = 'assistant'
         and block_index = 0
-        and json_type(usage) = 'OBJECT'
+        and starts_with(cast(usage as varchar), '{')
         and model is distinct from '<synthetic>'
 
 )
