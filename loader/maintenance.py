@@ -1,7 +1,7 @@
 """The care of the Iceberg tables: many small files become few, old snapshots go, and files of no snapshot are deleted.
 
-Nothing here changes a row. A compaction's commit carries the loader's progress on, so an extract or a load after it goes
-on where the last one ended. The caller holds the pipeline lock.
+Nothing here changes a row. A compaction's commit carries the loader's progress on, so an extract or a load after it
+goes on where the last one ended. The caller holds the pipeline lock.
 """
 
 import time
@@ -75,7 +75,7 @@ def expire_snapshots(table: Table, age: timedelta) -> int:
     oldest = datetime.now(UTC) - age
     if not any(snapshot.timestamp_ms < oldest.timestamp() * 1000 for snapshot in table.metadata.snapshots):
         return 0
-    table.maintenance.expire_snapshots().older_than(oldest.replace(tzinfo=None)).commit()
+    table.maintenance.expire_snapshots().older_than(oldest).commit()
     table.refresh()
     return before - len(table.metadata.snapshots)
 

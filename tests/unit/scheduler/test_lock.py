@@ -1,3 +1,5 @@
+"""The pipeline lock: one holder at a time, named, and gone with its process."""
+
 import subprocess
 import sys
 import threading

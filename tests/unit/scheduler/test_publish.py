@@ -1,3 +1,5 @@
+"""Publishing: a whole old generation or a whole new one, whatever happens in between."""
+
 import os
 import shutil
 from collections.abc import Callable
@@ -113,9 +115,7 @@ def test_a_full_disk_is_noticed_before_anything_is_written(
     publish(volume, keep=2)
     usage = shutil.disk_usage(volume.root)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1 << 20))
-    with pytest.raises(
-        PublishError, match=r"has 1 MiB free, publishing needs \d+ MiB; free some space or lower KEEP_GEN"
-    ):
+    with pytest.raises(PublishError, match=r"has 1 MiB free, publishing needs \d+ MiB; free some space"):
         publish(volume, keep=2)
     assert [generation.number for generation in list_generations(volume)] == [1]
 
@@ -164,7 +164,7 @@ def test_a_view_that_another_file_name_would_break_is_noticed(volume: DuckDBVolu
         connection.execute("create table marts.gone as select 1 as n")
         connection.execute("create view marts.broken as select * from marts.gone")
         connection.execute("drop table marts.gone")
-    with pytest.raises(PublishError, match="cannot be read: .*gone"):
+    with pytest.raises(PublishError, match=r"cannot be read: .*gone"):
         publish(volume, keep=2)
 
 

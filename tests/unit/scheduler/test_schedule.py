@@ -1,4 +1,7 @@
+"""Schedules: what a setting means, also on the days when the clocks change."""
+
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -24,7 +27,7 @@ def test_an_hourly_schedule_is_due_once_in_every_hour_that_passes(day: tuple[int
     end = (midnight + timedelta(days=1)).astimezone(UTC)  # wall-clock arithmetic: the next local midnight
     found = due("0 * * * *", start, end)
     assert len(found) == hours
-    assert {later - earlier for earlier, later in zip(found, found[1:], strict=False)} == {timedelta(hours=1)}
+    assert {later - earlier for earlier, later in pairwise(found)} == {timedelta(hours=1)}
 
 
 def test_a_daily_schedule_keeps_its_local_hour_when_the_clocks_change() -> None:
