@@ -81,7 +81,7 @@ class SmallHistory:
         self.line(document, minute, session, **({"message_type": "user"} | block | values))
 
     def commit(self) -> None:
-        """Write the lines since the last commit as one load, the way the loader does: a reloaded line replaces its rows."""
+        """Write the lines since the last commit as one load; a line that is loaded again replaces its rows."""
         self.load_id += 1
         rows: list[Mapping[str, Any]] = [{"load_id": self.load_id} | line for line in self.lines]
         names = list(RAW_COLUMNS)
