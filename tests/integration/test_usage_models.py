@@ -1,0 +1,368 @@
+"""The usage models over what the loader's own flattening makes of lines, built by dbt in a real work database."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import genai_prices
+import pyarrow as pa
+import pytest
+from genai_prices.data import providers
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from collector.lines import fingerprint, identity, parse
+from lake.paths import DataPaths
+from lake.settings import load_settings
+from loader.load import ATTRIBUTES_LIMIT, FLATTEN
+from loader.raw_schema import connect, create_raw
+from scheduler.dbt import DbtOutcome, DbtProject
+from standalone.recount import transcript_files
+from standalone.verify import verify
+
+Line = dict[str, Any]
+ROOT = Path(__file__).resolve().parent.parent.parent
+TABLES = (
+    "agg_daily_usage",
+    "agg_session_usage",
+    "agg_agent_usage",
+    "agg_usage_blocks",
+    "agg_usage_quality",
+    "dim_models",
+)
+USAGE = ("+fct_api_requests", *(f"+{table}" for table in TABLES), "+agg_project_usage", "+agg_tool_usage_cost")
+INCOMING = pa.schema(
+    [(name, pa.string()) for name in ("document_id", "session_id", "uuid", "type", "project_id", "source_file", "host")]
+    + [
+        ("ingested_at", pa.timestamp("us", "UTC")),
+        ("extracted_at", pa.timestamp("us", "UTC")),
+        ("document", pa.string()),
+    ]
+)
+
+
+class Warehouse:
+    """A work database that gets loads of transcript lines, and dbt to build the usage models in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.settings = load_settings(data_dir=folder, timezone="Europe/Berlin", dbt_target="prod")
+        self.volume = DataPaths.of(self.settings).duckdb
+        self.dbt = DbtProject(ROOT / "dbt", self.volume, self.settings)
+        self.empty()
+
+    def empty(self) -> None:
+        """Begin again, with a database of empty raw tables."""
+        self.volume.work_database.unlink(missing_ok=True)
+        create_raw(self.volume.work_database)
+        self.loads = 0
+        self.repetitions: Counter[tuple[str, bytes]] = Counter()
+
+    def load(self, lines: Sequence[tuple[str, bytes]]) -> None:
+        """One load: the lines with the files they stand in, flattened as the loader does it."""
+        self.loads += 1
+        rows = {row["document_id"]: row for row in (self._row(*line) for line in lines)}
+        with closing(connect(self.volume.work_database)) as connection:
+            connection.register("incoming", pa.Table.from_pylist(list(rows.values()), schema=INCOMING))
+            connection.execute("delete from raw.conversations where document_id in (select document_id from incoming)")
+            connection.execute(
+                "insert into raw.conversations by name"
+                f" select *, {self.loads}::bigint as load_id, now() as loaded_at from ({FLATTEN})",
+                {"tool_output_limit": 2000, "attributes_limit": ATTRIBUTES_LIMIT},
+            )
+
+    def _row(self, source_file: str, raw: bytes) -> Line:
+        (line,) = parse(raw)
+        at, stem, print_ = datetime(2026, 6, 1, tzinfo=UTC), Path(source_file).stem, fingerprint(line.raw)
+        self.repetitions[source_file, print_] += 1
+        return {
+            "document_id": identity(line, print_, stem, self.repetitions[source_file, print_]),
+            "project_id": source_file.partition("/")[0],
+            "source_file": source_file,
+            "host": "here",
+            "ingested_at": at,
+            "extracted_at": at,
+            "document": line.raw.decode("utf-8", "replace"),
+        }
+
+    def mark_collected(self, projects: Path) -> None:
+        """Note every transcript as read to its end."""
+        files = [(name, path.stat().st_size) for name, path in transcript_files(projects).items()]
+        with closing(connect(self.volume.work_database)) as connection:
+            connection.executemany(
+                "insert into raw.transcript_files by name"
+                " select ? as source_file, ? as read_bytes, now() as collected_at, 0 as resets",
+                files,
+            )
+
+    def build(
+        self, *select: str, command: str = "run", env: dict[str, str] | None = None, full: bool = False
+    ) -> DbtOutcome:
+        """Build models; fails with what dbt says."""
+        args = [command, "--select", *(select or USAGE), *(["--full-refresh"] if full else [])]
+        if command == "build":  # without the tests of tables that are not built here
+            args += ["--indirect-selection", "cautious", "--exclude-resource-type", "unit_test"]
+        outcome = self.dbt.invoke(args, env=env)
+        assert outcome.success, outcome.error or [node.message for node in outcome.failures]
+        return outcome
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """Rows of the work database."""
+        with duckdb.connect(str(self.volume.work_database), read_only=True) as connection:
+            return connection.execute(sql).fetchall()
+
+    def usage(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Everything that the usage tables say, but for the numbers of the loads."""
+        facts = self.rows("select * exclude (load_id) from marts.fct_api_requests order by request_key")
+        return {"facts": facts} | {table: sorted(self.rows(f"from marts.{table}"), key=repr) for table in TABLES}
+
+
+@pytest.fixture(scope="module")
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    """One dbt process for all tests here; each begins with an empty database that holds the seeds."""
+    warehouse = Warehouse(tmp_path_factory.mktemp("usage"))
+    with closing(warehouse.dbt):
+        yield warehouse
+
+
+@pytest.fixture
+def warehouse(seeded: Warehouse) -> Warehouse:
+    seeded.empty()
+    seeded.build("resource_type:seed", command="build")
+    return seeded
+
+
+def answer(message: str | None, output: int = 5, *, session: str = "s1", minute: int = 0, **more: Any) -> Line:
+    """An assistant line, some minutes into 28 March 2026, 22:30 UTC: half an hour before Berlin's short day begins."""
+    at = datetime(2026, 3, 28, 22, 30, tzinfo=UTC) + timedelta(minutes=minute)
+    usage = {"input_tokens": 10, "output_tokens": output, "cache_read_input_tokens": 1000, **more.pop("usage", {})}
+    inner = {"id": message, "model": "claude-opus-4-6", "content": [], "stop_reason": None, "usage": usage, **more}
+    return {
+        "type": "assistant",
+        "uuid": f"{message}-{session}-{minute}-{output}",
+        "sessionId": session,
+        "timestamp": at.isoformat().replace("+00:00", "Z"),
+        "message": inner,
+    }
+
+
+def prompt(session: str, minute: int) -> Line:
+    return answer(None, session=session, minute=minute) | {"type": "user", "message": {"role": "user", "content": "hi"}}
+
+
+def replay(line: Line, session: str) -> Line:
+    inner = {key: line[key] for key in ("type", "uuid", "timestamp", "message")}
+    return {"type": "progress", "sessionId": session, "data": {"type": "agent_progress", "message": inner}}
+
+
+def in_file(source_file: str, *lines: Line) -> list[tuple[str, bytes]]:
+    return [(source_file, json.dumps(line).encode()) for line in lines]
+
+
+TOOL = [{"type": "tool_use", "id": "t1", "name": "Bash", "input": {}}]
+TREE = [
+    # a response in three lines with growing figures, one without id, one after Berlin's midnight, an unknown model's
+    *in_file(
+        "p/s1.jsonl",
+        prompt("s1", 0),
+        answer("m1", 1),
+        answer("m1", 40, minute=1, content=TOOL),
+        answer("m1", 39, minute=2, stop_reason="end_turn"),
+        answer(None, 7, minute=3),
+        answer(
+            "m2",
+            9,
+            minute=40,
+            usage={"cache_creation_input_tokens": 50, "cache_creation": {"ephemeral_1h_input_tokens": 20}},
+        ),
+        answer("m3", 9, minute=400, model="not-yet-known", usage={"new_field": 1}),
+        {"type": "cost-state", "sessionId": "s1", "totalCostUSD": 0.5, "timestamp": "2026-03-29T06:00:00Z"},
+    ),
+    # a fork of it under another session, whose own answer says more of the copied one
+    *in_file(
+        "a/s2.jsonl",
+        prompt("s2", 30),
+        answer("m1", 41, session="s2", minute=1, model="claude-haiku-4-5"),
+        answer("m4", 3, session="s2", minute=50),
+    ),
+    # a sub-agent's file, and progress lines that replay it, one of them the only trace of its answer
+    *in_file("p/s1/subagents/agent-x.jsonl", answer("m5", 2, minute=5) | {"isSidechain": True, "agentId": "x"}),
+    *in_file("p/s1.jsonl", replay(answer("m5", 2, minute=5), "s1"), replay(answer("m6", 4, minute=6), "s1")),
+    *in_file("p/s1.jsonl", answer("m7", model="<synthetic>", minute=7)),
+]
+
+
+@pytest.fixture(scope="module")
+def at_once(seeded: Warehouse) -> dict[str, list[tuple[Any, ...]]]:
+    """What the tables say after the whole tree came in one load."""
+    seeded.empty()
+    seeded.load(TREE)
+    seeded.build("resource_type:seed", *USAGE, command="build", full=True)
+    return seeded.usage()
+
+
+def test_the_tree_is_counted_by_every_rule_at_once(
+    at_once: dict[str, list[tuple[Any, ...]]], seeded: Warehouse
+) -> None:
+    """The example of the property below is worth its name: each rule decides something in it."""
+    found = seeded.rows(
+        "select coalesce(message_id, '-'), session_id, date_key, output_tokens, is_subagent, line_count"
+        " from marts.fct_api_requests order by 1"
+    )
+    assert found == [
+        ("-", "s1", 20260328, 7, False, 1),
+        ("m1", "s1", 20260328, 41, False, 4),
+        ("m2", "s1", 20260329, 9, False, 1),
+        ("m3", "s1", 20260329, 9, False, 1),
+        ("m4", "s2", 20260329, 3, False, 1),
+        ("m5", "s1", 20260328, 2, True, 2),
+        ("m6", "s1", 20260328, 4, True, 1),
+    ]
+    assert len(at_once["facts"]) == len(found)
+
+
+@given(st.permutations(TREE), st.lists(st.integers(1, len(TREE) - 1), min_size=1, max_size=2, unique=True))
+@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_order_and_no_split_of_the_loads_changes_a_figure(
+    at_once: dict[str, list[tuple[Any, ...]]], seeded: Warehouse, lines: list[tuple[str, bytes]], cuts: list[int]
+) -> None:
+    """Lines that come late correct what was written from the earlier ones; incremental is what a full build is."""
+    seeded.empty()
+    seeded.build("resource_type:seed", command="build")
+    bounds = [0, *sorted(cuts), len(lines)]
+    for start, end in pairwise(bounds):
+        seeded.load(lines[start:end])
+        seeded.build()
+    assert seeded.usage() == at_once
+
+
+def test_a_session_that_turns_out_to_have_begun_earlier_takes_its_responses_back(warehouse: Warehouse) -> None:
+    """Not a line of the response is new; only an earlier line of the other session that holds it."""
+    warehouse.load(
+        [
+            *in_file("p/s1.jsonl", answer("m1", session="s1")),
+            *in_file("p/s2.jsonl", prompt("s2", 1), answer("m1", session="s2")),
+        ]
+    )
+    warehouse.build()
+    owner = "select session_id from marts.fct_api_requests"
+    assert warehouse.rows(owner) == [("s1",)]
+    warehouse.load(in_file("p/s2.jsonl", prompt("s2", -5)))
+    warehouse.build()
+    assert warehouse.rows(owner) == [("s2",)]
+
+
+def test_a_users_own_price_list_goes_before_ours_and_reprices_what_is_there(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    """No new line, no full refresh: the list alone changes the cost, and without it the cost is what it was."""
+    warehouse.load(in_file("p/s1.jsonl", answer("m1"), answer("m2", model="my-own-model", minute=5)))
+    cost = "select message_id, cost_usd, price_model_id from marts.fct_api_requests order by 1"
+    warehouse.build()
+    ours = warehouse.rows(cost)
+    assert [(row[0], row[2]) for row in ours] == [("m1", "claude-opus-4-6"), ("m2", None)]
+    assert ours[1][1] is None
+    own = tmp_path / "own's prices.csv"
+    own.write_text(
+        "model_id,model_pattern,valid_from,input_usd,output_usd,cache_read_usd\nmine,^my-own,,1,2,0\n"
+        "opus,^claude-opus-4-6$,2026-03-01,100000,0,0\n",
+        encoding="utf-8",
+    )
+    warehouse.build(env={"MODEL_PRICES_CSV": str(own)})
+    assert warehouse.rows(cost) == [("m1", 1.0, "opus"), ("m2", 0.00002, "mine")]
+    warehouse.build(env={"MODEL_PRICES_CSV": ""})
+    assert warehouse.rows(cost) == ours
+
+
+def test_a_model_without_a_price_warns_and_stops_nothing(warehouse: Warehouse) -> None:
+    """Its tokens count, its cost is not known, and the build says which model it is about."""
+    warehouse.load(in_file("p/s1.jsonl", answer("m1", model="not-yet-known")))
+    outcome = warehouse.build("+fct_api_requests", "dim_models", "assert_every_model_has_a_price", command="build")
+    assert [node.name for node in outcome.warnings] == ["assert_every_model_has_a_price"]
+    assert warehouse.rows("select model, is_priced, unpriced_responses, input_usd from marts.dim_models") == [
+        ("not-yet-known", False, 1, None)
+    ]
+
+
+DAYS = (date(2025, 6, 1), date(2026, 3, 12), date(2026, 3, 13), date(2026, 11, 1))
+PRICED = [model for provider in providers if provider.id == "anthropic" for model in provider.models]
+
+
+def _asked(model: str, day: date, prompt_tokens: int) -> tuple[Line, float]:
+    """A response of a model, and what genai-prices' own calculator says that it cost."""
+    usage = {
+        "input_tokens": 1000,
+        "output_tokens": 500,
+        "cache_read_input_tokens": prompt_tokens - 6000,
+        "cache_creation_input_tokens": 5000,
+        "cache_creation": {"ephemeral_5m_input_tokens": 2000, "ephemeral_1h_input_tokens": 3000},
+    }
+    at = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+    line = answer(f"{model} {day} {prompt_tokens}", 500, model=model, usage=usage) | {"timestamp": at.isoformat()}
+    calculated = genai_prices.calc_price(
+        genai_prices.Usage(
+            input_tokens=prompt_tokens,
+            output_tokens=500,
+            cache_read_tokens=prompt_tokens - 6000,
+            cache_write_tokens=5000,
+            cache_write_1h_tokens=3000,
+        ),
+        model_ref=model,
+        provider_id="anthropic",
+        genai_request_timestamp=at,
+    )
+    return line, float(calculated.total_price)
+
+
+def test_the_cost_of_every_model_is_what_genai_prices_calculates(warehouse: Warehouse) -> None:
+    """Before and after prices changed, below and above the thresholds; but for Sonnet 4, whose threshold it lacks."""
+    models = [model.id for model in PRICED if model.id not in {"claude-2", "claude-v1"}]
+    asked = [_asked(model, day, size) for model in models for day in DAYS for size in (50_000, 500_000)]
+    asked = [
+        (line, cost)
+        for line, cost in asked
+        if "sonnet-4-0 2025-06" in line["message"]["id"] or "sonnet-4-0" not in line["message"]["id"]
+    ]
+    warehouse.load(in_file("p/s1.jsonl", *(line for line, _ in asked)))
+    warehouse.build()
+    costs = dict(warehouse.rows("select message_id, cost_usd from marts.fct_api_requests"))
+    expected = {line["message"]["id"]: pytest.approx(cost, rel=1e-9) for line, cost in asked}
+    assert costs == expected
+
+
+def _corpus_lines(projects: Path) -> Iterator[tuple[str, bytes]]:
+    for name, path in transcript_files(projects).items():
+        for physical in path.read_bytes().splitlines(keepends=True):
+            for line in parse(physical):
+                if line.value is not None:
+                    yield name, line.raw
+
+
+@pytest.mark.corpus
+def test_tokens_of_the_corpus_by_day_and_model_are_exactly_the_expected_ones(
+    corpus: Path, expected: dict[str, Any], tmp_path: Path
+) -> None:
+    """And the second count from the files agrees with the database that the first made of them."""
+    warehouse = Warehouse(tmp_path)
+    projects = corpus / "projects"
+    with closing(warehouse.dbt):
+        warehouse.load(list(_corpus_lines(projects)))
+        warehouse.mark_collected(projects)
+        warehouse.build("resource_type:seed", *USAGE, "+dim_sessions", "+fct_tool_calls", command="build")
+        found = warehouse.rows(
+            "select strftime(timezone('UTC', requested_at), '%Y-%m-%d|') || model, sum(input_tokens),"
+            " sum(output_tokens), sum(cache_read_tokens), sum(cache_creation_tokens)"
+            " from marts.fct_api_requests group by all"
+        )
+        kinds = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+        assert {cell: dict(zip(kinds, tokens, strict=True)) for cell, *tokens in found} == expected["by_day_model"]
+        assert warehouse.rows("select count(*) from marts.fct_api_requests") == [(expected["responses"],)]
+        report = verify(warehouse.volume.work_database, projects, "Europe/Berlin")
+    assert report.agrees, report.differences[:5]
+    assert (report.sessions, report.responses) == (expected["sessions"], expected["responses"])
+    assert report.tool_calls == expected["tool_uses"] + expected["tool_uses_only_in_progress"]
