@@ -112,8 +112,8 @@ def _check(compose: Compose) -> dict[str, Any]:
 
 
 def _kill(compose: Compose, transcripts: Path, service: str, seed: int) -> None:
-    """Kill one container in the middle of a run; `up` alone must bring everything back, readers seeing nothing of it."""
-    _add_sample(transcripts, seed=seed, days=1)  # so that the run has something to do at every step
+    """Kill one container in the middle of a run; `up` alone must bring everything back, unseen by readers."""
+    _add_sample(transcripts, seed=seed, days=3)  # so that the run has something to do at every step
     _start_run(compose)
     compose.say("kill", service)
     compose.say("up", "--detach", "--wait")
