@@ -52,7 +52,8 @@ def connection() -> duckdb.DuckDBPyConnection:
             (date '2026-02-20', 'app', 8), (date '2026-02-20', 'lib', 16)
         ) as t (day, project, n);
         create table marts.dim_date as
-        select distinct cast(strftime(day, '%Y%m%d') as integer) as date_key, day as full_date, year(day) as year from marts.fct_numbers;
+        select distinct cast(strftime(day, '%Y%m%d') as integer) as date_key, day as full_date, year(day) as year
+        from marts.fct_numbers;
         create table marts.agg_daily_summary as select date_key from marts.dim_date;
     """)
     return made

@@ -1,0 +1,68 @@
+"""The demo's published database, and the stand-in for Metabase as a process of its own."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from metabase.client import Client
+from metabase.first_start import connect
+from tests.integration.conftest import free_port
+
+ROOT = Path(__file__).resolve().parent.parent.parent.parent
+USER, PASSWORD = "admin@example.org", "a-password-of-this-test"
+
+
+@pytest.fixture(scope="session")
+def published(demo: Path) -> Path:
+    """The database that the demo published."""
+    return demo / "duckdb" / "current" / "analytics.db"
+
+
+class Volume:
+    """A DuckDB volume whose generations a test publishes itself, each a copy of the demo's database."""
+
+    def __init__(self, root: Path, database: Path) -> None:
+        self.root = root
+        self.source = database
+        self.file = root / "current" / database.name
+
+    def publish(self, number: int) -> Path:
+        """Make generation `number` the current one, as the runner does."""
+        folder = self.root / "generations" / str(number)
+        folder.mkdir(parents=True)
+        shutil.copy(self.source, folder)
+        link = self.root / "next"
+        link.symlink_to(Path("generations") / str(number))
+        link.replace(self.root / "current")
+        return self.file
+
+
+@pytest.fixture
+def volume(tmp_path: Path, published: Path) -> Volume:
+    """A volume whose generation 1 is published."""
+    made = Volume(tmp_path, published)
+    made.publish(1)
+    return made
+
+
+@pytest.fixture
+def metabase_url(tmp_path: Path) -> Iterator[str]:
+    """The address of a fresh stand-in: no user, no database, nothing in it."""
+    port = free_port()
+    with (tmp_path / "standin.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.standin_metabase", "--port", str(port)], cwd=ROOT, stdout=log, stderr=log
+        )
+        yield f"http://127.0.0.1:{port}"
+        process.terminate()
+        process.wait(30)
+
+
+@pytest.fixture
+def client(metabase_url: str) -> Client:
+    """Signed in as the first user, who was made on the way."""
+    return connect(metabase_url, USER, PASSWORD, wait_seconds=60)

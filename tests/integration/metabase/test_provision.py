@@ -1,0 +1,179 @@
+"""Provisioning against the stand-in, which keeps state and refuses what Metabase would refuse."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from metabase import bodies
+from metabase.client import Client, MetabaseError, native_query
+from metabase.definitions import Catalog, load_catalog
+from metabase.first_start import DatabaseSettings, connect
+from metabase.provision import ASIDE, ProvisionResult, marker_of, provision
+from tests.integration.metabase.conftest import PASSWORD, USER, Volume
+
+
+@pytest.fixture
+def settings(volume: Volume, tmp_path: Path) -> DatabaseSettings:
+    return DatabaseSettings(file=str(volume.file), timezone="Europe/Berlin", temp_directory=str(tmp_path / "spill"))
+
+
+@pytest.fixture
+def manifest(demo: Path) -> Path:
+    found = sorted(demo.glob("**/manifest.json"))
+    assert found, "the demo's dbt left no manifest"
+    return found[0]
+
+
+def _card(client: Client, key: str) -> dict[str, Any]:
+    wanted = bodies.entity_id(key)
+    answer = client.post("/api/eid-translation/translate", {"entity_ids": {"card": [wanted]}}, changes=False)
+    found: dict[str, Any] = client.get(f"/api/card/{answer['entity_ids'][wanted]['id']}")
+    return found
+
+
+def _aside(client: Client, done: ProvisionResult, model: str) -> list[str]:
+    [folder] = [each for each in client.items(done.collection, "collection") if each["name"] == ASIDE]
+    return [each["name"] for each in client.items(folder["id"], model)]
+
+
+def test_a_second_and_a_third_run_send_no_change(client: Client, settings: DatabaseSettings, manifest: Path) -> None:
+    first = provision(client, settings, manifest=manifest)
+    assert first.changed
+    for _ in range(2):
+        client.writes.clear()
+        again = provision(client, settings, manifest=manifest)
+        assert (client.writes, again.changed) == ([], False)
+
+
+def test_every_dashboard_has_its_tabs_filters_and_cards_in_place(client: Client, settings: DatabaseSettings) -> None:
+    done = provision(client, settings)
+    catalog = load_catalog()
+    found = {
+        each["name"]: client.get(f"/api/dashboard/{each['id']}") for each in client.items(done.collection, "dashboard")
+    }
+    for board in catalog.dashboards:
+        made = found[board.title]
+        assert [tab["name"] for tab in made["tabs"]] == [tab.name for tab in board.tabs]
+        assert [parameter["id"] for parameter in made["parameters"]] == list(board.parameters)
+        assert len(made["dashcards"]) == len(board.cards)
+
+
+def test_every_card_answers_with_its_filters_set(client: Client, settings: DatabaseSettings) -> None:
+    """The statement that Metabase stores runs in the file that Metabase opens."""
+    provision(client, settings)
+    values = {"date_from": "2000-01-01", "date_to": "2100-01-01", "project": "none of these"}
+    for key in load_catalog().cards:
+        card = _card(client, key)
+        tags = card["dataset_query"]["stages"][0].get("template-tags") or {}
+        given = [_given(name, value) for name, value in values.items() if name in tags]
+        for parameters in ([], given):
+            answer = client.post(f"/api/card/{card['id']}/query", {"parameters": parameters}, changes=False)
+            assert answer["status"] == "completed", (key, answer.get("error"))
+
+
+def _given(name: str, value: str) -> dict[str, Any]:
+    kind = "date/single" if name.startswith("date") else "string/="
+    return {"type": kind, "target": ["variable", ["template-tag", name]], "value": value}
+
+
+def test_a_card_changed_by_hand_survives_beside_ours(client: Client, settings: DatabaseSettings) -> None:
+    provision(client, settings)
+    ours = _card(client, "overview.cost")
+    client.put(f"/api/card/{ours['id']}", {"name": "My cost", "display": "line"})
+    said: list[str] = []
+    done = provision(client, settings, log=said.append)
+    assert _card(client, "overview.cost")["name"] == ours["name"]
+    assert _aside(client, done, "card") == ["My cost"]
+    assert len(said) == 1
+    assert "'My cost' was edited in Metabase" in said[0]
+    client.writes.clear()
+    assert not provision(client, settings).changed
+    assert client.writes == []
+
+
+def test_a_dashboard_changed_by_hand_survives_beside_ours(client: Client, settings: DatabaseSettings) -> None:
+    done = provision(client, settings)
+    [board] = [each for each in client.items(done.collection, "dashboard") if each["name"] == "Rhythm"]
+    before = client.get(f"/api/dashboard/{board['id']}")
+    tabs = [{"id": tab["id"], "name": tab["name"]} for tab in before["tabs"]]
+    fewer = {"parameters": before["parameters"], "tabs": tabs, "dashcards": before["dashcards"][:2]}
+    client.put(f"/api/dashboard/{board['id']}", fewer)
+    again = provision(client, settings)
+    assert again.kept_aside == ["dashboard Rhythm"]
+    assert _aside(client, again, "dashboard") == ["Rhythm"]
+    assert len(client.get(f"/api/dashboard/{board['id']}")["dashcards"]) == len(before["dashcards"])
+
+
+def test_what_somebody_else_made_in_our_collection_is_never_touched(client: Client, settings: DatabaseSettings) -> None:
+    done = provision(client, settings)
+    theirs = client.post(
+        "/api/card",
+        {
+            "name": "Theirs",
+            "display": "table",
+            "dataset_query": native_query(done.database, "select 1 as one"),
+            "visualization_settings": {},
+            "collection_id": done.collection,
+        },
+    )
+    provision(client, settings)
+    assert client.get(f"/api/card/{theirs['id']}") == theirs
+
+
+def test_a_card_that_left_the_files_is_archived(client: Client, settings: DatabaseSettings) -> None:
+    catalog = load_catalog()
+    provision(client, settings, catalog=catalog)
+    [*kept, trust] = catalog.dashboards
+    done = provision(client, settings, catalog=Catalog(catalog.datasets, tuple(kept)))
+    assert f"dashboard dashboard:{trust.id}" in done.retired
+    assert "card trust.lines" in done.retired
+
+
+def test_a_card_in_the_trash_comes_back(client: Client, settings: DatabaseSettings) -> None:
+    provision(client, settings)
+    card = _card(client, "trust.models")
+    client.put(f"/api/card/{card['id']}", {"archived": True})
+    provision(client, settings)
+    assert _card(client, "trust.models")["archived"] is False
+
+
+def test_a_changed_database_detail_is_corrected(client: Client, settings: DatabaseSettings) -> None:
+    """Also one that somebody changed by hand: a writable connection would lock the pipeline out."""
+    done = provision(client, settings)
+    client.put(f"/api/database/{done.database}", {"details": settings.details | {"memory_limit": "9GB"}})
+    provision(client, settings)
+    assert client.get(f"/api/database/{done.database}")["details"]["memory_limit"] == settings.memory_limit
+
+
+def test_descriptions_and_keys_of_dbt_reach_metabase(
+    client: Client, settings: DatabaseSettings, manifest: Path
+) -> None:
+    done = provision(client, settings, manifest=manifest)
+    tables = client.get(f"/api/database/{done.database}/metadata")["tables"]
+    fields = {(table["name"], field["name"]): field for table in tables for field in table["fields"]}
+    described = json.loads(manifest.read_bytes())["nodes"]["model.claude_analytics.fct_api_requests"]
+    assert {table["name"]: table for table in tables}["fct_api_requests"]["description"] == described["description"]
+    assert fields["fct_api_requests", "request_key"]["semantic_type"] == "type/PK"
+    assert fields["fct_api_requests", "cost_usd"]["semantic_type"] == "type/Currency"
+    foreign = fields["fct_tool_calls", "session_id"]
+    assert (foreign["semantic_type"], foreign["fk_target_field_id"]) == (
+        "type/FK",
+        fields["dim_sessions", "session_id"]["id"],
+    )
+
+
+def test_every_thing_of_ours_carries_its_marker(client: Client, settings: DatabaseSettings) -> None:
+    done = provision(client, settings)
+    for model in ("card", "dashboard"):
+        items = client.items(done.collection, model)
+        assert items
+        assert [each["name"] for each in items if not marker_of(each["description"])] == []
+
+
+def test_a_wrong_password_is_refused_in_one_line(client: Client, metabase_url: str) -> None:
+    """The first user exists by now, so there is nothing to set up and nothing to guess."""
+    with pytest.raises(MetabaseError, match=r"POST /api/session: Metabase answered 401") as caught:
+        connect(metabase_url, USER, PASSWORD + "x", wait_seconds=10)
+    assert PASSWORD not in str(caught.value)
