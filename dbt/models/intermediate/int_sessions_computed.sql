@@ -1,6 +1,4 @@
 -- Sessions with their times and their share of work, over lines of every kind: a session that holds no message is one as well.
-{%- set idle_ms = var('idle_minutes') * 60000 %}
-
 with lines as (
 
     select * from {{ ref('stg_conversations') }}
@@ -21,20 +19,9 @@ gaps as (
 
     select
         *,
+        if(event_at is null, null, (event_at, document_id)) as time_order,
         {{ milliseconds_between('previous_event_at', 'event_at') }} as gap_ms
     from ordered
-
-),
-
-by_folder as (
-
-    select
-        session_id,
-        project_id,
-        count(*) as project_lines
-    from lines
-    where project_id is not null
-    group by session_id, project_id
 
 ),
 
@@ -42,9 +29,11 @@ projects as (
 
     select
         session_id,
-        arg_min(project_id, (-project_lines, project_id)) as project_id
-    from by_folder
-    group by session_id
+        project_id
+    from lines
+    where project_id is not null
+    group by session_id, project_id
+    qualify row_number() over (partition by session_id order by count(*) desc, project_id asc) = 1
 
 ),
 
@@ -54,22 +43,18 @@ sessions as (
         session_id,
         min(event_at) as started_at,
         max(event_at) as ended_at,
-        cast(coalesce(sum(gap_ms) filter (where gap_ms <= {{ idle_ms }}), 0) as bigint) as active_duration_ms,
+        cast(coalesce(sum(gap_ms) filter (where gap_ms <= {{ var('idle_minutes') * 60000 }}), 0) as bigint)
+            as active_duration_ms,
         count(*) as line_count,
         count(*) filter (where message_type is not null) as message_line_count,
         count(distinct agent_id) as agent_count,
         count(distinct source_file) as file_count,
-        arg_min(host, (event_at, document_id)) filter (where event_at is not null) as host,
-        arg_min(cwd, (event_at, document_id)) filter (where event_at is not null and cwd is not null) as first_cwd,
-        arg_max(git_branch, (event_at, document_id)) filter (where event_at is not null and git_branch is not null)
-            as last_git_branch,
-        arg_min(version, (event_at, document_id)) filter (where event_at is not null and version is not null)
-            as first_version,
-        arg_max(version, (event_at, document_id)) filter (where event_at is not null and version is not null)
-            as last_version,
-        arg_min(entrypoint, (event_at, document_id)) filter (where event_at is not null and entrypoint is not null)
-            as entrypoint,
-        min(host) as any_host
+        coalesce(arg_min(host, time_order), min(host)) as host,
+        arg_min(cwd, time_order) as first_cwd,
+        arg_max(git_branch, time_order) as last_git_branch,
+        arg_min(version, time_order) as first_version,
+        arg_max(version, time_order) as last_version,
+        arg_min(entrypoint, time_order) as entrypoint
     from gaps
     group by session_id
 
@@ -78,7 +63,7 @@ sessions as (
 computed as (
 
     select
-        sessions.* exclude (any_host) replace (coalesce(sessions.host, sessions.any_host) as host),
+        sessions.*,
         projects.project_id,
         {{ milliseconds_between('sessions.started_at', 'sessions.ended_at') }} as duration_ms,
         case

@@ -56,27 +56,12 @@ categories as (
 final as (
 
     select
-        sessions.session_id,
-        sessions.project_id,
-        sessions.host,
+        sessions.* exclude (agent_count),
         coalesce(titles.title, left(prompts.first_prompt, 80)) as title,
         prompts.first_prompt,
         categories.task_category,
-        sessions.started_at,
-        sessions.ended_at,
         {{ local_date_key('sessions.started_at') }} as start_date_key,
-        {{ local_hour('sessions.started_at') }} as start_hour_of_day,
-        sessions.duration_ms,
-        sessions.active_duration_ms,
-        sessions.activity_level,
-        sessions.line_count,
-        sessions.message_line_count,
-        sessions.file_count,
-        sessions.entrypoint,
-        sessions.first_version,
-        sessions.last_version,
-        sessions.first_cwd,
-        sessions.last_git_branch
+        {{ local_hour('sessions.started_at') }} as start_hour_of_day
     from sessions
     left join titles on sessions.session_id = titles.session_id
     left join prompts on sessions.session_id = prompts.session_id

@@ -1,12 +1,4 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='delete+insert',
-        unique_key='message_key',
-        on_schema_change='fail',
-        post_hook='{{ record_fingerprint() }}'
-    )
-}}
+{{ config(materialized='incremental', unique_key='message_key', post_hook='{{ record_fingerprint() }}') }}
 -- depends_on: {{ ref('stg_conversations') }}, {{ ref('stg_messages') }}
 
 with

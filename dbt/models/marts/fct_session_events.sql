@@ -6,18 +6,12 @@ with lines as (
 
 ),
 
-starts as (
-
-    select * from {{ ref('int_session_starts') }}
-
-),
-
 -- A resumed or forked session holds copies of these lines too: the earliest session keeps them.
 originals as (
 
     select lines.*
     from lines
-    left join starts on lines.session_id = starts.session_id
+    left join {{ ref('int_session_starts') }} as starts on lines.session_id = starts.session_id
     qualify row_number() over (
         partition by coalesce(lines.uuid, lines.document_id)
         order by starts.session_started_at, lines.source_file, lines.event_at, lines.document_id
@@ -39,7 +33,6 @@ noted as (
             when subtype = 'turn_duration' then 'turn'
             when subtype = 'stop_hook_summary' then 'stop_hook'
             when subtype = 'model_refusal_fallback' then 'model_fallback'
-            when subtype = 'local_command' then 'local_command'
             else 'note'
         end as event_kind,
         subtype,
@@ -48,7 +41,7 @@ noted as (
         try_cast(attributes ->> '$.error.status' as integer) as status_code,
         try_cast(attributes ->> '$.retryAttempt' as integer) as retry_attempt,
         try_cast(attributes ->> '$.maxRetries' as integer) as max_retries,
-        cast(round(try_cast(attributes ->> '$.retryInMs' as double)) as bigint) as retry_wait_ms,
+        try_cast(try_cast(attributes ->> '$.retryInMs' as double) as bigint) as retry_wait_ms,
         attributes ->> '$.compactMetadata.trigger' as compaction_trigger,
         try_cast(attributes ->> '$.compactMetadata.preTokens' as bigint) as tokens_before,
         coalesce(attributes ->> '$.error.formatted', block_text) as note
@@ -67,31 +60,20 @@ cut_short as (
         if(turn_type = 'api_error', 'api_error', 'interruption') as event_kind,
         error_kind as subtype,
         sent_at as occurred_at,
-        null::bigint as duration_ms,
         api_error_status as status_code,
-        null::integer as retry_attempt,
-        null::integer as max_retries,
-        null::bigint as retry_wait_ms,
-        null::varchar as compaction_trigger,
-        null::bigint as tokens_before,
         message_text as note
     from {{ ref('fct_messages') }}
     where turn_type in ('api_error', 'interruption') and not is_copy
 
 ),
 
-final as (
+events as (
 
-    select
-        *,
-        {{ local_date_key('occurred_at') }} as date_key,
-        {{ local_hour('occurred_at') }} as hour_of_day
-    from (
-        select * from noted
-        union all
-        select * from cut_short
-    )
+    select * from noted
+    union all by name
+    select * from cut_short
 
 )
 
-select * from final
+select *, {{ local_date_key('occurred_at') }} as date_key, {{ local_hour('occurred_at') }} as hour_of_day
+from events

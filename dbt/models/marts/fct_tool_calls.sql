@@ -1,12 +1,4 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='delete+insert',
-        unique_key='tool_call_key',
-        on_schema_change='fail',
-        post_hook='{{ record_fingerprint() }}'
-    )
-}}
+{{ config(materialized='incremental', unique_key='tool_call_key', post_hook='{{ record_fingerprint() }}') }}
 -- depends_on: {{ ref('stg_conversations') }}, {{ ref('stg_tool_calls') }}
 
 with
