@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 from pydantic import BaseModel, ConfigDict
 
+_HOURS_OF_A_CENTURY = 876_600
 _FAILED = frozenset({"error", "fail", "runtime error", "partial success"})
 
 
@@ -124,7 +125,7 @@ def _query(kind: str, result: dict[str, Any]) -> str | None:
 
 def _source(result: dict[str, Any]) -> DbtNode:
     age, status = result.get("max_loaded_at_time_ago_in_s"), str(result["status"])
-    message = result.get("error") or (f"newest row is {age / 3600:.1f} hours old" if age is not None else None)
+    message = result.get("error") or (None if age is None else _age(age))
     kind, _, rest = str(result["unique_id"]).partition(".")
     seconds = result.get("execution_time") or 0.0
     return DbtNode(
@@ -135,6 +136,12 @@ def _source(result: dict[str, Any]) -> DbtNode:
         seconds=seconds,
         message=message,
     )
+
+
+def _age(seconds: float) -> str:
+    """How old the newest row is. Of an empty table dbt says that it was last loaded in the year 1."""
+    hours = seconds / 3600
+    return f"newest row is {hours:.1f} hours old" if hours < _HOURS_OF_A_CENTURY else "it holds no row"
 
 
 def _first_line(text: str | None) -> str:

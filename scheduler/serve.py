@@ -1,5 +1,6 @@
 """Serves the status page until a signal: SIGTERM and Ctrl-C end the current step and then the process."""
 
+import signal
 from types import FrameType
 
 import uvicorn
@@ -15,9 +16,11 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._service = service
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 (uvicorn's signature)
         self._service.runner.stop.set()
-        super().handle_exit(sig, frame)
+        # uvicorn would raise the signal again after its shutdown; an orderly end is exit code 0
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
 
 
 def serve(app: FastAPI, service: Service, host: str, port: int) -> None:

@@ -1,0 +1,225 @@
+"""The status page in a real browser: a run started and watched, a failed run with its rows, and nothing axe would call serious.
+
+Needs a Chromium on this machine (Debian: `apt-get install chromium`).
+"""
+
+import shutil
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+import requests
+import uvicorn
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from scheduler.docs import dbt_docs
+from scheduler.runner import Runner
+from scheduler.service import Service
+from scheduler.web import create_app
+from tests.integration.scheduler.small import CountingLoader, make_project, make_runner, make_settings
+
+pytestmark = pytest.mark.browser
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+TOKEN = "the-token"
+SLOW = 120_000  # milliseconds: the first run of a session imports dbt, on machines of any speed
+
+
+@dataclass
+class Site:
+    """A serving runner."""
+
+    url: str
+    runner: Runner
+
+    @property
+    def loader(self) -> CountingLoader:
+        """The loader that the test feeds."""
+        loader = self.runner.parts.loader
+        assert isinstance(loader, CountingLoader)
+        return loader
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine; Debian: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("site")
+    settings = make_settings(folder, schedule="0 * * * *", maintenance_schedule="off", runner_token=TOKEN)
+    runner = make_runner(settings, make_project(folder / "project"))
+    (folder / "projects" / "-home-me").mkdir(parents=True)
+    (folder / "projects" / "-home-me" / "late.jsonl").write_text("{}\n" * 40, encoding="utf-8")
+    service = Service(runner, settings)
+    app = create_app(service, settings, version="0.1.0")
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        site = Site(f"http://127.0.0.1:{listener.getsockname()[1]}", runner)
+        await_answer(site.url)
+        yield site
+        site.loader.gate.set()
+        server.should_exit = True
+        thread.join()
+
+
+def await_answer(url: str) -> None:
+    pause = threading.Event()
+    for _ in range(300):
+        try:
+            if requests.get(f"{url}/healthz", timeout=1).ok:
+                return
+        except requests.RequestException:
+            pause.wait(0.1)
+    pytest.fail("the runner did not start")
+
+
+@pytest.fixture(params=["desk, light", "desk, dark", "phone, light", "phone, dark"])
+def any_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    size, scheme = request.param.split(", ")
+    viewport = {"width": 1200 if size == "desk" else 380, "height": 900}
+    with browser.new_context(viewport=viewport, color_scheme=scheme) as context:  # type: ignore[arg-type]
+        yield context.new_page()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    with browser.new_context() as context:
+        yield context.new_page()
+
+
+@pytest.fixture(scope="module")
+def failed_run(site: Site) -> int:
+    """A run that a test of the models kept from publishing."""
+    site.loader.waiting = [0, 1]
+    assert site.runner.pipeline("command").ok
+    site.loader.waiting = [41, 42]
+    assert site.runner.pipeline("command").status == "failed"
+    return site.runner.history.runs(1)[0].id
+
+
+def log_in(page: Page, site: Site) -> None:
+    page.goto(f"{site.url}/login")
+    page.get_by_label("Token").fill(TOKEN)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("button", name="Run now")).to_be_visible()
+
+
+def serious_findings(page: Page) -> list[str]:
+    found = Axe().run(page).response["violations"]
+    return [f"{each['id']}: {each['nodes'][0]['html']}" for each in found if each["impact"] in ("serious", "critical")]
+
+
+def test_a_run_is_started_from_the_page_and_watched_until_it_ends(page: Page, site: Site, failed_run: int) -> None:
+    (site.runner.parts.project.project_dir / "models/facts.yml").write_text("models: []\n", encoding="utf-8")
+    sources = "sources: [{name: raw, tables: [{name: conversations}]}]\n"
+    (site.runner.parts.project.project_dir / "models/sources.yml").write_text(sources, encoding="utf-8")
+    site.loader.waiting = [3, 4, 5, 6]
+    site.loader.gate.clear()
+    log_in(page, site)
+    page.get_by_role("button", name="Run now").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("running")
+    expect(page.get_by_role("progressbar")).to_be_visible()
+    expect(page.locator(".now")).to_contain_text("extract, 2 of 4")
+    page.goto(site.url)
+    expect(page.get_by_role("progressbar")).to_be_visible()
+    page.go_back()
+    site.loader.gate.set()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("succeeded", timeout=SLOW)  # without a reload
+    expect(page.get_by_role("row", name="publish")).to_contain_text("generation 2")
+    page.get_by_role("link", name="All runs").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Figures are up to date")
+    expect(page.locator(".strip a").last).to_have_class("succeeded")
+
+
+def test_a_failed_run_shows_which_test_failed_and_its_rows(page: Page, site: Site, failed_run: int) -> None:
+    page.goto(site.url)
+    page.locator(f'.strip a[href="/runs/{failed_run}"]').click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("failed")
+    expect(page.locator(".problem")).to_contain_text("nothing was published")
+    rows = page.get_by_role("table").filter(has_text="failing rows")
+    expect(rows).to_contain_text("41")
+    expect(rows).to_contain_text("42")
+    expect(page.get_by_label("Query for the failing rows")).to_contain_text("not in")
+    expect(page.get_by_label("Log of the run")).to_contain_text("FAIL 2")
+
+
+@pytest.mark.parametrize("path", ["/", "/login", "/runs/{run}", "/runs/999"])
+def test_no_page_has_a_serious_accessibility_finding_or_is_wider_than_the_screen(
+    any_page: Page, site: Site, failed_run: int, path: str
+) -> None:
+    log_in(any_page, site)
+    any_page.goto(site.url + path.format(run=failed_run))
+    assert serious_findings(any_page) == []
+    widths = any_page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+    assert widths[0] <= widths[1]
+
+
+def test_everything_works_without_javascript(browser: Browser, site: Site, failed_run: int) -> None:
+    with browser.new_context(java_script_enabled=False) as context:
+        page = context.new_page()
+        log_in(page, site)
+        page.get_by_role("button", name="Pause the schedule").click()
+        expect(page.locator("#note")).to_contain_text("The schedule is paused.")
+        expect(page.locator("#standing")).to_contain_text("paused")
+        page.get_by_role("button", name="Resume the schedule").click()
+        expect(page.locator("#note")).to_contain_text("The schedule works again.")
+        page.get_by_role("button", name="Send a test alert").click()
+        expect(page.locator("#note")).to_contain_text("neither a webhook nor an address is configured")
+        page.get_by_role("button", name="Log out").click()
+        expect(page.get_by_role("link", name="Log in to run or pause")).to_be_visible()
+
+
+def test_the_page_can_be_used_with_the_keyboard_alone(page: Page, site: Site) -> None:
+    page.goto(f"{site.url}/login")
+    page.keyboard.type(TOKEN)  # the field has the focus
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Run now")).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('main') !== null")
+
+
+def test_the_page_says_what_is_at_risk_and_where_things_are(page: Page, site: Site, failed_run: int) -> None:
+    log_in(page, site)
+    expect(page.locator("#risk")).to_contain_text("-home-me/late.jsonl")
+    expect(page.locator("#stores")).to_contain_text("DuckDB, published")
+    expect(page.get_by_role("table", name="Versions")).to_contain_text("dbt-duckdb")
+
+
+def test_a_wrong_token_is_said_to_be_wrong(page: Page, site: Site) -> None:
+    page.goto(f"{site.url}/login")
+    page.get_by_label("Token").fill("wrong")
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("alert")).to_contain_text("That is not the token.")
+
+
+def test_the_dbt_docs_open_in_their_sandbox(page: Page, site: Site, failed_run: int) -> None:
+    generation = site.runner.history.last("succeeded")
+    assert generation is not None
+    with site.runner.lock.hold("docs", wait_seconds=60):
+        assert site.runner.parts.project.docs().success
+    page.goto(f"{site.url}/dbt-docs")
+    expect(page.get_by_text("Projects", exact=True)).to_be_visible(timeout=SLOW)
+    assert dbt_docs(site.runner.parts.project).name == "dbt docs"

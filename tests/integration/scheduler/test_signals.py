@@ -1,0 +1,82 @@
+"""A serving runner that is told to end, or is killed, in the middle of a run."""
+
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+import requests
+
+from lake.paths import DataPaths
+from scheduler.history import History
+from scheduler.lock import PipelineLock
+from tests.integration.scheduler.small import make_project, make_settings
+
+pytestmark = pytest.mark.integration
+
+TOKEN = {"Authorization": "Bearer token"}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def start_serving(folder: Path) -> "tuple[subprocess.Popen[bytes], str]":
+    port = free_port()
+    module = "tests.integration.scheduler.serving"
+    process = subprocess.Popen([sys.executable, "-m", module, str(folder), str(folder / "project"), str(port)])
+    url, pause = f"http://127.0.0.1:{port}", threading.Event()
+    for _ in range(600):
+        try:
+            if requests.get(f"{url}/healthz", timeout=1).ok:
+                return process, url
+        except requests.RequestException:
+            pause.wait(0.1)
+    process.kill()
+    process.wait()
+    return pytest.fail("the runner did not start")
+
+
+def start_run(url: str) -> int:
+    answer = requests.post(f"{url}/api/runs", headers=TOKEN, timeout=30)
+    assert answer.status_code == 202, answer.text
+    return int(answer.json()["id"])
+
+
+def history_of(folder: Path) -> History:
+    return History(make_settings(folder).data_dir / "runner" / "history.db")
+
+
+def test_sigterm_ends_the_step_cleanly_and_the_process_with_it(tmp_path: Path) -> None:
+    make_project(tmp_path / "project")
+    process, url = start_serving(tmp_path)
+    run_id = start_run(url)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+    run = history_of(tmp_path).run(run_id)
+    assert run is not None
+    assert (run.status, run.message) == ("interrupted", "extract: the runner is stopping")
+    assert PipelineLock(DataPaths.of(make_settings(tmp_path)).duckdb.lock).holder() is None
+
+
+def test_a_killed_runner_leaves_a_free_lock_and_the_next_start_marks_its_run(tmp_path: Path) -> None:
+    make_project(tmp_path / "project")
+    process, url = start_serving(tmp_path)
+    run_id = start_run(url)
+    assert PipelineLock(DataPaths.of(make_settings(tmp_path)).duckdb.lock).holder() is not None
+    process.kill()
+    process.wait()
+    assert PipelineLock(DataPaths.of(make_settings(tmp_path)).duckdb.lock).holder() is None
+    again, url = start_serving(tmp_path)
+    try:
+        run = requests.get(f"{url}/api/runs/{run_id}", timeout=10).json()["run"]
+        assert (run["status"], run["message"]) == ("interrupted", "the runner ended in the middle of this run")
+        assert start_run(url) == run_id + 1
+    finally:
+        again.kill()
+        again.wait()
