@@ -16,6 +16,7 @@ from lake.catalog import open_catalog
 from lake.paths import DataPaths
 from lake.results import ExtractResult, LoadResult, MaintenanceResult
 from lake.settings import Settings
+from loader.maintenance import maintain
 from metabase.report import write_report
 from scheduler.dbt import DbtProject
 from scheduler.loader import Progress
@@ -46,8 +47,6 @@ class InProcessLoader:
 
     def maintain(self, *, progress: Progress | None = None) -> MaintenanceResult:
         """Compact small files, expire snapshots, delete orphan files."""
-        from loader.maintenance import maintain
-
         return maintain(self.catalog, progress=progress)
 
 

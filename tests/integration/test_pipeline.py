@@ -1,0 +1,252 @@
+"""The whole chain by its command line: once, again, killed anywhere, and read all the while."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from standalone.sample import write_sample
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+VOLATILE = {"load_id", "loaded_at", "extracted_at", "ingested_at", "first_ingested_at", "last_ingested_at"}
+RUNNERS_OWN = {"fct_pipeline_runs", "fct_dbt_results"}
+
+
+def _command(data: Path, transcripts: Path, *options: str) -> list[str]:
+    places = ["--data", str(data), "--transcripts", str(transcripts)]
+    return [sys.executable, "-m", "standalone", "run", *places, *options]
+
+
+def _environment() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": str(ROOT), "TIMEZONE": "Europe/Berlin", "HOST_NAME": "test"}
+
+
+def _run(data: Path, transcripts: Path, *options: str) -> dict[str, Any]:
+    done = subprocess.run(
+        _command(data, transcripts, "--json", *options), env=_environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:] + done.stdout[-3000:]
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def _rows_out(answer: dict[str, Any]) -> dict[str, int | None]:
+    return {step["name"]: step["rows_out"] for step in answer["steps"]}
+
+
+def _published(data: Path) -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(str(data / "duckdb" / "analytics.db"), read_only=True)
+
+
+def _differences(one: Path, other: Path) -> dict[str, int]:
+    """Rows that only one of two published databases has, by mart."""
+    found = {}
+    with duckdb.connect() as connection:
+        for name, data in (("one", one), ("other", other)):
+            database = (data / "duckdb" / "analytics.db").resolve()
+            connection.execute(f"attach '{database}' as {name} (read_only)")
+        columns = connection.execute(
+            "select table_name, list(column_name order by column_index) from duckdb_columns()"
+            " where database_name = 'one' and schema_name = 'marts' group by 1"
+        ).fetchall()
+        for table, names in columns:
+            if table in RUNNERS_OWN:
+                continue
+            kept = ", ".join(f'"{each}"' for each in names if each not in VOLATILE)
+            sides = [f"select {kept} from {name}.marts.{table}" for name in ("one", "other")]
+            only = f"({sides[0]} except all {sides[1]}) union all ({sides[1]} except all {sides[0]})"
+            row = connection.execute(f"select count(*) from ({only})").fetchone()
+            assert row is not None
+            if row[0]:
+                found[table] = int(row[0])
+    return found
+
+
+@pytest.fixture(scope="module")
+def transcripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small sample."""
+    folder = tmp_path_factory.mktemp("sample") / "projects"
+    write_sample(folder, seed=3, days=9, until=date(2026, 4, 3))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, transcripts: Path) -> Path:
+    """The data directory of one run from nothing."""
+    data = tmp_path_factory.mktemp("undisturbed")
+    answer = _run(data, transcripts)
+    assert answer["status"] == "succeeded"
+    assert answer["summary"]["sessions"] > 0
+    return data
+
+
+@pytest.fixture
+def copy(undisturbed: Path, tmp_path: Path) -> Path:
+    """A data directory like the undisturbed one, to change."""
+    shutil.copytree(undisturbed, target := tmp_path / "data", symlinks=True)
+    return target
+
+
+def test_a_second_run_adds_nothing_and_says_so(undisturbed: Path, transcripts: Path) -> None:
+    """No row in any table, no new generation."""
+    answer = _run(undisturbed, transcripts)
+    assert answer["status"] == "unchanged"
+    assert answer["generation"]["number"] == 1
+    assert [_rows_out(answer)[name] for name in ("collect", "extract", "load")] == [0, 0, 0]
+
+
+def test_lines_appended_later_are_added_and_nothing_else(copy: Path, transcripts: Path, tmp_path: Path) -> None:
+    """A hundred lines more are a hundred documents more, also a month after their day."""
+    shutil.copytree(transcripts, grown := tmp_path / "projects")
+    transcript = max(grown.glob("*/*.jsonl"), key=lambda path: path.stat().st_size)
+    line = {"type": "user", "sessionId": transcript.stem, "timestamp": "2026-03-01T10:00:00Z", "cwd": "/late"}
+    with transcript.open("a") as file:
+        for number in range(100):
+            said = {"role": "user", "content": f"late line {number}"}
+            file.write(json.dumps({**line, "uuid": f"late-{number}", "message": said}) + "\n")
+    with _published(copy) as connection:
+        before = connection.execute("select count(*) from marts.fct_messages").fetchone()
+    answer = _run(copy, grown)
+    assert [_rows_out(answer)[name] for name in ("collect", "extract", "load")] == [100, 100, 100]
+    with _published(copy) as connection:
+        after = connection.execute("select count(*) from marts.fct_messages").fetchone()
+        day = connection.execute(
+            "select prompt_count from marts.agg_daily_summary where date_key = 20260301"
+        ).fetchone()
+    assert before is not None
+    assert after == (before[0] + 100,)
+    assert day == (100,)
+
+
+def test_a_full_refresh_gives_the_same_tables(copy: Path, undisturbed: Path, transcripts: Path) -> None:
+    """Every store built anew from the one above it."""
+    answer = _run(copy, transcripts, "--full-refresh")
+    assert answer["status"] == "succeeded"
+    assert _differences(copy, undisturbed) == {}
+
+
+def test_a_run_killed_at_ten_points_ends_with_the_same_tables(
+    undisturbed: Path, transcripts: Path, tmp_path: Path
+) -> None:
+    """`kill -9` after each step and in the middle of each; then the same command again."""
+    data = tmp_path / "data"
+    points: list[tuple[str, float]] = [("", 0.5), ("", 3), ("collect", 0), ("collect", 0.7), ("extract", 0)]
+    points += [("load", 0), ("load", 3), ("load", 6), ("transform", 0), ("publish", 0)]
+    for step, seconds in points:
+        _kill(_command(data, transcripts), step, seconds)
+    _run(data, transcripts)
+    assert _differences(data, undisturbed) == {}
+
+
+def _kill(command: list[str], step: str, seconds: float) -> None:
+    """End a run by SIGKILL some seconds after it said that a step is done."""
+    process = subprocess.Popen(
+        command, env=_environment() | {"PYTHONUNBUFFERED": "1"}, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert process.stdout is not None
+    while step and (line := process.stdout.readline()):
+        if f" {step} " in f"{line} ":
+            break
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+    process.stdout.close()
+    process.wait()
+
+
+def test_a_reader_never_sees_an_error(copy: Path, transcripts: Path) -> None:
+    """One connection held open all the while and new ones all the time, during a rebuild and a publication."""
+    stop, errors, reads = threading.Event(), [], []
+
+    def read(connect: Callable[[], duckdb.DuckDBPyConnection], held: duckdb.DuckDBPyConnection | None) -> None:
+        while not stop.wait(0.02):
+            try:
+                connection = held.cursor() if held else connect()
+                with connection:
+                    reads.append(connection.execute("select count(*) from marts.fct_tool_calls").fetchone())
+            except duckdb.Error as error:
+                errors.append(error)
+
+    with _published(copy) as held:
+        threads = [threading.Thread(target=read, args=(lambda: _published(copy), each)) for each in (held, None)]
+        for thread in threads:
+            thread.start()
+        answer = _run(copy, transcripts, "--full-refresh")
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert answer["generation"]["number"] == 2
+    assert errors == []
+    assert len(reads) > 20
+    assert len(set(reads)) == 1
+
+
+def test_a_second_run_at_once_is_refused_with_exit_code_75(tmp_path: Path, transcripts: Path) -> None:
+    """It names who holds the lock."""
+    first = subprocess.Popen(
+        _command(tmp_path, transcripts), env=_environment(), stdout=subprocess.DEVNULL, start_new_session=True
+    )
+    lock = tmp_path / "duckdb" / "pipeline.lock"
+    deadline = time.monotonic() + 60
+    while not (lock.exists() and lock.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    second = subprocess.run(
+        _command(tmp_path, transcripts), env=_environment(), capture_output=True, text=True, check=False
+    )
+    first.send_signal(signal.SIGTERM)
+    first.wait(60)
+    assert second.returncode == 75
+    assert str(first.pid) in second.stderr
+    assert len(second.stderr.strip().splitlines()) == 1
+
+
+def test_missing_transcripts_are_one_line_that_says_what_to_do(tmp_path: Path) -> None:
+    """No traceback, exit code 1, and the folder is named."""
+    done = subprocess.run(
+        _command(tmp_path / "data", tmp_path / "nowhere"), env=_environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "nowhere" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.corpus
+def test_the_corpus_is_counted_to_the_token(corpus: Path, expected: dict[str, Any], tmp_path: Path) -> None:
+    """Sessions, tool calls, pairs, errors, lines, and the tokens of each day and model."""
+    data = tmp_path / "data"
+    places = _command(data, corpus / "projects")
+    environment = _environment() | {"TIMEZONE": "UTC"}
+    done = subprocess.run([*places, "--json"], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:] + done.stdout[-3000:]
+    summary = json.loads(done.stdout)["summary"]
+    assert summary["sessions"] == expected["sessions"]
+    assert summary["tool_calls"] == expected["tool_uses"] + expected["tool_uses_only_in_progress"]
+    assert summary["api_requests"] == expected["responses"]
+    assert (summary["lines"], summary["lines_set_aside"]) == (expected["lines"], expected["malformed"])
+    kinds = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens")
+    sums = ", ".join(f"sum({kind})::bigint" for kind in kinds)
+    with _published(data) as connection:
+        documents = connection.execute("select count(distinct document_id) from raw.conversations").fetchone()
+        errors = connection.execute(
+            "select count(*) from marts.fct_tool_calls where (is_error or is_denied) and not is_progress_only"
+        ).fetchone()
+        days = connection.execute(
+            f"select strftime(requested_at at time zone 'UTC', '%Y-%m-%d') || '|' || model, {sums}"
+            " from marts.fct_api_requests group by 1"
+        ).fetchall()
+    assert documents == (expected["lines"] - expected["malformed"],)
+    assert errors == (expected["errors"],)
+    keys = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+    assert {key: dict(zip(keys, tokens, strict=True)) for key, *tokens in days} == expected["by_day_model"]
