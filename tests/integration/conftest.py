@@ -6,6 +6,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
+
+from standalone.sample import SampleStats, write_sample
+from tests.integration.collecting import LINE, write
 
 _START_SECONDS = 60.0
 
@@ -62,6 +66,21 @@ def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def mongo_database(mongo_server: str) -> Iterator[Database[dict[str, Any]]]:
-    """An empty database of its own. It goes when the server goes: dropping one takes the server longer than filling it."""
+    """An empty database of its own. It goes with the server: dropping takes longer than filling."""
     with MongoClient[dict[str, Any]](mongo_server, tz_aware=True, serverSelectionTimeoutMS=20_000) as client:
         yield client[f"test_{uuid.uuid4().hex[:12]}"]
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, SampleStats]:
+    """Two weeks of generated transcripts; not to be changed."""
+    folder = tmp_path_factory.mktemp("sample") / "projects"
+    return folder, write_sample(folder, days=14, until=date(2026, 6, 30))
+
+
+@pytest.fixture
+def projects(tmp_path: Path) -> Path:
+    """A transcripts directory with one file of three lines."""
+    folder = tmp_path / "projects"
+    write(folder / "p/s.jsonl", LINE % 1 + LINE % 2 + LINE % 3)
+    return folder
