@@ -16,7 +16,6 @@ EXAMPLES = re.findall(r"^(\S[^\n]*)\n\n```sql\n(.*?)```", DOCS, re.MULTILINE | r
 SHOWN = re.findall(r"^ {4}\./analytics (sql .*)$", README, re.MULTILINE)
 
 
-@pytest.mark.xdist_group("demo")
 @pytest.mark.parametrize(("question", "query"), EXAMPLES, ids=[question[:40] for question, _ in EXAMPLES])
 def test_every_question_in_the_docs_has_its_answer(demo: Path, question: str, query: str) -> None:
     with duckdb.connect(str(demo / "duckdb" / "current" / "analytics.db"), read_only=True) as database:
@@ -29,7 +28,6 @@ def test_the_examples_are_found() -> None:
     assert SHOWN
 
 
-@pytest.mark.xdist_group("demo")
 @pytest.mark.parametrize("arguments", SHOWN)
 def test_a_sql_command_line_of_the_readme_prints_a_table(demo: Path, arguments: str) -> None:
     command = [sys.executable, "-m", "standalone", *shlex.split(arguments), "--data", str(demo)]

@@ -34,14 +34,8 @@ def test_ruff_would_format_nothing_anew() -> None:
     assert_silent("ruff", "format", "--check", ".")
 
 
-@pytest.mark.xdist_group("mypy")
 def test_mypy_finds_no_type_error() -> None:
     assert_silent("mypy", ".")
-
-
-@pytest.mark.xdist_group("sqlfluff")
-def test_sqlfluff_finds_nothing_in_the_models() -> None:
-    assert_silent("sqlfluff", "lint", "--disable-progress-bar", "dbt/models", "dbt/tests", "dbt/macros")
 
 
 @pytest.mark.parametrize("script", [name for name in SCRIPTS if (ROOT / name).exists()])
