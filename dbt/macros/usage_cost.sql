@@ -20,10 +20,10 @@
 {%- endmacro -%}
 
 {#-
-  A sum of money that does not depend on the order of its rows: DOUBLEs are added as decimals. NULL parts are left out, and
+  A sum of fractions that does not depend on the order of its rows: DOUBLEs are added as decimals. NULL parts are left out, and
   the sum is NULL where every part is.
 -#}
-{%- macro money_sum(column) -%}
+{%- macro exact_sum(column) -%}
     cast(sum(cast({{ column }} as decimal(28, 10))) as double)
 {%- endmacro -%}
 
@@ -76,9 +76,9 @@
     cast(sum({{ tokens }}) as bigint) as {{ tokens }},
     {%- endfor %}
     cast(sum(input_tokens + output_tokens + cache_read_tokens + cache_creation_tokens) as bigint) as total_tokens,
-    {{ money_sum('cost_usd') }} as cost_usd,
-    {{ money_sum('if(is_subagent, cost_usd, 0)') }} as subagent_cost_usd,
-    {{ money_sum('cache_savings_usd') }} as cache_savings_usd,
+    {{ exact_sum('cost_usd') }} as cost_usd,
+    {{ exact_sum('if(is_subagent, cost_usd, 0)') }} as subagent_cost_usd,
+    {{ exact_sum('cache_savings_usd') }} as cache_savings_usd,
     round(
         sum(cache_read_tokens) / nullif(sum(input_tokens + cache_read_tokens + cache_creation_tokens), 0), 6
     ) as cache_hit_rate

@@ -38,11 +38,7 @@ usage_lines as (
         service_tier,
         speed,
         inference_geo,
-        -- fields of a usage that this model does not know yet: shown as such, and no figure depends on them
-        {{ unknown_usage_fields('usage') }} as unknown_usage_fields,
-        -- attempts within the one response, a fallback to another model among them; what the usage itself says is the answer's
-        greatest(cast(coalesce(json_array_length(usage, '$.iterations'), 0) as bigint) - 1, 0) as extra_attempts,
-        if(json_array_length(usage, '$.iterations') > 1, {{ iteration_tokens('usage') }}, null) as iteration_tokens
+        usage
     from messages
     -- a line and not each of its blocks; and what Claude Code writes itself is no answer of a model
     where

@@ -18,15 +18,30 @@ calls as (
 
 ),
 
+counted as (
+
+    select
+        *,
+        count(*) over (partition by request_key) as sharers
+    from calls
+
+),
+
 shares as (
 
     select
-        requests.*,
-        coalesce(calls.tool_name, if(calls.tool_use_id is null, '(no tool)', 'unknown')) as tool_name,
-        calls.tool_use_id,
-        count(*) over (partition by requests.request_key) as sharers
+        requests.request_key,
+        requests.date_key,
+        requests.project_id,
+        coalesce(counted.tool_name, if(counted.tool_use_id is null, '(no tool)', 'unknown')) as tool_name,
+        counted.tool_use_id,
+        requests.output_tokens / coalesce(counted.sharers, 1) as output_tokens,
+        (
+            requests.input_tokens + requests.output_tokens + requests.cache_read_tokens + requests.cache_creation_tokens
+        ) / coalesce(counted.sharers, 1) as total_tokens,
+        requests.cost_usd / coalesce(counted.sharers, 1) as cost_usd
     from requests
-    left join calls on requests.request_key = calls.request_key
+    left join counted on requests.request_key = counted.request_key
 
 ),
 
@@ -39,11 +54,9 @@ tools as (
         tool_name,
         cast(count(tool_use_id) as bigint) as tool_calls,
         cast(count(distinct request_key) as bigint) as responses,
-        cast(sum(cast(output_tokens / sharers as decimal(28, 10))) as double) as output_tokens,
-        cast(sum(cast(
-            (input_tokens + output_tokens + cache_read_tokens + cache_creation_tokens) / sharers as decimal(28, 10)
-        )) as double) as total_tokens,
-        {{ money_sum('cost_usd / sharers') }} as cost_usd
+        {{ exact_sum('output_tokens') }} as output_tokens,
+        {{ exact_sum('total_tokens') }} as total_tokens,
+        {{ exact_sum('cost_usd') }} as cost_usd
     from shares
     group by date_key, project_id, tool_name
 

@@ -41,20 +41,30 @@ starts as (
 
 ),
 
+hours_of_blocks as (
+
+    select
+        starts.block_start,
+        active_hours.active_hour
+    from starts
+    inner join active_hours
+        on starts.block_start <= active_hours.active_hour and starts.block_start + 5 > active_hours.active_hour
+
+),
+
 blocks as (
 
     select
-        to_timestamp(starts.block_start * 3600) as block_started_at,
-        to_timestamp((starts.block_start + 5) * 3600) as block_ends_at,
+        to_timestamp(hours_of_blocks.block_start * 3600) as block_started_at,
+        to_timestamp((hours_of_blocks.block_start + 5) * 3600) as block_ends_at,
         min(requests.requested_at) as first_request_at,
         max(requests.requested_at) as last_request_at,
         cast(count(distinct requests.session_id) as bigint) as sessions,
         cast(count(distinct requests.model) as bigint) as models,
         {{ usage_measures() }}
-    from starts
-    inner join requests
-        on starts.block_start <= requests.active_hour and starts.block_start + 5 > requests.active_hour
-    group by starts.block_start
+    from requests
+    inner join hours_of_blocks on requests.active_hour = hours_of_blocks.active_hour
+    group by hours_of_blocks.block_start
 
 )
 

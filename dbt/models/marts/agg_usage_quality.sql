@@ -60,8 +60,8 @@ reported as (
 
     select
         count(*) as sessions_with_reported_cost,
-        coalesce({{ money_sum('reported_cost_usd') }}, 0) as reported_cost_usd,
-        coalesce({{ money_sum('coalesce(cost_usd, 0) - reported_cost_usd') }}, 0) as reported_cost_difference_usd
+        coalesce({{ exact_sum('reported_cost_usd') }}, 0) as reported_cost_usd,
+        coalesce({{ exact_sum('coalesce(cost_usd, 0) - reported_cost_usd') }}, 0) as reported_cost_difference_usd
     from reporting_sessions
 
 ),

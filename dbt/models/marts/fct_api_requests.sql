@@ -8,15 +8,33 @@
 ) }}
 -- touched_sessions() reads it only in incremental runs, where dbt no longer looks: depends_on: {{ ref('stg_conversations') }}
 
-with lines as (
+with
+{%- if is_incremental() %}
+wanted as (
 
-    select * from {{ ref('int_api_response_lines') }}
-    {%- if is_incremental() %}
+    select document_id
+    from {{ ref('int_api_response_lines') }}
     where request_key in (
         select request_key from {{ ref('int_api_response_lines') }} where session_key in ({{ touched_sessions() }})
         union all
         {{ responses_with_old_prices() }}
     )
+
+),
+{%- endif %}
+
+lines as (
+
+    select
+        *,
+        {{ unknown_usage_fields('usage') }} as unknown_fields,
+        -- attempts within the one response, a fallback to another model among them; what usage itself says is the answer's
+        greatest(cast(coalesce(json_array_length(usage, '$.iterations'), 0) as bigint) - 1, 0) as extra_attempts,
+        if(json_array_length(usage, '$.iterations') > 1, {{ iteration_tokens('usage') }}, null) as iteration_tokens
+    from {{ ref('int_api_response_lines') }}
+    {%- if is_incremental() %}
+    -- by a column of the table itself, so that the scan skips what is not wanted before any JSON is read
+    where document_id in (select document_id from wanted)
     {%- endif %}
 
 ),
@@ -70,7 +88,7 @@ merged as (
         if(bool_or(inference_geo = 'us'), 'us', max(nullif(inference_geo, ''))) as inference_geo,
         bool_and(is_progress) as is_progress_only,
         bool_and(cache_creation_5m_tokens is null and cache_creation_1h_tokens is null) as lacks_cache_split,
-        array_to_string(list_sort(list_distinct(flatten(list(unknown_usage_fields)))), ', ') as unknown_usage_fields,
+        array_to_string(list_sort(list_distinct(flatten(list(unknown_fields)))), ', ') as unknown_usage_fields,
         max(extra_attempts) as extra_attempts,
         max(iteration_tokens) as iteration_tokens
     from attributed
