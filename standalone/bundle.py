@@ -51,7 +51,7 @@ def _write(compose: Compose, archive: Path, names: list[str]) -> None:
     partial = archive.with_name(archive.name + ".part")
     with tempfile.TemporaryDirectory(dir=archive.absolute().parent) as folder:
         saved = Path(folder) / IMAGES
-        docker("save", "--output", str(saved), *names)
+        docker("save", "--output", str(saved), *map(_by_tag, names))
         with tarfile.open(partial, "w") as tar:  # layers hardly compress, and an open tar loads while it is read
             tar.add(saved, IMAGES)
             for name in release_files(compose.root):
@@ -59,11 +59,16 @@ def _write(compose: Compose, archive: Path, names: list[str]) -> None:
     partial.replace(archive)
 
 
-def unbundle(archive: Path, folder: Path) -> list[str]:
-    """Load the images and lay the files out; the images' names, as Docker says them.
+def _by_tag(image: str) -> str:
+    """The image's plain name: a digest says where it was pulled from, and does not survive `docker save`."""
+    plain, _, digest = image.partition("@")
+    if digest:
+        docker("tag", image, plain)
+    return plain
 
-    Images that are named with a digest lose it on the way: give such a host the plain names (MONGO_IMAGE and so on).
-    """
+
+def unbundle(archive: Path, folder: Path) -> list[str]:
+    """Load the images and lay the files out; the images' names, as Docker says them."""
     if not tarfile.is_tarfile(archive):
         raise ApplianceError(f"{archive}: expected an archive that `bundle` wrote")
     with tarfile.open(archive) as tar, tempfile.TemporaryDirectory(dir=archive.absolute().parent) as scratch:

@@ -1,0 +1,84 @@
+"""Dashboards stay up through publishing: real generations, the pool recycled each time, a client that never stops asking."""
+
+import shutil
+import threading
+import time
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from lake.paths import DuckDBVolume
+from metabase.client import Client
+from metabase.first_start import DatabaseSettings, connect, ensure_database
+from metabase.recycle import recycle
+from scheduler.publish import publish
+from tests.integration.metabase.conftest import PASSWORD, USER
+
+PUBLISHES = 20
+LONGEST_SECONDS = 1.0
+
+
+class Dashboard:
+    """A client of its own, with a session of its own, that asks without a pause and remembers what it met."""
+
+    def __init__(self, url: str, database: int) -> None:
+        self.client, self.database = connect(url, USER, PASSWORD), database
+        self.seen: set[int] = set()
+        self.errors: list[str] = []
+        self.longest = 0.0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._ask)
+
+    def __enter__(self) -> "Dashboard":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _ask(self) -> None:
+        sql = "select max(number), (select count(*) from marts.dim_sessions) from marts.which"
+        while not self._stop.is_set():
+            started = time.monotonic()
+            try:
+                [[number, sessions]] = self.client.rows(self.database, sql)
+                self.seen.add(number)
+                assert sessions
+            except Exception as error:  # noqa: BLE001 - whatever a person at the dashboard would see as an error
+                self.errors.append(f"{type(error).__name__}: {error}")
+            self.longest = max(self.longest, time.monotonic() - started)
+
+
+@pytest.fixture
+def duckdb_volume(tmp_path: Path, published: Path) -> DuckDBVolume:
+    """A volume whose work database is the demo's."""
+    volume = DuckDBVolume(tmp_path / "duckdb")
+    volume.work_database.parent.mkdir(parents=True)
+    shutil.copy(published, volume.work_database)
+    return volume
+
+
+def build(volume: DuckDBVolume, number: int) -> None:
+    """What a run does to the work database, as far as a reader can tell."""
+    with duckdb.connect(str(volume.work_database)) as connection:
+        connection.execute("create or replace table marts.which as select ? as number", [number])
+
+
+def test_during_twenty_publishes_nobody_at_a_dashboard_sees_an_error_or_waits(
+    client: Client, metabase_url: str, duckdb_volume: DuckDBVolume
+) -> None:
+    build(duckdb_volume, 1)
+    publish(duckdb_volume, keep=3)
+    # The well-known path is what Metabase is given in the appliance, too.
+    settings = DatabaseSettings(file=str(duckdb_volume.well_known_database), temp_directory=str(duckdb_volume.root))
+    database = ensure_database(client, settings)
+    with Dashboard(metabase_url, database) as dashboard:
+        for number in range(2, PUBLISHES + 2):
+            build(duckdb_volume, number)
+            generation = publish(duckdb_volume, keep=3)
+            recycle(client, database, generation.number, published=duckdb_volume.published_database)
+    assert dashboard.errors == []
+    assert dashboard.seen >= set(range(2, PUBLISHES + 1)), "every generation was shown"
+    assert dashboard.longest < LONGEST_SECONDS
