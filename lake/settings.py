@@ -73,6 +73,7 @@ class Settings(BaseSettings):
     tool_output_limit: int = Field(default=2000, ge=0)
     keep_generations: int = Field(default=3, ge=2)
     dbt_target: Literal["dev", "prod", "test"] = "prod"
+    model_prices_csv: UserPath | None = None  # a price list that goes before ours (docs/counting.md)
 
     # The runner: when it works, what it keeps, where it listens and whom it tells (docs/runner.md)
     schedule: str = "0 * * * *"  # cron, an interval such as 30m, or off

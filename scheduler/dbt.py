@@ -31,7 +31,7 @@ class DbtProject:
 
     def __init__(self, project_dir: Path, volume: DuckDBVolume, settings: Settings) -> None:
         self.project_dir, self.volume, self.target = project_dir, volume, settings.dbt_target
-        self.timezone = settings.timezone
+        self.timezone, self.own_prices = settings.timezone, settings.model_prices_csv
         self.vars: dict[str, Any] = {"timezone": settings.timezone} | settings.dbt_vars
         paths = DataPaths.of(settings)
         self._files, self._logs = paths.root / "dbt", paths.logs / "dbt"
@@ -50,13 +50,15 @@ class DbtProject:
         return self._files / f"target-{target or self.target}"
 
     def fingerprint(self) -> str:
-        """Changes with any file of the project and with the version of dbt, its adapter or DuckDB."""
+        """Changes with any file of the project, a price list of one's own, and the version of dbt or DuckDB."""
         digest = hashlib.sha256()
         for package in ("dbt-core", "dbt-duckdb", "duckdb"):
             digest.update(f"{package}={version(package)}\n".encode())
         for path in sorted(self._project_files()):
             digest.update(f"{path.relative_to(self.project_dir).as_posix()}\0".encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())
+        if self.own_prices and self.own_prices.is_file():
+            digest.update(self.own_prices.read_bytes())
         return digest.hexdigest()[:16]
 
     def build(
@@ -125,6 +127,7 @@ class DbtProject:
         return {
             "DUCKDB_PATH": str(self.volume.work_database),
             "TIMEZONE": self.timezone,
+            "MODEL_PRICES_CSV": str(self.own_prices or ""),
             "DBT_TARGET": target or self.target,
             "DBT_PROJECT_DIR": str(self.project_dir),
             "DBT_PROFILES_DIR": str(self.project_dir),
