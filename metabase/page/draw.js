@@ -47,7 +47,9 @@ function drawNumber(card, node) {
   const { now, before, course: steps } = numberOf(card);
   const [text, direction] = changeText(now, before, value.format);
   const verdict = direction === "neither" || card.better === "neither" ? "plain" : direction === card.better ? "good" : "bad";
-  node.querySelector(".figure").textContent = show(now, value.format);
+  const figure = node.querySelector(".figure");
+  figure.textContent = show(now, value.format);
+  figure.classList.toggle("long", figure.textContent.length > 11);
   const change = node.querySelector(".change");
   change.textContent = text || " ";
   change.className = `change ${verdict}`;

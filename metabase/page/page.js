@@ -26,13 +26,14 @@ function showTab(id, focus = false) {
     tab.setAttribute("aria-selected", String(chosen));
     tab.tabIndex = chosen ? 0 : -1;
     if (chosen && focus) tab.focus();
-    if (chosen) tab.parentElement.scrollLeft = tab.offsetLeft - tab.parentElement.clientWidth / 2 + tab.offsetWidth / 2;
+    const strip = tab.closest("nav");
+    if (chosen) strip.scrollLeft = tab.offsetLeft - strip.clientWidth / 2 + tab.offsetWidth / 2;
   }
   drawVisible();
 }
 
 function upgradeTabs() {
-  document.querySelector("nav").setAttribute("role", "tablist");
+  document.querySelector("nav > div").setAttribute("role", "tablist");
   tabs.forEach((tab, index) => {
     const id = tab.hash.slice(1);
     tab.setAttribute("role", "tab");

@@ -1,0 +1,318 @@
+"""The report in a browser: it counts as the SQL does, asks the network for nothing, and can be read by everybody."""
+
+import json
+from collections.abc import Iterator
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from metabase.definitions import Card, load_catalog
+from metabase.formats import show
+from metabase.query import opened, run_card
+from metabase.report import period_of, write_report
+from tests.unit.metabase.test_formats import CASES
+
+ZONE = "Europe/Berlin"
+CATALOG = load_catalog()
+COUNTED = {key: card for key, card in CATALOG.cards.items() if card.dataset and not CATALOG.datasets[card.dataset].pick}
+WIDE, PHONE = {"width": 1400, "height": 900}, {"width": 390, "height": 844}
+# Chromium's own errands (updates, sync) are no business of a test.
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def database(demo: Path) -> Path:
+    return demo / "duckdb" / "current" / "analytics.db"
+
+
+@pytest.fixture(scope="module")
+def connection(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    with opened(database, ZONE) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def report(database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("report") / "report.html"
+    write_report(database, target, timezone=ZONE)
+    return target
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chromium, args=QUIET)
+        yield launched
+        launched.close()
+
+
+def _context(browser: Browser, **more: Any) -> BrowserContext:
+    return browser.new_context(**{"viewport": WIDE, "color_scheme": "light", **more})
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser, report: Path) -> Iterator[Page]:
+    """The report, opened; every request and every error it makes is kept on the page object's `seen`."""
+    with _context(browser) as context:
+        made = context.new_page()
+        seen: list[str] = []
+        made.on("request", lambda request: seen.append(request.url))
+        made.on("pageerror", lambda error: seen.append(f"error: {error}"))
+        made.on("console", lambda message: seen.append(f"console: {message.text}"))
+        _open(made, report)
+        made.seen = seen  # type: ignore[attr-defined]
+        yield made
+
+
+def _open(page: Page, report: Path) -> None:
+    page.goto(report.as_uri())
+    page.wait_for_selector("html[data-ready]", state="attached")
+
+
+def test_it_asks_the_network_for_nothing_and_reports_no_error(page: Page, report: Path) -> None:
+    for board in CATALOG.dashboards:
+        page.click(f"nav a[href='#{board.id}']")
+    page.click("nav a[href='#overview']")
+    assert page.seen == [report.as_uri()]  # type: ignore[attr-defined]
+
+
+def test_numbers_are_written_alike_on_both_sides(page: Page) -> None:
+    written = page.evaluate(
+        "cases => cases.map(([value, format]) => show(value, format))", [list(case[:2]) for case in CASES]
+    )
+    assert written == [case[2] for case in CASES]
+
+
+def _filters(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """The first view, the whole history, one project, and a week of it: as the page knows them and as the SQL does."""
+    period = period_of(connection)
+    [(project,)] = connection.execute("select max_by(project_name, session_count) from marts.dim_projects").fetchall()
+    first, last, start = (period[name] for name in ("first_day", "last_day", "from_text"))
+    whole = {"from": first, "to": last, "date_from": period["first_text"], "date_to": period["last_text"]}
+    usual = {**period["period"], "date_from": start, "date_to": period["last_text"]}
+    return [
+        {**usual, "project": ""},
+        {**whole, "project": ""},
+        {**whole, "project": project},
+        {**usual, "project": project},
+    ]
+
+
+@pytest.mark.parametrize(
+    "number", range(4), ids=["thirty days", "everything", "one project", "thirty days of one project"]
+)
+def test_every_card_counts_as_its_sql_does(page: Page, connection: duckdb.DuckDBPyConnection, number: int) -> None:
+    chosen = _filters(connection)[number]
+    made = page.evaluate(
+        """([chosen, keys]) => {
+            const before = {...state};
+            Object.assign(state, {from: chosen.from, to: chosen.to, project: chosen.project, preset: "custom"});
+            const rows = Object.fromEntries(keys.map((key) => {
+                const card = {...DATA.cards[key], chart: null};  // no weeks or months
+                return [key, card.kind === "number" ? numberOf(card) : rowsOf(card)];
+            }));
+            Object.assign(state, before);
+            return rows;
+        }""",
+        [chosen, list(COUNTED)],
+    )
+    given = {name: chosen[name] for name in ("date_from", "date_to", "project") if chosen[name]}
+    for key, card in COUNTED.items():
+        expected = run_card(connection, CATALOG, card, **given).rows
+        if card.kind == "number":
+            _same_number(key, card, made[key], expected)
+        else:
+            _same_rows(key, _comparable(card, made[key]), _comparable(card, expected))
+
+
+def _same_number(key: str, card: Card, made: dict[str, Any], expected: list[dict[str, Any]]) -> None:
+    [name] = card.values
+    *before, now = [row[name] for row in expected]
+    assert made["now"] == pytest.approx(now), key
+    if before:
+        assert made["before"] == pytest.approx(before[0]), key
+
+
+def _same_rows(key: str, made: list[tuple[Any, ...]], expected: list[tuple[Any, ...]]) -> None:
+    assert len(made) == len(expected), key
+    for left, right in zip(made, expected, strict=True):
+        for here, there in zip(left, right, strict=True):
+            assert here == (pytest.approx(there) if isinstance(there, float) else there), key
+
+
+def _comparable(card: Card, rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    """Rows as values that can be compared; ties may come in any order, so all are sorted, by their figures last."""
+    names = [*card.by, *card.list_, *card.values]
+    plain = [tuple(_plain(row[name]) for name in names) for row in rows]
+
+    def order(row: tuple[Any, ...]) -> tuple[str, list[float]]:
+        return repr([v for v in row if not isinstance(v, float)]), [v for v in row if isinstance(v, float)]
+
+    return sorted(plain, key=order)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat(" ", "milliseconds")
+    if isinstance(value, date):
+        return float((value - date(1970, 1, 1)).days)
+    return float(value) if isinstance(value, int | float) else value
+
+
+def test_choosing_a_project_counts_every_number_again(page: Page, connection: duckdb.DuckDBPyConnection) -> None:
+    page.click("nav a[href='#overview']")
+    [(project,)] = connection.execute("select min_by(project_name, session_count) from marts.dim_projects").fetchall()
+    page.select_option("#period", "all")
+    page.select_option("#project", project)
+    period = period_of(connection)
+    given = {"date_from": period["first_text"], "date_to": period["last_text"], "project": project}
+    card = CATALOG.cards["overview.tokens"]
+    expected = run_card(connection, CATALOG, card, **given).rows[-1]["tokens"]
+    assert page.inner_text("[data-card='overview.tokens'] .figure") == show(expected, "tokens")
+    page.select_option("#project", "")
+    page.select_option("#period", "30")
+
+
+def test_a_click_on_a_session_opens_its_timeline(page: Page) -> None:
+    page.click("nav a[href='#cost']")
+    page.click("[data-card='cost.dear_sessions'] .open >> nth=0")
+    assert page.get_attribute("nav a[href='#sessions']", "aria-selected") == "true"
+    chosen = page.input_value("#session")
+    assert page.evaluate("state.session") == chosen
+    assert page.locator("[data-card='sessions.timeline'] tbody tr").count() > 0
+    page.click("nav a[href='#overview']")
+
+
+def test_tabs_are_moved_through_by_keys(page: Page) -> None:
+    page.click("nav a[href='#overview']")
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("document.activeElement.hash") == "#cost"
+    assert page.is_visible("#cost")
+    assert not page.is_visible("#overview")
+    page.keyboard.press("End")
+    assert page.is_visible("#trust")
+    page.keyboard.press("Home")
+    assert page.is_visible("#overview")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+def test_every_dashboard_is_accessible_and_fits_the_screen(
+    browser: Browser, report: Path, scheme: str, size: dict[str, int]
+) -> None:
+    """No rule of axe is broken, nothing makes the page scroll sideways, no chart is wider than its card."""
+    with _context(browser, viewport=size, color_scheme=scheme) as context:
+        page = context.new_page()
+        _open(page, report)
+        page.select_option("#period", "all")
+        for board in CATALOG.dashboards:
+            page.click(f"nav a[href='#{board.id}']")
+            page.wait_for_function(_DRAWN, arg=board.id)
+            assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, board.id
+            assert page.evaluate(_CUT_OFF, board.id) == [], board.id
+            found = Axe().run(page).response["violations"]
+            assert [(each["id"], each["nodes"][0]["html"][:120]) for each in found] == [], board.id
+
+
+_DRAWN = """id => [...document.querySelectorAll(`#${id} .card:not(.is-empty) .chart`)]
+    .every((chart) => chart.querySelector("svg"))"""
+_CUT_OFF = """id => [...document.querySelectorAll(`#${id} .card`)]
+    .filter((card) => [...card.querySelectorAll("h3, .figure, .change, .chart svg")].some((part) => {
+        const [inner, outer] = [part.getBoundingClientRect(), card.getBoundingClientRect()];
+        const outside = inner.right > outer.right + 1 || inner.bottom > outer.bottom + 1;
+        return inner.width && (outside || part.scrollWidth > part.clientWidth + 1);
+    }))
+    .map((card) => card.dataset.card)"""
+
+
+def test_no_card_of_the_sample_is_empty_by_mistake(browser: Browser, report: Path) -> None:
+    rare = {"trust.runs"}  # the run that builds the marts is not yet in them
+    with _context(browser) as context:
+        page = context.new_page()
+        _open(page, report)
+        page.select_option("#period", "all")
+        for board in CATALOG.dashboards:
+            page.click(f"nav a[href='#{board.id}']")
+        assert (
+            set(page.evaluate("[...document.querySelectorAll('.is-empty')].map((node) => node.dataset.card)")) <= rare
+        )
+
+
+def test_without_scripts_it_is_one_long_page_with_every_table(browser: Browser, report: Path) -> None:
+    with _context(browser, java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto(report.as_uri())
+        for board in CATALOG.dashboards:
+            assert page.is_visible(f"#{board.id} h2")
+        assert page.is_visible("noscript")
+        assert "$" in page.inner_text("[data-card='overview.cost'] .figure")
+        page.click("[data-card='overview.top_tools'] summary")
+        assert page.locator("[data-card='overview.top_tools'] tbody tr").count() > 3
+
+
+def test_printing_shows_every_dashboard_with_its_charts(browser: Browser, report: Path) -> None:
+    with _context(browser) as context:
+        page = context.new_page()
+        _open(page, report)
+        page.emulate_media(media="print")
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        for board in CATALOG.dashboards:
+            page.wait_for_function(_DRAWN, arg=board.id)
+            assert page.is_visible(f"#{board.id} h2")
+        assert not page.is_visible("nav")
+
+
+def test_nothing_that_a_transcript_says_becomes_markup(browser: Browser, database: Path, tmp_path: Path) -> None:
+    """Names and titles come from other people's text; here they try to be code, in every place that shows them."""
+    hostile = "</script><img src=x onerror=\"document.title='broken in'\"><b>bold</b>"
+    copied = tmp_path / "analytics.db"
+    copied.write_bytes(database.read_bytes())
+    with duckdb.connect(copied) as connection:
+        connection.execute("update marts.dim_projects set project_name = ? || project_name", [hostile])
+        connection.execute("update marts.dim_sessions set title = ?", [hostile])
+        connection.execute(
+            "update marts.fct_tool_calls set tool_name = ? || tool_name, description = ?", [hostile, hostile]
+        )
+    write_report(copied, tmp_path / "report.html", timezone=ZONE)
+    with _context(browser) as context:
+        page = context.new_page()
+        _open(page, tmp_path / "report.html")
+        for board in CATALOG.dashboards:
+            page.click(f"nav a[href='#{board.id}']")
+        assert page.locator("main img, main b").count() == 0
+        assert page.title() == "Claude Code history"
+        assert hostile in page.inner_text("[data-card='sessions.table']", timeout=5000) or page.evaluate(
+            "document.querySelector(\"[data-card='sessions.table']\").textContent"
+        ).count(hostile)
+
+
+def test_an_empty_database_makes_a_page_that_says_so(browser: Browser, tmp_path: Path) -> None:
+    with duckdb.connect(tmp_path / "analytics.db") as connection:
+        connection.execute("create schema marts")
+    write_report(tmp_path / "analytics.db", tmp_path / "report.html", timezone=ZONE)
+    with _context(browser) as context:
+        page = context.new_page()
+        errors: list[str] = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        _open(page, tmp_path / "report.html")
+        assert "No session yet" in page.inner_text(".about")
+        assert page.is_visible("[data-card='overview.prompts_per_day'] .empty")
+        assert errors == []
+
+
+def test_the_file_is_small_and_its_data_is_json(report: Path) -> None:
+    text = report.read_text(encoding="utf-8")
+    assert len(text.encode()) < 3_000_000
+    data = text.split('<script type="application/json" id="data">')[1].split("</script>")[0]
+    assert set(json.loads(data)) == {"cards", "datasets", "meta", "themes"}
