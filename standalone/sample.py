@@ -132,7 +132,7 @@ def _write(path: Path, lines: list[Line]) -> None:
 def _damage(paths: list[Path], newest: Path) -> None:
     """What goes wrong in real folders: a comment, JSON that is no object, a write cut short, one that is under way."""
     paths[0].write_bytes(COMMENT + paths[0].read_bytes())
-    for path, damage in ((paths[1], STRING), (paths[2], HALF + b"\n"), (newest, HALF)):
+    for path, damage in ((paths[len(paths) // 2], STRING), (paths[-1], HALF + b"\n"), (newest, HALF)):
         with path.open("ab") as file:
             file.write(damage)
 

@@ -1,0 +1,182 @@
+"""Following: new lines arrive by themselves, failures are tried again, and the end is clean."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import stamina
+from pymongo import MongoClient
+from structlog.testing import capture_logs
+
+import collector
+from collector import CollectorError, CollectResult
+from tests.integration.collecting import LINE, ROOT, Mongo, append, state, wait_until, write
+from tests.integration.conftest import free_port, start_mongo
+
+
+@contextmanager
+def following(database: Mongo, projects: Path, full_pass_seconds: float = 3600.0) -> Iterator[list[CollectResult]]:
+    """The results of a collector that follows in a thread of its own, after its first pass."""
+    stop = threading.Event()
+    results: list[CollectResult] = []
+    failed: list[CollectorError] = []
+
+    def run() -> None:
+        try:
+            collector.follow(database, projects, "laptop", stop, results.append, full_pass_seconds=full_pass_seconds)
+        except CollectorError as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        wait_until(lambda: bool(results), 30)
+        yield results
+    finally:
+        stop.set()
+        thread.join(30)
+    assert not thread.is_alive()
+    assert failed == []
+
+
+def documents(database: Mongo) -> int:
+    return database.conversations.count_documents({})
+
+
+def test_a_new_line_a_new_file_and_a_new_folder_are_noticed(mongo_database: Mongo, projects: Path) -> None:
+    """Without a pass over everything: none is due within the hour."""
+    with following(mongo_database, projects) as results:
+        append(projects / "p/s.jsonl", LINE % 4)
+        wait_until(lambda: documents(mongo_database) == 4, 20)
+        write(projects / "p/t.jsonl", LINE % 5)
+        wait_until(lambda: documents(mongo_database) == 5, 20)
+        write(projects / "q/s/subagents/agent-1.jsonl", LINE % 6)
+        wait_until(lambda: documents(mongo_database) == 6, 20)
+    assert sum(result.lines for result in results) == 6
+
+
+def test_a_half_written_line_is_stored_when_it_is_complete(mongo_database: Mongo, projects: Path) -> None:
+    line = LINE % 4
+    with following(mongo_database, projects) as results:
+        append(projects / "p/s.jsonl", line[:30])
+        wait_until(lambda: results[-1].files_unfinished == 1, 20)
+        assert documents(mongo_database) == 3
+        append(projects / "p/s.jsonl", line[30:])
+        wait_until(lambda: documents(mongo_database) == 4, 20)
+    assert mongo_database.dead_letters.count_documents({}) == 0
+
+
+def test_a_followed_file_that_is_replaced_is_read_anew(mongo_database: Mongo, projects: Path) -> None:
+    with following(mongo_database, projects) as results:
+        append(projects / "p/s.jsonl", LINE % 4)
+        wait_until(lambda: documents(mongo_database) == 4, 20)
+        write(projects / "new", LINE % 8 + LINE % 9)
+        (projects / "new").replace(projects / "p/s.jsonl")
+        wait_until(lambda: documents(mongo_database) == 6, 20)
+    assert sum(result.resets for result in results) == 1
+
+
+def test_a_deleted_file_is_noticed_too(mongo_database: Mongo, projects: Path) -> None:
+    with following(mongo_database, projects):
+        (projects / "p/s.jsonl").unlink()
+        wait_until(lambda: state(mongo_database)["status"] == "missing", 20)
+
+
+def test_a_database_that_was_dropped_is_filled_again_by_the_next_full_pass(
+    mongo_database: Mongo, projects: Path
+) -> None:
+    with following(mongo_database, projects, full_pass_seconds=0.5):
+        for name in ("conversations", "transcript_files"):
+            mongo_database.drop_collection(name)
+        wait_until(
+            lambda: documents(mongo_database) == 3 and bool(mongo_database.transcript_files.count_documents({})), 20
+        )
+
+
+def test_a_transcripts_directory_that_vanishes_is_followed_again_when_it_returns(
+    mongo_database: Mongo, projects: Path
+) -> None:
+    with capture_logs() as logs, following(mongo_database, projects, full_pass_seconds=0.5):
+        projects.rename(projects.with_name("away"))
+        wait_until(lambda: any(entry["event"] == "pass_failed" for entry in logs), 20)
+        projects.with_name("away").rename(projects)
+        append(projects / "p/s.jsonl", LINE % 4)
+        wait_until(lambda: documents(mongo_database) == 4, 20)
+
+
+def test_lines_written_while_the_server_was_away_are_stored_once(tmp_path: Path, projects: Path) -> None:
+    port = free_port()
+    server = start_mongo(tmp_path, port)
+    uri = f"mongodb://127.0.0.1:{port}/?serverSelectionTimeoutMS=300"
+    with (
+        MongoClient[dict[str, Any]](uri, tz_aware=True) as client,
+        stamina.set_testing(True, attempts=1),
+        capture_logs() as logs,
+        following(client.logs, projects),
+    ):
+        server.kill()
+        server.wait()
+        append(projects / "p/s.jsonl", LINE % 4 + b"broken\n" + LINE % 1)
+        wait_until(lambda: any(entry["event"] == "pass_failed" for entry in logs), 30)
+        server = start_mongo(tmp_path, port)
+        wait_until(lambda: documents(client.logs) == 4 and state(client.logs)["lines"] == 6, 30)
+        assert (state(client.logs)["deadLetters"], state(client.logs)["duplicates"]) == (1, 1)
+    server.terminate()
+    server.wait(30)
+
+
+def test_a_directory_that_is_missing_at_first_is_an_error(mongo_database: Mongo, tmp_path: Path) -> None:
+    with pytest.raises(CollectorError, match=r"^transcripts directory .* set TRANSCRIPTS_DIR"):
+        collector.follow(mongo_database, tmp_path / "no", "laptop", threading.Event(), lambda _: None)
+
+
+def appliance(*arguments: str, **environment: str) -> subprocess.Popen[str]:
+    """The collector as the appliance starts it."""
+    command = [sys.executable, "-m", "collector", *arguments]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=ROOT, env=os.environ | environment, stdout=pipe, stderr=pipe, text=True)
+
+
+def is_healthy(environment: dict[str, str]) -> bool:
+    process = appliance("healthy", **environment)
+    process.communicate(timeout=30)
+    return process.returncode == 0
+
+
+def test_the_appliance_s_collector_says_that_it_is_healthy_and_ends_on_sigterm(
+    mongo_server: str, mongo_database: Mongo, projects: Path, tmp_path: Path
+) -> None:
+    environment = {
+        "MONGO_URI": mongo_server, "MONGO_DATABASE": mongo_database.name, "TRANSCRIPTS_DIR": str(projects),
+        "HOST_NAME": "laptop", "LOG_FORMAT": "json", "TMPDIR": str(tmp_path),
+    }  # fmt: skip
+    assert not is_healthy(environment)
+    process = appliance(**environment)
+    wait_until(lambda: bool(list(tmp_path.glob("*.heartbeat"))), 30)
+    assert is_healthy(environment)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert '"event": "stopped"' in errors.splitlines()[-1]
+    assert documents(mongo_database) == 3
+    os.utime(next(tmp_path.glob("*.heartbeat")), (0, 0))
+    assert not is_healthy(environment)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [((), 1, "collector: MONGO_URI: expected the address"), (("nonsense",), 2, "expected nothing or 'healthy'")],
+)
+def test_a_wrong_start_is_one_line(arguments: tuple[str, ...], code: int, said: str) -> None:
+    process = appliance(*arguments)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert said in errors
+    assert len(errors.splitlines()) == 1
