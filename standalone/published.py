@@ -55,7 +55,7 @@ def published(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
 _SUMMARY = """
 select
     (select count(*) from marts.dim_sessions) as sessions,
-    (select count(*) from marts.dim_projects) as projects,
+    (select count(distinct project_id) from marts.dim_sessions) as projects,
     (select count(*) from marts.fct_messages where not is_copy) as messages,
     (select count(*) from marts.fct_messages where is_human_prompt) as prompts,
     (select count(*) from marts.fct_tool_calls) as tool_calls,
