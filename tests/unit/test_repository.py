@@ -38,6 +38,8 @@ LONGER: dict[str, str] = {
     "dbt/models/marts/fct_api_requests.sql": "a response's tokens, price and flags: as wide as the question is",
     "dbt/models/marts/fct_messages.sql": "a message's copies are told apart where its columns are chosen",
     "dbt/models/staging/stg_conversations.sql": "names every column of raw.conversations once, a line each",
+    "tests/browser/test_report.py": "one report in one browser, asked everything that a reader would try",
+    "tests/integration/test_usage_models.py": "one test per counting rule, over one database that they share",
     "tests/unit/test_verify.py": "one check per way in which two counts can differ, and the files that show it",
     "loader/flatten.sql": "one statement, so that a file is flattened in one pass; names every column of raw once",
 }
