@@ -1,11 +1,16 @@
 """The loader behind HTTP, as the appliance has it: the same calls as in process, each one request.
 
-The request lasts as long as the step. While it does, the run can still be stopped: the answer is awaited in slices.
+The request lasts as long as the step. Meanwhile the loader is asked how far it is, and a run that is stopped closes the
+connection: that is how the loader knows that nobody waits any more.
 """
 
-import threading
-from collections.abc import Callable
+import json
+import select
+import time
+from contextlib import closing
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import requests
 from pydantic import BaseModel
@@ -19,7 +24,7 @@ Result = TypeVar("Result", bound=BaseModel)
 
 _CONNECT_SECONDS = 5.0
 _LOOK_SECONDS = 1.0
-_BUSY = frozenset({409, 429, 502, 503, 504})  # 409: at work for a run that has just been interrupted
+_WORTH_A_RETRY = frozenset({409, 429, 502, 503, 504})
 
 
 class LoaderError(Exception):
@@ -31,7 +36,8 @@ class HttpLoader:
 
     def __init__(self, url: str, token: str | None, time_limit: float = 3600) -> None:
         self._url, self._time_limit = url.rstrip("/"), time_limit
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._path = urlsplit(self._url).path
+        self._headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
 
     @classmethod
     def of(cls, settings: Settings) -> "HttpLoader":
@@ -61,43 +67,51 @@ class HttpLoader:
             return False
 
     def _post(self, step: str, body: dict[str, Any], kind: type[Result], progress: Progress | None) -> Result:
-        limits = (_CONNECT_SECONDS, self._time_limit)
-        url = f"{self._url}/{step}"
-        response = _wait_for(lambda: requests.post(url, json=body, headers=self._headers, timeout=limits), progress)
-        if response.status_code in _BUSY:
-            raise TransientError(f"the loader answered {response.status_code} to {step}: {_reason(response)}")
-        if not response.ok:
-            raise LoaderError(f"the loader answered {response.status_code} to {step}: {_reason(response)}")
-        return kind.model_validate_json(response.content)
+        with closing(self._connect()) as connection:
+            try:
+                connection.request("POST", f"{self._path}/{step}", json.dumps(body), self._headers)
+                self._await_answer(connection, progress)
+                answer = connection.getresponse()
+                status, content = answer.status, answer.read()
+            except HTTPException as error:  # it ended before its answer did
+                raise TransientError(f"the loader broke off {step}: {type(error).__name__}") from error
+        if status in _WORTH_A_RETRY:
+            raise TransientError(f"the loader answered {status} to {step}: {_reason(content)}")
+        if status != 200:
+            raise LoaderError(f"the loader answered {status} to {step}: {_reason(content)}")
+        return kind.model_validate_json(content)
 
+    def _connect(self) -> HTTPConnection:
+        """A connection of our own: requests would not let go of one that still waits for its answer."""
+        parts = urlsplit(self._url)
+        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+        connection = kind(parts.hostname or "", parts.port, timeout=_CONNECT_SECONDS)
+        connection.connect()
+        return connection
 
-def _wait_for(send: Callable[[], requests.Response], progress: Progress | None) -> requests.Response:
-    """Send in a thread and report progress meanwhile: that is where an interrupted run raises."""
-    answers: list[requests.Response] = []
-    errors: list[Exception] = []
-    done = threading.Event()
+    def _await_answer(self, connection: HTTPConnection, progress: Progress | None) -> None:
+        """Return when the answer begins; report progress until then. What progress raises closes the connection."""
+        deadline = time.monotonic() + self._time_limit
+        while not select.select([connection.sock], [], [], _LOOK_SECONDS)[0]:
+            if time.monotonic() > deadline:
+                raise LoaderError(f"the loader gave no answer within {self._time_limit:.0f} s")
+            if progress:
+                progress(*self._how_far())
 
-    def work() -> None:
+    def _how_far(self) -> tuple[int, int | None]:
+        """What the loader's health says of the running step; nothing when it does not say."""
         try:
-            answers.append(send())
-        except requests.RequestException as error:
-            errors.append(error)
-        finally:
-            done.set()
-
-    threading.Thread(target=work, name="loader-request", daemon=True).start()
-    while not done.wait(_LOOK_SECONDS):
-        if progress:
-            progress(0, None)
-    if errors:
-        raise errors[0]
-    return answers[0]
+            health = requests.get(f"{self._url}/healthz", timeout=_CONNECT_SECONDS).json()
+            return int(health["done"]), health["total"]
+        except (requests.RequestException, KeyError, TypeError):
+            return 0, None
 
 
-def _reason(response: requests.Response) -> str:
+def _reason(content: bytes) -> str:
+    text = content.decode(errors="replace")
     try:
-        body = response.json()
-    except requests.JSONDecodeError:
-        body = response.text
+        body = json.loads(text)
+    except ValueError:
+        body = text
     reason = body.get("error") or body.get("detail") if isinstance(body, dict) else body
     return " ".join(str(reason).split())[:500]
