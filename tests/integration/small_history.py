@@ -85,15 +85,16 @@ class SmallHistory:
         self.load_id += 1
         rows: list[Mapping[str, Any]] = [{"load_id": self.load_id} | line for line in self.lines]
         names = list(RAW_COLUMNS)
+        marks = ", ".join("?" for _ in names)
+        counts = [self.load_id, self.extracted_at, len(rows), len(rows), self.extracted_at]
         with duckdb.connect(self.path) as connection:
+            connection.begin()
             for row in rows:
-                key = [row["conversation_id"]]
-                connection.execute("delete from raw.conversations where conversation_id = ?", key)
-                marks = ", ".join("?" for _ in names)
-                values = [row.get(name) for name in names]
-                connection.execute(f"insert into raw.conversations ({', '.join(names)}) values ({marks})", values)
-            counts = [self.load_id, self.extracted_at, len(rows), len(rows), self.extracted_at]
+                connection.execute("delete from raw.conversations where conversation_id = ?", [row["conversation_id"]])
+            values = [[row.get(name) for name in names] for row in rows]
+            connection.executemany(f"insert into raw.conversations ({', '.join(names)}) values ({marks})", values)
             connection.execute("insert into raw.loads values (?, ?, ?, ?, null, ?, 'table')", counts)
+            connection.commit()
         self.lines.clear()
 
 
