@@ -3,6 +3,8 @@
 import re
 import secrets
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,34 +26,64 @@ class RefusedError(Exception):
         self.message = message
 
 
+@dataclass
+class Pooled:
+    """A connection, who uses it now, and whether it goes when the last of them is done."""
+
+    connection: duckdb.DuckDBPyConnection
+    users: int = 0
+    dropped: bool = False
+
+
 class Pool:
-    """One read-only connection per database, kept open from the first query on, as a pool keeps its own."""
+    """One read-only connection per database, kept open from the first query on, as a pool keeps its own.
+
+    A dropped one serves whoever has it already, and is closed when they are done; the next query opens a new one.
+    """
 
     def __init__(self) -> None:
-        self._connections: dict[int, duckdb.DuckDBPyConnection] = {}
+        self._pooled: dict[int, Pooled] = {}
         self._lock = threading.Lock()
 
     def query(
         self, number: int, details: dict[str, Any], sql: str, values: dict[str, Any]
-    ) -> duckdb.DuckDBPyConnection:
-        """Run a statement on the connection that is open, or open one."""
+    ) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """The names of the columns, and the rows."""
+        with self._taken(number, details) as connection, connection.cursor() as cursor:
+            result = cursor.execute(sql, values or None)
+            return [column[0] for column in result.description], result.fetchall()
+
+    @contextmanager
+    def _taken(self, number: int, details: dict[str, Any]) -> Iterator[duckdb.DuckDBPyConnection]:
         with self._lock:
-            if number not in self._connections:
-                self._connections[number] = _open(details)
-            return self._connections[number].cursor().execute(sql, values or None)
+            if number not in self._pooled:
+                self._pooled[number] = Pooled(_open(details))
+            pooled = self._pooled[number]
+            pooled.users += 1
+        try:
+            yield pooled.connection
+        finally:
+            with self._lock:
+                pooled.users -= 1
+                _close_if_done(pooled)
 
     def drop(self, number: int) -> None:
-        """Close the connection; the next query opens what is current then."""
+        """From now on a query opens a new connection."""
         with self._lock:
-            connection = self._connections.pop(number, None)
-        if connection:
-            connection.close()
+            if pooled := self._pooled.pop(number, None):
+                pooled.dropped = True
+                _close_if_done(pooled)
 
     def drop_later(self, number: int) -> None:
-        """Drop it a moment after the answer, as Metabase may."""
+        """The same, on its own time."""
         timer = threading.Timer(POOL_DROP_SECONDS, self.drop, [number])
         timer.daemon = True
         timer.start()
+
+
+def _close_if_done(pooled: Pooled) -> None:
+    if pooled.dropped and not pooled.users:
+        pooled.connection.close()
 
 
 def _open(details: dict[str, Any]) -> duckdb.DuckDBPyConnection:
@@ -96,7 +128,7 @@ class State:
         """Read tables and columns of every schema, keeping what people wrote about them."""
         database = self.find("databases", number)
         sql = "select schema_name, table_name, column_name, data_type from duckdb_columns() where not internal"
-        for schema, table, column, data_type in self.pool.query(number, database["details"], sql, {}).fetchall():
+        for schema, table, column, data_type in self.pool.query(number, database["details"], sql, {})[1]:
             table_id = self._ensure(self.tables, {"db_id": number, "schema": schema, "name": table})
             found = self._ensure(self.fields, {"table_id": table_id, "name": column})
             self.fields[found]["database_type"] = data_type
@@ -117,11 +149,11 @@ class State:
         given = {each["target"][1][1]: each["value"] for each in query.get("parameters") or []}
         sql, values = fill(stage["native"], given)
         try:
-            result = self.pool.query(query["database"], database["details"], sql, values)
-            columns = [{"name": column[0], "display_name": column[0]} for column in result.description]
-            return {"status": "completed", "data": {"cols": columns, "rows": result.fetchall()}}
+            names, rows = self.pool.query(query["database"], database["details"], sql, values)
         except duckdb.Error as error:
             return {"status": "failed", "error": str(error), "data": {"cols": [], "rows": []}}
+        columns = [{"name": name, "display_name": name} for name in names]
+        return {"status": "completed", "data": {"cols": columns, "rows": rows}}
 
 
 def fill(sql: str, given: dict[str, Any]) -> tuple[str, dict[str, Any]]:

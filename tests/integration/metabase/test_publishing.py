@@ -1,4 +1,4 @@
-"""Dashboards stay up through publishing: real generations, the pool recycled each time, a client that never stops asking."""
+"""Dashboards stay up through publishing: real generations, a recycled pool, a client that never stops asking."""
 
 import shutil
 import threading
