@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from datetime import timedelta
 from types import FrameType
 from typing import Any
 
@@ -46,7 +47,9 @@ def steps_of(settings: Settings) -> Steps:
         load=lambda full, progress: loader.load(
             open_catalog(settings), work_database, settings=settings, full_refresh=full, progress=progress
         ),
-        maintain=lambda progress: maintain(open_catalog(settings), progress=progress),
+        maintain=lambda progress: maintain(
+            open_catalog(settings), snapshot_age=timedelta(days=settings.snapshot_days), progress=progress
+        ),
     )
 
 

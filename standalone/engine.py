@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,8 @@ class InProcessLoader:
 
     def maintain(self, *, progress: Progress | None = None) -> MaintenanceResult:
         """Compact small files, expire snapshots, delete orphan files."""
-        return maintain(self.catalog, progress=progress)
+        age = timedelta(days=self.settings.snapshot_days)
+        return maintain(self.catalog, snapshot_age=age, progress=progress)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """What the status page says besides the history: freshness, sizes of the stores, transcripts at risk, versions."""
 
+import json
 import os
 import threading
 import time
@@ -119,12 +120,12 @@ class Standing:
         root = self.settings.transcripts_dir
         sql = "select source_file, read_bytes from raw.transcript_files where host = ?"
         collected = {name: size for name, size in self._ask(sql, [self.settings.host_name]) if isinstance(size, int)}
-        found = []
+        found, kept_days = [], _kept_days(self.settings)
         for path in root.rglob("*.jsonl"):
             state, name = path.stat(), path.relative_to(root).as_posix()
             missing = state.st_size - collected.get(name, 0)
             if missing > 0:
-                days = self.settings.transcript_days - (time.time() - state.st_mtime) / _DAY
+                days = kept_days - (time.time() - state.st_mtime) / _DAY
                 found.append(AtRisk(source_file=name, missing_bytes=missing, days_left=max(days, 0)))
         return sorted(found, key=lambda each: each.days_left)
 
@@ -167,6 +168,16 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def _kept_days(settings: Settings) -> float:
+    """After how many days Claude Code deletes a transcript: its own settings say, else TRANSCRIPT_DAYS does."""
+    try:
+        chosen = json.loads((settings.transcripts_dir.parent / "settings.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return settings.transcript_days
+    days = chosen.get("cleanupPeriodDays") if isinstance(chosen, dict) else None
+    return days if isinstance(days, int | float) else settings.transcript_days
 
 
 def _size(path: Path) -> int:

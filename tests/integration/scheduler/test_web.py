@@ -193,6 +193,16 @@ def test_transcripts_at_risk_are_those_with_lines_that_are_not_published(tmp_pat
     assert 29.9 < found["days_left"] <= 30
 
 
+def test_claude_codes_own_setting_says_how_long_a_transcript_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "projects").mkdir()
+    (tmp_path / "projects" / "new.jsonl").write_text("{}\n", encoding="utf-8")
+    (tmp_path / "settings.json").write_text('{"cleanupPeriodDays": 99}', encoding="utf-8")
+    client, _ = make_client(tmp_path)
+    with client:
+        (found,) = client.get("/api/status").json()["transcripts_at_risk"]
+    assert 98.9 < found["days_left"] <= 99
+
+
 def test_the_api_describes_itself(client: TestClient) -> None:
     paths = client.get("/api/openapi.json").json()["paths"]
     assert set(paths) >= {"/api/runs", "/api/runs/{run_id}", "/api/status", "/api/pause", "/healthz", "/metrics"}
