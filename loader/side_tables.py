@@ -20,7 +20,7 @@ DIGEST = "claude-analytics.digest"
 
 _FIELDS = {
     DEAD_LETTERS: ("dead_letters", {"document_id": "_id"}),
-    TRANSCRIPT_FILES: ("transcript_files", {"read_bytes": "offset"}),
+    TRANSCRIPT_FILES: ("transcript_files", {}),
 }
 _VOLATILE = ("collected_at",)
 """Changes with every look of the collector and tells nothing new by itself."""
