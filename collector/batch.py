@@ -6,7 +6,7 @@ The order is what makes a pass killable: parts, then documents, then dead letter
 from dataclasses import dataclass, field
 
 from collector.documents import Origin, dead_letter, document, envelope
-from collector.lines import identity, uuid_of
+from collector.lines import identity, parse, uuid_of
 from collector.reader import PhysicalLine, Reading, ReadLine
 from collector.results import CollectorError
 from collector.state import FileState
@@ -55,7 +55,8 @@ class _Pending:
     document_id: str
     encoded: bytes
     run: FileRun
-    read: ReadLine
+    raw: bytes = b""
+    """The line, as long as no part holds it: the server may still refuse the document."""
 
 
 @dataclass(slots=True)
@@ -109,14 +110,15 @@ class Batch:
         if reason is not None:
             self.store.insert_parts(read.line.raw, document_id)
             self.tally.oversized += 1
-        self._documents.append(_Pending(document_id, encoded, run, read))
+        raw = read.line.raw if reason is None else b""
+        self._documents.append(_Pending(document_id, encoded, run, raw))
         self._bytes += len(encoded)
 
     def _add_dead_letter(self, run: FileRun, read: ReadLine, document_id: str) -> None:
         encoded, in_parts = dead_letter(read.line, document_id, run.origin, read.byte_offset)
         if in_parts:
             self.store.insert_parts(read.line.raw, document_id)
-        self._dead_letters.append(_Pending(document_id, encoded, run, read))
+        self._dead_letters.append(_Pending(document_id, encoded, run))
         self._bytes += len(encoded)
         run.state.dead_letters += 1
         self.tally.dead_letters += 1
@@ -131,7 +133,7 @@ class Batch:
             self._store_documents(self._documents)
         if self._dead_letters:
             refused = self.store.insert(DEAD_LETTERS, [each.encoded for each in self._dead_letters]).others
-            _refuse(refused)
+            _require_accepted(refused)
         for run in self._touched.values():
             run.state.read_bytes, run.state.digest = run.reading.offset, run.reading.digest
             self._changed[run.state.id] = run.state
@@ -149,10 +151,12 @@ class Batch:
 
     def _store_envelope(self, pending: _Pending, reason: str) -> bool:
         """Keep in parts what the server will not have whole; whether it was there already."""
-        self.store.insert_parts(pending.read.line.raw, pending.document_id)
-        encoded = envelope(pending.read.line, pending.document_id, pending.run.origin, reason)
+        if not pending.raw:
+            raise _refused(reason)
+        self.store.insert_parts(pending.raw, pending.document_id)
+        encoded = envelope(parse(pending.raw)[0], pending.document_id, pending.run.origin, reason)
         refusals = self.store.insert(CONVERSATIONS, [encoded])
-        _refuse(refusals.others)
+        _require_accepted(refusals.others)
         self.tally.oversized += 1
         return bool(refusals.duplicates)
 
@@ -172,6 +176,10 @@ def _is_own(state: FileState, source: Source | None) -> bool:
     return state.reset_at is None or source.ingested_at is None or source.ingested_at >= state.reset_at
 
 
-def _refuse(reasons: dict[int, str]) -> None:
-    for reason in reasons.values():
-        raise CollectorError(f"MongoDB refused a document of ours: {reason}; check its disk space and log")
+def _require_accepted(refusals: dict[int, str]) -> None:
+    for reason in refusals.values():
+        raise _refused(reason)
+
+
+def _refused(reason: str) -> CollectorError:
+    return CollectorError(f"MongoDB refused a document of ours: {reason}; check its disk space and log")

@@ -61,7 +61,7 @@ def stamped(encoded: bytes, moment: datetime) -> RawBSONDocument:
 def document(line: Line, document_id: str, origin: Origin) -> tuple[bytes, str | None]:
     """The encoded line; or its encoded envelope with the reason why the line itself has to lie in parts."""
     assert line.value is not None
-    reason = line.reason or _collision(line.value)
+    reason = line.reason or _collision(line.value) or _excess(line)
     if reason is None:
         encoded, reason = _encode({**origin.fields(document_id), **line.value})
         if encoded is not None:
@@ -75,6 +75,23 @@ def _collision(value: dict[str, Any]) -> str | None:
     return f"has a field named {taken[0]} of its own" if taken else None
 
 
+def _excess(line: Line) -> str | None:
+    """Whether a long line cannot fit, found without encoding it: that would take three times its size in memory."""
+    if len(line.raw) <= MAX_DOCUMENT:
+        return None
+    size = 0
+    inner: list[Any] = [line.value]
+    while inner and size <= MAX_DOCUMENT:
+        each = inner.pop()
+        size += len(each) + 2 if isinstance(each, str) else 2
+        if isinstance(each, dict):
+            size += sum(map(len, each))
+            inner.extend(each.values())
+        elif isinstance(each, list):
+            inner.extend(each)
+    return f"larger than MongoDB's limit of 16 MB: {len(line.raw)} bytes" if size > MAX_DOCUMENT else None
+
+
 def _encode(fields: dict[str, Any]) -> tuple[bytes | None, str | None]:
     try:
         encoded = bson.encode(fields)
@@ -85,7 +102,7 @@ def _encode(fields: dict[str, Any]) -> tuple[bytes | None, str | None]:
     except (BSONError, RecursionError, ValueError) as error:
         return None, f"not possible in BSON: {error}"[:500]
     if len(encoded) > MAX_DOCUMENT:
-        return None, f"larger than MongoDB's limit: {len(encoded)} bytes"
+        return None, f"larger than MongoDB's limit of 16 MB: {len(encoded)} bytes"
     return encoded, None
 
 

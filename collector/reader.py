@@ -100,7 +100,8 @@ def read(reading: Reading, file: BinaryIO, end: int) -> Iterator[PhysicalLine]:
         start, continues = reading.offset, reading.stands_within_line
         reading.advance(physical)
         located = [_locate(reading, line, start) for line in lines]
-        yield PhysicalLine(located, len(physical), is_split=len(lines) > 1 or (continues and bool(lines)))
+        size, physical, lines = len(physical), b"", []  # a long line need not be in memory twice while it is stored
+        yield PhysicalLine(located, size, is_split=len(located) > 1 or (continues and bool(located)))
 
 
 def _is_complete(lines: list[Line]) -> bool:

@@ -115,3 +115,24 @@ def test_a_dead_letter_shows_the_line_and_says_when_that_is_not_all(raw: bytes, 
     assert "not JSON" in found["reason"]
     assert len(found["line"]) <= 1024 * 1024
     assert found.get("parts") == (part_count(raw) if in_parts else None)
+
+
+@pytest.mark.parametrize(
+    "value", [{"text": "x" * 17_000_000}, {"list": ["abc"] * 4_000_000}, {"a": {"b" * 17_000_000: 1}}]
+)
+def test_a_line_that_cannot_fit_is_found_without_encoding_it(
+    value: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line, encode = only(json.dumps(value).encode()), bson.encode
+    monkeypatch.setattr(
+        bson, "encode", lambda fields: encode(fields) if "oversized" in fields else pytest.fail("encoded")
+    )
+    _, reason = document(line, ID, ORIGIN)
+    assert reason is not None
+    assert "larger than MongoDB's limit" in reason
+
+
+def test_a_long_line_whose_text_is_short_is_kept_whole() -> None:
+    """Escapes make it six times as long as what it says."""
+    raw = b'{"text":"' + b"\\u0041" * 3_000_000 + b'"}'
+    assert stored(raw)["text"] == "A" * 3_000_000
