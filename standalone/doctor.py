@@ -19,7 +19,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from lake.paths import DataPaths
 from lake.settings import Settings
-from standalone.doctor_services import docker, iceberg, mongodb, port, published
+from standalone.doctor_services import docker, iceberg, loader, mongodb, port, published
 from standalone.finding import Finding
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,8 +30,9 @@ AT_RISK_DAYS = 7
 
 
 def diagnose(settings: Settings) -> list[Finding]:
-    """Look at everything that the standalone mode and the appliance need, in the order in which they need it."""
-    return [check(settings) for check in CHECKS.values()]
+    """Look at everything that this mode needs, in the order in which it needs it."""
+    checks = APPLIANCE_CHECKS if settings.loader_url else CHECKS
+    return [check(settings) for check in checks.values()]
 
 
 def healthy(findings: list[Finding]) -> bool:
@@ -215,3 +216,12 @@ CHECKS: dict[str, Callable[[Settings], Finding]] = {
     "Docker": docker,
 }
 """Every check by the name of what it finds."""
+
+APPLIANCE_CHECKS: dict[str, Callable[[Settings], Finding]] = {
+    "Timezone": _timezone,
+    "Data directory": _data_directory,
+    "Disk": _free_disk,
+    "Loader": loader,
+    "Published": published,
+}
+"""What there is to see from the scheduler's container; `./analytics up` looks at the host."""

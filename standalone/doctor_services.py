@@ -15,6 +15,7 @@ from pymongo.errors import PyMongoError
 from lake.catalog import open_catalog
 from lake.paths import DataPaths
 from lake.settings import Settings
+from scheduler.loader_client import HttpLoader
 from standalone.finding import Finding
 
 
@@ -60,6 +61,14 @@ def iceberg(settings: Settings) -> Finding:
     except Exception as error:  # noqa: BLE001 - a catalog client fails in its own ways, requests' and botocore's
         return Finding("Iceberg", "fail", f"{settings.iceberg_rest_uri}: {type(error).__name__}", expected, fix)
     return Finding("Iceberg", "ok", f"{settings.iceberg_rest_uri}, {len(spaces)} namespaces", expected)
+
+
+def loader(settings: Settings) -> Finding:
+    """The loader service of LOADER_URL, which alone reaches the stores."""
+    expected, fix = f"{settings.loader_url} answers", "look at docker compose ps, and docker compose logs loader"
+    if HttpLoader.of(settings).is_healthy():
+        return Finding("Loader", "ok", f"{settings.loader_url} answers", expected)
+    return Finding("Loader", "fail", f"no answer from {settings.loader_url}", expected, fix)
 
 
 def port(settings: Settings) -> Finding:

@@ -17,7 +17,7 @@ from scheduler.runner import Runner
 from scheduler.serve import serve
 from scheduler.service import Service
 from scheduler.web import create_app
-from standalone.appliance_runner import first_runs
+from standalone.appliance_runner import first_runs, make_runner
 from standalone.engine import open_engine
 from standalone.published import summarise
 from standalone.show import RunView, show_failures, show_summary
@@ -25,7 +25,11 @@ from standalone.show import RunView, show_failures, show_summary
 
 @contextmanager
 def open_runner(settings: Settings) -> Iterator[Runner]:
-    """The runner over everything on this machine, with the servers it needs."""
+    """The runner over everything on this machine, with the servers it needs; in the appliance, that of its services."""
+    if settings.loader_url:
+        with closing(make_runner(settings)) as runner:
+            yield runner
+        return
     with open_engine(settings) as engine, closing(Runner(engine.parts(), settings)) as runner:
         yield runner
 
