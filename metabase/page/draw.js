@@ -124,8 +124,11 @@ function fit(card, chart, rows) {
   const colours = card.folds ? null : new Set(rows.map((row) => row[card.by[1]]));
   for (const legend of chart.legends ?? []) {
     if (legend.type === "gradient") continue;
-    legend.columns = Math.max(1, Math.floor((chart.width - 40) / 165));
-    if (colours && card.series.length) legend.values = card.series.filter((name) => colours.has(name) || (name === DATA.meta.other && [...colours].some((seen) => !card.series.includes(seen))));
+    const names = card.folds ? Object.values(card.values).map((each) => each.label) : card.series.filter((name) => colours.has(name) || (name === DATA.meta.other && [...colours].some((seen) => !card.series.includes(seen))));
+    legend.values = names;
+    const room = Math.min(170, Math.max(...names.map((name) => name.length)) * 6.4) + 34;
+    legend.columns = Math.max(1, Math.min(names.length, Math.floor((chart.width - 50) / room)));
+    chart.height += (Math.ceil(names.length / legend.columns) - 1) * 14;
   }
   for (const scale of chart.scales) {
     if (scale.name !== "x" || !["time", "utc"].includes(scale.type)) continue;
@@ -133,7 +136,7 @@ function fit(card, chart, rows) {
     const last = card.kind === "bar" ? step.next(step.start(state.to)) : step.start(state.to);
     Object.assign(scale, { domain: [step.start(state.from) * DAY_MS, last * DAY_MS], nice: false });
   }
-  if (card.kind === "row") chart.height = Math.min(chart.height, rows.length * 34 + 60);
+  if (card.kind === "row") chart.height = Math.max(Math.min(chart.height, rows.length * 34 + 60), rows.length * 15 + 70);
   if (value.format === "duration") {
     const top = Math.max(...rows.map((row) => row[Object.keys(card.values)[0]] ?? 0));
     const step = DURATION_STEPS.find((size) => top / size <= 5) ?? top / 5;
