@@ -29,7 +29,12 @@ def _command(data: Path, transcripts: Path, *options: str) -> list[str]:
 
 
 def _environment() -> dict[str, str]:
-    return os.environ | {"PYTHONPATH": str(ROOT), "TIMEZONE": "Europe/Berlin", "HOST_NAME": "test"}
+    return os.environ | {
+        "PYTHONPATH": str(ROOT),
+        "TIMEZONE": "Europe/Berlin",
+        "HOST_NAME": "test",
+        "PYTHONUNBUFFERED": "1",
+    }
 
 
 def _run(data: Path, transcripts: Path, *options: str) -> dict[str, Any]:
@@ -151,9 +156,7 @@ def test_a_run_killed_at_ten_points_ends_with_the_same_tables(
 
 def _kill(command: list[str], step: str, seconds: float) -> None:
     """End a run by SIGKILL some seconds after it said that a step is done."""
-    process = subprocess.Popen(
-        command, env=_environment() | {"PYTHONUNBUFFERED": "1"}, stdout=subprocess.PIPE, text=True, start_new_session=True
-    )
+    process = subprocess.Popen(command, env=_environment(), stdout=subprocess.PIPE, text=True, start_new_session=True)
     assert process.stdout is not None
     while step and (line := process.stdout.readline()):
         if f" {step} " in f"{line} ":
@@ -202,9 +205,8 @@ def test_a_second_run_at_once_is_refused_with_exit_code_75(tmp_path: Path, trans
     deadline = time.monotonic() + 60
     while not (lock.exists() and lock.read_text()) and time.monotonic() < deadline:
         time.sleep(0.05)
-    second = subprocess.run(
-        _command(tmp_path, transcripts), env=_environment(), capture_output=True, text=True, check=False
-    )
+    command = _command(tmp_path, transcripts)
+    second = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False)
     first.send_signal(signal.SIGTERM)
     first.wait(60)
     assert second.returncode == 75
@@ -214,9 +216,8 @@ def test_a_second_run_at_once_is_refused_with_exit_code_75(tmp_path: Path, trans
 
 def test_missing_transcripts_are_one_line_that_says_what_to_do(tmp_path: Path) -> None:
     """No traceback, exit code 1, and the folder is named."""
-    done = subprocess.run(
-        _command(tmp_path / "data", tmp_path / "nowhere"), env=_environment(), capture_output=True, text=True, check=False
-    )
+    command = _command(tmp_path / "data", tmp_path / "nowhere")
+    done = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "nowhere" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
