@@ -4,6 +4,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from types import FrameType
 from typing import Any
 
@@ -11,6 +12,7 @@ from rich.console import Console
 
 from lake.paths import DataPaths
 from lake.settings import Settings
+from scheduler.docs import dbt_docs
 from scheduler.lock import LockHeld, PipelineLock
 from scheduler.results import RunResult
 from scheduler.runner import Runner
@@ -55,6 +57,7 @@ def run_once(settings: Settings, *, full_refresh: bool = False, console: Console
 def serve_forever(settings: Settings, console: Console) -> None:
     """Run on schedule and serve the status page until SIGTERM or Ctrl-C; the first run starts at once."""
     with open_runner(settings) as runner:
+        runner.parts = replace(runner.parts, refresh=(*runner.parts.refresh, dbt_docs(runner.parts.project)))
         service = Service(runner, settings)
         app = create_app(service, settings)
         threading.Thread(target=first_runs, args=[service], name="first-runs", daemon=True).start()

@@ -4,11 +4,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from scheduler.docs import dbt_docs
 from scheduler.lock import LockHeld
 from scheduler.publish import Generation
 from scheduler.results import Event, RunResult
@@ -151,6 +153,20 @@ def test_an_error_that_no_retry_can_help_fails_at_once_with_its_traceback_in_the
     assert result.message == "extract: ValueError: a document without an id"
     assert result.steps[0].attempts == 1
     assert any("Traceback" in line.message for line in runner.history.log_lines(1))
+
+
+def test_the_dbt_docs_follow_the_models_and_not_every_generation(runner: Runner) -> None:
+    project = runner.parts.project
+    runner.parts = replace(runner.parts, refresh=(dbt_docs(project),))
+    run(runner)
+    project.docs_page.write_text("as it was", encoding="utf-8")
+    loader_of(runner).waiting = [3]
+    assert run(runner).status == "succeeded"
+    assert project.docs_page.read_text(encoding="utf-8") == "as it was"
+    with (project.project_dir / "models/facts.sql").open("a", encoding="utf-8") as model:
+        model.write("-- changed\n")
+    assert run(runner).status == "succeeded"
+    assert "facts" in project.docs_page.read_text(encoding="utf-8")
 
 
 def test_the_collector_is_the_first_step_where_it_is_given(runner: Runner, tmp_path: Path) -> None:
