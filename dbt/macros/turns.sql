@@ -17,3 +17,28 @@
         else 'other'
     end
 {%- endmacro -%}
+
+{#- Kinds of content blocks that a message counts: column -> block types. -#}
+{%- macro block_kinds() -%}
+    {%- do return({
+        'text_blocks': ['text'],
+        'thinking_blocks': ['thinking', 'redacted_thinking'],
+        'tool_use_blocks': ['tool_use'],
+        'tool_result_blocks': ['tool_result'],
+        'media_blocks': ['image', 'document'],
+    }) -%}
+{%- endmacro -%}
+
+{#- One column per kind of block, by a count whose {} takes the condition; a block without a type is of no kind. -#}
+{%- macro block_counts(count) -%}
+    {%- for name, types in block_kinds().items() -%}
+        {{ count.format("coalesce(block_type, '') in ('" ~ types | join("', '") ~ "')") }} as {{ name }}{{ ",\n        " if not loop.last }}
+    {%- endfor -%}
+{%- endmacro -%}
+
+{#- One column per kind of block, from the counts of a line's first block and of its further ones. -#}
+{%- macro block_sums(first, further) -%}
+    {%- for name in block_kinds() -%}
+        {{ first }}.{{ name }} + coalesce({{ further }}.{{ name }}, 0) as {{ name }}{{ ",\n        " if not loop.last }}
+    {%- endfor -%}
+{%- endmacro -%}

@@ -1,56 +1,79 @@
 -- Message lines with what kind of turn each is and, for a person's prompt, what kind of task it asks for.
--- Everything here depends on the line alone, so that a filter on lines reaches the raw table.
+-- Everything here depends on the line alone.
 with blocks as (
 
     select * from {{ ref('stg_messages') }}
 
 ),
 
+-- Most lines hold one block, and what describes the line stands on each: only further blocks need an aggregation.
+further_blocks as (
+
+    select
+        document_id,
+        string_agg(block_text, chr(10) order by block_index) filter (where block_type = 'text') as block_text,
+        sum(length(block_text)) filter (where block_type = 'thinking') as thinking_length,
+        {{ block_counts('count(*) filter (where {})') }}
+    from blocks
+    where block_index > 0
+    group by document_id
+
+),
+
+first_blocks as (
+
+    select
+        *,
+        {{ block_counts('cast({} as integer)') }}
+    from blocks
+    where block_index = 0
+
+),
+
 lines as (
 
     select
-        document_id as message_key,
-        max(load_id) as load_id,
-        any_value(session_id) as session_id,
-        any_value(project_id) as project_id,
-        any_value(source_file) as source_file,
-        any_value(host) as host,
-        any_value(agent_id) as agent_id,
-        any_value(parent_tool_use_id) as parent_tool_use_id,
-        any_value(uuid) as uuid,
-        any_value(parent_uuid) as parent_uuid,
-        any_value(message_id) as message_id,
-        any_value(message_type) as message_type,
-        any_value(model) as model,
-        any_value(stop_reason) as stop_reason,
-        any_value(cwd) as cwd,
-        any_value(git_branch) as git_branch,
-        any_value(version) as version,
-        any_value(entrypoint) as entrypoint,
-        any_value(permission_mode) as permission_mode,
-        any_value(attribution_skill) as attribution_skill,
-        any_value(origin_kind) as origin_kind,
-        any_value(error_kind) as error_kind,
-        any_value(api_error_status) as api_error_status,
-        any_value(event_at) as sent_at,
-        any_value(event_date) as event_date,
-        bool_or(is_queued) as is_queued,
-        bool_or(is_progress) as is_progress,
-        bool_or(is_sidechain) as is_sidechain,
-        bool_or(is_sidechain or is_progress) as is_subagent,
-        bool_or(is_meta) as is_meta,
-        bool_or(is_compact_summary) as is_compact_summary,
-        bool_or(is_visible_in_transcript_only) as is_visible_in_transcript_only,
-        bool_or(is_api_error) as is_api_error,
-        string_agg(block_text, chr(10) order by block_index) filter (where block_type = 'text') as message_text,
-        coalesce(sum(length(block_text)) filter (where block_type = 'thinking'), 0) as thinking_length,
-        count(*) filter (where block_type = 'text') as text_blocks,
-        count(*) filter (where block_type in ('thinking', 'redacted_thinking')) as thinking_blocks,
-        count(*) filter (where block_type = 'tool_use') as tool_use_blocks,
-        count(*) filter (where block_type = 'tool_result') as tool_result_blocks,
-        count(*) filter (where block_type in ('image', 'document')) as media_blocks
-    from blocks
-    group by document_id
+        first_blocks.document_id as message_key,
+        first_blocks.load_id,
+        first_blocks.session_id,
+        first_blocks.project_id,
+        first_blocks.source_file,
+        first_blocks.host,
+        first_blocks.agent_id,
+        first_blocks.parent_tool_use_id,
+        first_blocks.uuid,
+        first_blocks.parent_uuid,
+        first_blocks.message_id,
+        first_blocks.message_type,
+        first_blocks.model,
+        first_blocks.stop_reason,
+        first_blocks.cwd,
+        first_blocks.git_branch,
+        first_blocks.version,
+        first_blocks.entrypoint,
+        first_blocks.permission_mode,
+        first_blocks.attribution_skill,
+        first_blocks.origin_kind,
+        first_blocks.error_kind,
+        first_blocks.api_error_status,
+        first_blocks.event_at as sent_at,
+        first_blocks.event_date,
+        first_blocks.is_queued,
+        first_blocks.is_progress,
+        first_blocks.is_sidechain,
+        first_blocks.is_sidechain or first_blocks.is_progress as is_subagent,
+        first_blocks.is_meta,
+        first_blocks.is_compact_summary,
+        first_blocks.is_visible_in_transcript_only,
+        first_blocks.is_api_error,
+        nullif(concat_ws(
+            chr(10), if(first_blocks.block_type = 'text', first_blocks.block_text, null), further_blocks.block_text
+        ), '') as message_text,
+        if(first_blocks.block_type = 'thinking', coalesce(length(first_blocks.block_text), 0), 0)
+        + coalesce(further_blocks.thinking_length, 0) as thinking_length,
+        {{ block_sums('first_blocks', 'further_blocks') }}
+    from first_blocks
+    left join further_blocks on first_blocks.document_id = further_blocks.document_id
 
 ),
 

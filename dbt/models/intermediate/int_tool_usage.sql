@@ -2,7 +2,21 @@
 -- counts only where no message line holds the id.
 with blocks as (
 
-    select * from {{ ref('stg_tool_calls') }}
+    select
+        tool_block_id,
+        tool_use_id,
+        block_kind,
+        load_id,
+        session_id,
+        source_file,
+        document_id,
+        block_index,
+        is_progress,
+        is_sidechain,
+        is_error,
+        tool_denial_kind,
+        event_at
+    from {{ ref('stg_tool_calls') }}
 
 ),
 
@@ -18,10 +32,12 @@ categories as (
 
 ),
 
+-- Which block counts is decided on few columns; the wide ones (input, output) join the winners below.
 uses as (
 
     select
-        blocks.*,
+        blocks.tool_block_id,
+        blocks.tool_use_id,
         count(*) over (partition by blocks.tool_use_id) as use_lines
     from blocks
     left join starts on blocks.session_id = starts.session_id
@@ -38,7 +54,8 @@ uses as (
 results as (
 
     select
-        *,
+        tool_block_id,
+        tool_use_id,
         bool_or(is_error) over every_copy as any_error,
         max(tool_denial_kind) over every_copy as denial_kind
     from blocks
@@ -66,51 +83,55 @@ paired as (
     select
         uses.tool_use_id as tool_call_key,
         loads.load_id,
-        uses.session_id,
-        uses.project_id,
-        uses.source_file,
-        uses.agent_id,
-        uses.document_id as message_key,
-        uses.message_id,
-        coalesce(uses.tool_name, 'unknown') as tool_name,
-        uses.tool_input,
-        uses.is_progress as is_progress_only,
-        uses.is_sidechain or uses.is_progress as is_subagent,
+        calls.session_id,
+        calls.project_id,
+        calls.source_file,
+        calls.agent_id,
+        calls.document_id as message_key,
+        calls.message_id,
+        coalesce(calls.tool_name, 'unknown') as tool_name,
+        calls.tool_input,
+        calls.is_progress as is_progress_only,
+        calls.is_sidechain or calls.is_progress as is_subagent,
         uses.use_lines,
-        uses.event_at as started_at,
-        uses.event_date,
-        results.event_at as ended_at,
-        {{ milliseconds_between('uses.event_at', 'results.event_at') }} as duration_ms,
+        calls.event_at as started_at,
+        calls.event_date,
+        answers.event_at as ended_at,
+        {{ milliseconds_between('calls.event_at', 'answers.event_at') }} as duration_ms,
         results.tool_use_id is not null as is_complete,
         coalesce(results.any_error, false) as is_error,
         case
             when results.tool_use_id is null then null
             when results.denial_kind is not null then results.denial_kind
             when not results.any_error then null
-            when starts_with(results.tool_result_text, 'The user doesn''t want to') then 'user-rejected'
-            when starts_with(results.tool_result_text, 'The agent proposed a plan that was rej') then 'user-rejected'
-            when starts_with(results.tool_result_text, 'Claude requested permissions to') then 'permission-rule'
-            when regexp_matches(results.tool_result_text, '^Permission to use .* denied') then 'permission-rule'
+            when starts_with(answers.tool_result_text, 'The user doesn''t want to') then 'user-rejected'
+            when starts_with(answers.tool_result_text, 'The agent proposed a plan that was rej') then 'user-rejected'
+            when starts_with(answers.tool_result_text, 'Claude requested permissions to') then 'permission-rule'
+            when regexp_matches(answers.tool_result_text, '^Permission to use .* denied') then 'permission-rule'
         end as denial_kind,
-        coalesce(results.result_interrupted, false)
-        or coalesce(starts_with(results.tool_result_text, '[Request interrupted'), false) as is_interrupted,
-        results.tool_result_text as result_text,
-        results.tool_result_length as result_length,
-        results.result_type,
-        results.result_file_path,
-        results.result_lines_added as lines_added,
-        results.result_lines_removed as lines_removed,
-        results.result_agent_id,
-        results.result_agent_type,
-        results.result_background_task_id as background_task_id,
-        results.result_git_operation as git_operation,
-        results.result_duration_ms as reported_duration_ms,
-        results.result_total_tokens as reported_total_tokens,
-        results.result_tool_use_count as reported_tool_use_count,
-        results.result_status
+        coalesce(answers.result_interrupted, false)
+        or coalesce(starts_with(answers.tool_result_text, '[Request interrupted'), false) as is_interrupted,
+        answers.tool_result_text as result_text,
+        answers.tool_result_length as result_length,
+        answers.result_type,
+        answers.result_file_path,
+        answers.result_lines_added as lines_added,
+        answers.result_lines_removed as lines_removed,
+        answers.result_agent_id,
+        answers.result_agent_type,
+        answers.result_background_task_id as background_task_id,
+        answers.result_git_operation as git_operation,
+        answers.result_duration_ms as reported_duration_ms,
+        answers.result_total_tokens as reported_total_tokens,
+        answers.result_tool_use_count as reported_tool_use_count,
+        answers.result_status
     from uses
     inner join loads on uses.tool_use_id = loads.tool_use_id
+    inner join {{ ref('stg_tool_calls') }} as calls
+        on uses.tool_use_id = calls.tool_use_id and uses.tool_block_id = calls.tool_block_id
     left join results on uses.tool_use_id = results.tool_use_id
+    left join {{ ref('stg_tool_calls') }} as answers
+        on results.tool_use_id = answers.tool_use_id and results.tool_block_id = answers.tool_block_id
 
 ),
 
