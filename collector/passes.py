@@ -32,7 +32,8 @@ class Collector:
     ) -> None:
         """`remember`: how many fingerprints of lines to keep between passes, so that grown files are not read twice."""
         self.root, self.host, self._remember = transcripts, host, remember
-        self._readings: OrderedDict[str, Reading] = OrderedDict()
+        self._readings: OrderedDict[str, tuple[Reading, int]] = OrderedDict()
+        self._weight = 0
         self._in_step = False
         with one_line():
             self.store = Store(database, attempts)
@@ -60,17 +61,19 @@ class Collector:
             return Reading()
         if about.st_size < state.read_bytes:
             return None
-        kept = self._readings.get(state.source_file)
+        kept, _ = self._readings.get(state.source_file, (None, 0))
         if kept and kept.offset == state.read_bytes and state.inode == about.st_ino and kept.still_there(file):
             return kept
         return retrace(file, state.read_bytes, state.digest, split_lines=state.split_lines)
 
     def keep(self, state: FileState, reading: Reading) -> None:
         """Remember a reading, and forget those longest unused where there are too many fingerprints."""
-        self._readings[state.source_file] = reading
-        self._readings.move_to_end(state.source_file)
-        while self._readings and sum(each.weight for each in self._readings.values()) > self._remember:
-            self._readings.popitem(last=False)
+        _, before = self._readings.pop(state.source_file, (None, 0))
+        self._readings[state.source_file] = reading, reading.weight
+        self._weight += reading.weight - before
+        while self._weight > self._remember and self._readings:
+            _, (_, weight) = self._readings.popitem(last=False)
+            self._weight -= weight
 
     @contextmanager
     def _keeping_step(self) -> Iterator[None]:
@@ -83,6 +86,7 @@ class Collector:
         if not self._in_step or newest is None or not self.store.has(newest):
             self.states = self.store.states(self.host)
             self._readings.clear()
+            self._weight = 0
         self._in_step = False
         yield
         self._in_step = True

@@ -59,8 +59,8 @@ class Reading:
 
     @property
     def weight(self) -> int:
-        """How many fingerprints this holds."""
-        return len(self._seen)
+        """What keeping this costs, in fingerprints: the tail and the digest count as some."""
+        return len(self._seen) + 64
 
     @property
     def stands_within_line(self) -> bool:
