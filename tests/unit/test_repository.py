@@ -152,7 +152,7 @@ def test_a_link_in_the_docs_leads_somewhere() -> None:
         (file, target)
         for file in tracked()
         if file.suffix == ".md"
-        for target in re.findall(r"\]\(([^)#\s]+)", text_of(file))
+        for target in re.findall(r'(?:\]\(|src="|srcset=")([^)#\s"]+)', text_of(file))
         if "://" not in target and not target.startswith("mailto:")
     ]
     assert [f"{file}: {target}" for file, target in links if not (ROOT / file.parent / target).exists()] == []
