@@ -135,10 +135,16 @@ def test_the_terminal_command_returns_dbts_exit_code(project: DbtProject, capfd:
     assert project.console(["build", "--no-such-option"]) == 2
 
 
-def test_the_fingerprint_changes_with_any_file_of_the_project(project: DbtProject) -> None:
+def test_the_fingerprint_changes_with_any_file_of_the_project_and_with_the_users_prices(project: DbtProject) -> None:
     before = project.fingerprint()
     (project.project_dir / "target").mkdir()
     (project.project_dir / "target/x.json").touch()
     assert project.fingerprint() == before
     (project.project_dir / "models/facts.yml").write_text("models: []", encoding="utf-8")
-    assert project.fingerprint() != before
+    changed = project.fingerprint()
+    assert changed != before
+    prices = project.project_dir.parent / "prices.csv"
+    project.own_prices = prices
+    assert project.fingerprint() == changed
+    prices.write_text("model,input", encoding="utf-8")
+    assert project.fingerprint() != changed
