@@ -31,17 +31,18 @@ def found_choices(root: Path = ROOT) -> dict[str, str]:
     """What this host needs in .env beyond what is there: only where it differs from compose.yaml's defaults."""
     given = _env_file(root) | dict(os.environ)
     found: dict[str, str] = {}
-    transcripts = Path(given.get("TRANSCRIPTS_DIR") or default_transcripts_dir()).expanduser()
+    transcripts = root / Path(given.get("TRANSCRIPTS_DIR") or default_transcripts_dir()).expanduser()
     if not given.get("TRANSCRIPTS_DIR"):
         if not transcripts.is_dir():
             found["TRANSCRIPTS_DIR"] = NO_TRANSCRIPTS
         elif transcripts != Path.home() / ".claude" / "projects":
             found["TRANSCRIPTS_DIR"] = str(transcripts)
     # Root owns the folder on a host where Claude Code runs as root; then the collector has to be root, too.
-    if transcripts.is_dir() and (owner := transcripts.stat().st_uid) != 1000:
+    own = transcripts.is_dir() and given.get("TRANSCRIPTS_DIR") != NO_TRANSCRIPTS
+    if own and (owner := transcripts.stat().st_uid) != 1000:
         found["TRANSCRIPTS_UID"] = str(owner)
     found["HOST_NAME"] = socket.gethostname()
-    if (zone := machine_timezone()) != "UTC":
+    if (zone := machine_timezone()) not in {"UTC", "Etc/UTC"}:
         found["TIMEZONE"] = zone
     return {name: value for name, value in found.items() if not given.get(name)}
 

@@ -1,0 +1,142 @@
+"""What `./analytics up` finds out, writes down and refuses, as far as no engine is needed to know it."""
+
+import errno
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from standalone import preflight
+from standalone.appliance import NO_TRANSCRIPTS, credentials, found_choices, set_secret, write_choices
+from standalone.compose import ONE_SHOTS, ApplianceError, Compose
+from tests.unit.test_compose import LASTING, SERVICES
+
+HOST = socket.gethostname()
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home folder without Claude Code, in a machine that lives by UTC and has made no choice."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setenv("TZ", "UTC")
+    monkeypatch.delenv("TRANSCRIPTS_UID", raising=False)
+    return folder
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    folder = tmp_path / "checkout"
+    folder.mkdir()
+    return folder
+
+
+def transcripts(home: Path) -> Path:
+    folder = home / ".claude" / "projects"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def test_a_host_without_transcripts_gets_an_empty_folder_of_the_checkout(checkout: Path) -> None:
+    assert found_choices(checkout) == {"TRANSCRIPTS_DIR": NO_TRANSCRIPTS, "HOST_NAME": HOST}
+    assert (Path(__file__).parents[2] / NO_TRANSCRIPTS).is_dir()
+
+
+def test_the_usual_folder_needs_no_setting_but_its_owner_may(checkout: Path, home: Path) -> None:
+    owner = transcripts(home).stat().st_uid
+    expected = {"HOST_NAME": HOST} | ({"TRANSCRIPTS_UID": str(owner)} if owner != 1000 else {})
+    assert found_choices(checkout) == expected
+
+
+def test_claude_codes_own_variable_and_the_timezone_are_found(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config" / "projects").mkdir(parents=True)
+    monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(tmp_path / "config"))
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    found = found_choices(checkout)
+    assert found["TRANSCRIPTS_DIR"] == str(tmp_path / "config" / "projects")
+    assert found["TIMEZONE"] == "Asia/Kolkata"
+
+
+def test_what_was_chosen_is_left_alone(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (checkout / ".env").write_text("HOST_NAME=mine\nTRANSCRIPTS_DIR=/elsewhere\n")
+    monkeypatch.setenv("TIMEZONE", "Europe/Berlin")
+    assert found_choices(checkout) == {}
+
+
+def test_choices_are_added_to_what_is_there_and_once(checkout: Path) -> None:
+    (checkout / ".env").write_text("SCHEDULE=off")  # without an end of line, as editors leave it
+    for _ in range(2):
+        write_choices(found_choices(checkout), checkout)
+    lines = (checkout / ".env").read_text().splitlines()
+    assert lines == [
+        *("SCHEDULE=off", "# Found out by ./analytics up", f"TRANSCRIPTS_DIR={NO_TRANSCRIPTS}", f"HOST_NAME={HOST}"),
+    ]
+
+
+def test_only_known_accounts_are_shown_and_only_a_persons_secrets_are_taken() -> None:
+    with pytest.raises(ApplianceError, match=r"^expected one of metabase, runner, mongo, store, found 'root'$"):
+        credentials(Compose(), "root")
+    with pytest.raises(ApplianceError, match=r"^expected one of alert_webhook_url, metabase_user, smtp_password"):
+        set_secret(Compose(), "mongo_root_password")
+
+
+def test_what_is_done_once_is_known_as_such() -> None:
+    assert SERVICES.keys() - LASTING.keys() == ONE_SHOTS
+
+
+def test_a_machine_without_docker_is_told_so_in_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (finding,) = preflight.preflight(Compose())
+    assert (finding.name, finding.status) == ("Engine", "fail")
+    assert finding.found.startswith("docker is not installed")
+    assert finding.fix
+
+
+@pytest.mark.parametrize(
+    ("found", "status"),
+    [("20.10.24+dfsg1", "ok"), ("28.2.2", "ok"), ("v2.40.3-desktop.1", "ok"), ("19.3.0", "fail"), ("what?", "fail")],
+)
+def test_versions_are_read_in_every_way_that_docker_writes_them(found: str, status: str) -> None:
+    least = (20, 10) if found[0] != "v" else (2, 20)
+    assert preflight._version("Engine", found, least, "", "").status == status
+
+
+@pytest.mark.parametrize(("found", "status"), [(7.7, "ok"), (5.0, "warn"), (2.0, "fail")])
+def test_too_little_memory_is_a_warning_before_it_is_a_refusal(found: float, status: str) -> None:
+    finding = preflight._amount("Memory", found, 4, 8, "of memory", "get more")
+    assert (finding.status, finding.fix) == (status, "" if status == "ok" else "get more")
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port that another program has."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def test_a_port_that_another_program_has_is_named(taken: int) -> None:
+    assert str(preflight._why_taken("127.0.0.1", taken)).startswith(os.strerror(errno.EADDRINUSE))
+    assert preflight._why_taken("127.0.0.1", 0) is None
+
+
+def collector(source: Path, uid: int) -> dict[str, Any]:
+    mount = {"source": str(source), "target": "/transcripts"}
+    return {"services": {"collector": {"volumes": [mount], "user": f"{uid}:10001"}}}
+
+
+def test_transcripts_are_counted_where_they_may_be_read_and_their_owner_named_where_not(home: Path) -> None:
+    folder = transcripts(home)
+    (folder / "project").mkdir()
+    (folder / "project" / "session.jsonl").touch()
+    owner = folder.stat().st_uid
+    folder.chmod(0o700)
+    assert preflight._transcripts(collector(folder, owner)).found == f"1 transcripts in {folder}"
+    refused = preflight._transcripts(collector(folder, owner + 1))
+    assert (refused.status, refused.fix) == ("fail", f"set TRANSCRIPTS_UID={owner} in .env")
+    assert preflight._transcripts(collector(home / "nowhere", owner)).status == "fail"
