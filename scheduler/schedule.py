@@ -32,12 +32,12 @@ class Schedule:
         return self.trigger is None
 
     def next_after(self, moment: datetime) -> datetime | None:
-        """The first due time after a moment."""
+        """The first due time after a moment, in UTC: wall clocks do not compare in the repeated hour of autumn."""
         if self.trigger is None:
             return None
         # the trigger's answer may be the moment itself, which is not after it
         due: datetime | None = self.trigger.get_next_fire_time(moment, moment + timedelta(microseconds=1))
-        return due
+        return due.astimezone(UTC) if due else None
 
     def between(self, after: datetime, before: datetime) -> Iterator[datetime]:
         """The due times strictly between two moments."""

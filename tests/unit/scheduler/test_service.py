@@ -134,6 +134,24 @@ def test_the_history_of_a_day_says_exactly_what_happened(runner: Runner, clock: 
     assert sorted(local) == sorted([*range(24), 2])
 
 
+def test_a_sleep_through_the_repeated_hour_is_made_up_for_once(runner: Runner, clock: time_machine.Traveller) -> None:
+    """2:30 was due twice; by the wall clock neither is the later one."""
+    stage = Stage(runner, clock, "30 * * * *")
+    first = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
+    stage.reach(first - HOUR, "unchanged")
+    clock.move_to(first + HOUR + timedelta(minutes=20))
+    stage.service.wake_up()
+    stage.await_status(first + HOUR, "unchanged")
+    stage.service.stop()
+    found = {run.scheduled_at: run.status for run in stage.runs()}
+    assert found == {
+        datetime(2026, 10, 24, 22, 30, tzinfo=UTC): "missed",
+        first - HOUR: "unchanged",
+        first: "missed",
+        first + HOUR: "unchanged",
+    }
+
+
 def test_a_due_time_noticed_too_late_is_missed_and_not_run(runner: Runner, clock: time_machine.Traveller) -> None:
     stage = Stage(runner, clock, "0 0 * * *")
     due = datetime(2026, 10, 24, 22, tzinfo=UTC)
