@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SCRIPTS = ["analytics", ".ci/run", "tests/images/prepare"]
+SCRIPTS = [
+    *("analytics", ".ci/run", "tests/images/prepare", "tests/images/postgres/entrypoint"),
+    *("services/init/init.sh", "services/pin-images", "services/scheduler/analytics", "metabase/start.sh"),
+]
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
