@@ -1,7 +1,6 @@
 """Our request bodies against the schemas that Metabase's own command line prints, where that is installed.
 
-npm install --prefix /tmp/mb @metabase/cli
-METABASE_CLI=/tmp/mb/node_modules/.bin/mb python -m pytest tests/integration/metabase/test_official_shapes.py
+To run them: `npm install --prefix /tmp/mb @metabase/cli`, then pytest with METABASE_CLI=/tmp/mb/node_modules/.bin/mb.
 """
 
 import json
