@@ -56,7 +56,7 @@ TRANSCRIPT_FILES_SCHEMA = Schema(
     NestedField(8, "status", StringType(), doc="ok, missing, unreadable"),
     NestedField(9, "error", StringType(), doc="why the file could not be read"),
     NestedField(10, "modified_at", TimestamptzType(), doc="modification time at the last read"),
-    NestedField(11, "collected_at", TimestamptzType(), doc="when the collector last looked"),
+    NestedField(11, "collected_at", TimestamptzType(), doc="when what is known of the file last changed"),
     NestedField(12, "resets", IntegerType(), doc="times the file was truncated or replaced"),
     schema_id=0,
 )

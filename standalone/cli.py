@@ -248,9 +248,7 @@ def dbt(context: typer.Context) -> None:
 @app.command(context_settings=_PASS_ON)
 def test(context: typer.Context) -> None:
     """Everything this machine can test; what it cannot is skipped with its reason. Takes pytest's arguments."""
-    # The whole suite uses every core, a file of tests to a process; a chosen test runs here, where a debugger can stop.
-    everything = [] if context.args else ["-n", "auto", "--maxprocesses", "4", "--dist", "loadfile"]
-    command = [sys.executable, "-m", "pytest", *everything, *context.args]
+    command = [sys.executable, "-m", "pytest", *context.args]
     done = subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False)
     raise typer.Exit(done.returncode)
 
