@@ -60,9 +60,11 @@ def _show_in_metabase(settings: Settings, runner: Runner, generation: Generation
     client = connect(settings.metabase_url, settings.metabase_user, password, wait_seconds=patience)
     manifest = runner.parts.project.target_path() / "manifest.json"
     there = manifest if manifest.exists() else None
-    done = provision(client, DatabaseSettings(timezone=settings.timezone), manifest=there)
-    published = DataPaths.of(settings).duckdb.published_database
-    recycle(client, done.database, generation.number, published=published, wait_seconds=WAIT_SECONDS)
+    volume = DataPaths.of(settings).duckdb
+    # The volume is mounted at the same place in Metabase's container.
+    wanted = DatabaseSettings(file=str(volume.well_known_database), timezone=settings.timezone)
+    done = provision(client, wanted, manifest=there)
+    recycle(client, done.database, generation.number, published=volume.published_database, wait_seconds=WAIT_SECONDS)
 
 
 def first_runs(service: Service) -> None:

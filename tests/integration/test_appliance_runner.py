@@ -1,0 +1,92 @@
+"""The appliance's runner: Metabase follows each generation, and the first figures come by themselves."""
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lake.paths import DataPaths
+from lake.settings import Settings
+from metabase.client import Client, UnreachableError
+from metabase.recycle import seen_generation
+from scheduler.publish import Generation, publish
+from scheduler.service import Service
+from standalone import appliance_runner
+from standalone.appliance_runner import first_runs, make_runner
+from tests.integration.conftest import free_port
+from tests.integration.metabase.conftest import PASSWORD, USER
+from tests.integration.metabase.conftest import metabase_url as metabase_url  # noqa: PLC0414 - a fixture
+from tests.integration.metabase.conftest import published as published  # noqa: PLC0414 - a fixture
+from tests.integration.scheduler.small import CountingLoader, make_project, make_settings
+from tests.integration.scheduler.small import make_runner as make_small_runner
+
+
+def appliance_settings(folder: Path, metabase_url: str) -> Settings:
+    account = {"metabase_url": metabase_url, "metabase_user": USER, "metabase_password": PASSWORD}
+    return make_settings(folder, loader_url="http://127.0.0.1:9", **account)
+
+
+def show(settings: Settings, generation: Generation) -> None:
+    """What the refresh step does for Metabase."""
+    runner = make_runner(settings)
+    try:
+        {each.name: each for each in runner.parts.refresh}["metabase"].run(generation)
+    finally:
+        runner.close()
+
+
+def test_each_generation_is_shown_in_a_metabase_that_nobody_has_set_up(
+    tmp_path: Path, metabase_url: str, published: Path
+) -> None:
+    settings = appliance_settings(tmp_path, metabase_url)
+    volume = DataPaths.of(settings).duckdb
+    volume.work_database.parent.mkdir(parents=True)
+    shutil.copy(published, volume.work_database)
+    for number in (1, 2):
+        show(settings, publish(volume, keep=3))
+        client = Client(metabase_url)
+        client.sign_in(USER, PASSWORD)
+        [database] = client.get("/api/database")["data"]
+        assert seen_generation(client, database["id"]) == number
+
+
+def test_a_metabase_that_is_away_is_said_to_be_for_the_next_run_to_try_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The refresh step turns the error into a warning (test_runs.py); it must not wait for long."""
+    monkeypatch.setattr(appliance_runner, "WAIT_SECONDS", 0.5)
+    generation = Generation(number=2, created_at=datetime.now(UTC), bytes=0, row_counts={})
+    with pytest.raises(UnreachableError, match=r"^cannot reach Metabase at "):
+        show(appliance_settings(tmp_path, f"http://127.0.0.1:{free_port()}"), generation)
+
+
+def small_service(folder: Path, **choices: Any) -> tuple[Service, CountingLoader]:
+    settings = make_settings(folder, **choices)
+    runner = make_small_runner(settings, make_project(folder / "project"))
+    assert isinstance(runner.parts.loader, CountingLoader)
+    return Service(runner, settings), runner.parts.loader
+
+
+@pytest.fixture(autouse=True)
+def _no_pause_between_first_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(appliance_runner, "BETWEEN_SECONDS", 0.01)
+
+
+def test_where_nothing_was_published_runs_follow_each_other_until_one_finds_nothing_new(tmp_path: Path) -> None:
+    service, loader = small_service(tmp_path)
+    loader.waiting = [1, 2, 3]
+    first_runs(service)
+    first_runs(service)  # the service was restarted: there is a generation now
+    found = [(run.status, run.trigger) for run in service.history.runs(10)]
+    service.stop()
+    assert found == [("unchanged", "schedule"), ("succeeded", "schedule")]
+
+
+def test_a_schedule_that_is_off_starts_nothing_by_itself(tmp_path: Path) -> None:
+    service, _ = small_service(tmp_path, schedule="off")
+    first_runs(service)
+    found = service.history.runs(10)
+    service.stop()
+    assert found == []
