@@ -13,6 +13,7 @@ further_blocks as (
         document_id,
         string_agg(block_text, chr(10) order by block_index) filter (where block_type = 'text') as block_text,
         sum(length(block_text)) filter (where block_type = 'thinking') as thinking_length,
+        string_agg(concat_ws(':', block_type, tool_use_id, block_text), chr(10) order by block_index) as content,
         {{ block_counts('count(*) filter (where {})') }}
     from blocks
     where block_index > 0
@@ -58,6 +59,9 @@ lines as (
         first_blocks.api_error_status,
         first_blocks.event_at as sent_at,
         first_blocks.event_date,
+        concat_ws(
+            chr(31), first_blocks.block_type, first_blocks.tool_use_id, first_blocks.block_text, further_blocks.content
+        ) as content,
         first_blocks.is_queued,
         first_blocks.is_progress,
         first_blocks.is_sidechain,
@@ -120,7 +124,16 @@ typed as (
 enriched as (
 
     select
-        * exclude (is_compact_summary, is_visible_in_transcript_only),
+        * exclude (is_compact_summary, is_visible_in_transcript_only, content),
+        -- What was said, when and by whom. Forks repeat the uuid as well, but some resumes write the same line under
+        -- a new one, and a prompt without the wrappers and images that stood beside it.
+        case
+            when sent_at is null then coalesce(uuid, message_key)
+            else md5(concat_ws(
+                chr(31), message_type, epoch_us(sent_at), message_id, agent_id,
+                if(turn_type = 'human_prompt' and typed_text != '', typed_text, content)
+            ))
+        end as copy_key,
         turn_type = 'human_prompt' as is_human_prompt,
         if(turn_type = 'human_prompt', {{ task_category('typed_text') }}, null) as task_category,
         case

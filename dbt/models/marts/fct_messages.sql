@@ -13,6 +13,7 @@ touched_lines as (
 
     select
         document_id,
+        event_at,
         uuid
     from {{ ref('stg_messages') }}
     where coalesce(session_id, source_file) in (select * from touched_sessions)
@@ -24,7 +25,10 @@ touched_keys as (
 
     select document_id from touched_lines
     union
-    select document_id from {{ ref('stg_messages') }} where uuid in (select uuid from touched_lines)
+    select document_id from {{ ref('stg_messages') }} where event_at in (select event_at from touched_lines)
+    union
+    select document_id from {{ ref('stg_messages') }}
+    where event_at is null and uuid in (select uuid from touched_lines where event_at is null)
 
 ),
 {% endif %}
@@ -47,8 +51,8 @@ ranked as (
 
     select
         messages.*,
-        messages.uuid is not null and row_number() over (
-            partition by messages.uuid
+        row_number() over (
+            partition by messages.copy_key
             order by
                 messages.is_progress, starts.session_started_at, messages.is_sidechain, messages.source_file,
                 messages.sent_at, messages.message_key
@@ -72,6 +76,7 @@ final as (
         uuid,
         parent_uuid,
         message_id,
+        copy_key,
         sent_at,
         {{ date_key('event_date') }} as date_key,
         {{ local_hour('sent_at') }} as hour_of_day,

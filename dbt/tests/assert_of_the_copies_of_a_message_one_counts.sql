@@ -1,8 +1,7 @@
 -- However many sessions repeat a message, exactly one row of it counts.
 select
-    uuid,
+    copy_key,
     count(*) filter (where not is_copy) as originals
 from {{ ref('fct_messages') }}
-where uuid is not null
-group by uuid
+group by copy_key
 having count(*) filter (where not is_copy) != 1
