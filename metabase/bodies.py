@@ -46,7 +46,7 @@ _COLUMN: dict[Format, dict[str, Any]] = {
     "duration": {"number_style": "decimal", "scale": 1 / 60000, "decimals": 1, "suffix": " min"},
     "days": {"number_style": "decimal", "suffix": " days"},
     "bytes": {"number_style": "decimal", "scale": 1e-6, "decimals": 1, "suffix": " MB"},
-    "day": {"date_style": "YYYY-MM-DD", "time_enabled": None},
+    "day": {"date_style": "YYYY-MM-DD"},
     "time": {"date_style": "YYYY-MM-DD", "time_enabled": "minutes", "time_style": "HH:mm"},
     "text": {},
 }

@@ -1,9 +1,9 @@
 """Our collection in Metabase, brought in line with the files: cards, filters' lists, dashboards.
 
-Each thing of ours ends its description with a marker: its key and a fingerprint of what we wrote. Content that no
-longer has that fingerprint was edited by somebody: it is copied to a collection of its own, said in the result, and
-ours is put back. What carries no marker is not ours and is never touched. A run over an unchanged Metabase sends no
-change.
+Each thing of ours ends its description with a marker: its key, and fingerprints of what we wrote and of what Metabase
+made of it. Content that has neither was edited by somebody: it is copied to a collection of its own, said in the
+result, and ours is put back. What carries no marker is not ours and is never touched. A run over an unchanged Metabase
+sends no change.
 """
 
 import re
@@ -21,7 +21,11 @@ from metabase.metadata import ensure_metadata
 
 COLLECTION = "Claude Code"
 ASIDE = "Edited copies"
-MARKER = re.compile(r"\s*\[claude-analytics (?P<key>[a-z0-9_.:]+) (?P<fingerprint>[0-9a-f]{10})\]\s*$")
+UNWRITTEN = "0" * 10
+"""The fingerprint of a dashboard that was made and has no content yet."""
+MARKER = re.compile(
+    r"\s*\[claude-analytics (?P<key>[a-z0-9_.:]+) (?P<wanted>[0-9a-f]{10})(?: (?P<kept>[0-9a-f]{10}))?\]\s*$"
+)
 
 Log = Callable[[str], None]
 
@@ -64,15 +68,26 @@ def provision(
     return work.result
 
 
-def marked(description: str, key: str, fingerprint: str) -> str:
+@dataclass(frozen=True)
+class Marker:
+    """The end of a description of ours."""
+
+    key: str
+    wanted: str
+    """Fingerprint of what the files said when it was written."""
+    kept: str
+    """Fingerprint of what Metabase kept of that; the same unless Metabase adds or drops something by itself."""
+
+
+def marked(description: str, key: str, wanted: str, kept: str | None = None) -> str:
     """The description with the marker at its end."""
-    return f"{description} [claude-analytics {key} {fingerprint}]"
+    return f"{description} [claude-analytics {key} {wanted}{f' {kept}' if kept else ''}]"
 
 
-def marker_of(description: str | None) -> tuple[str, str] | None:
-    """Key and fingerprint of something of ours; None for what is somebody else's."""
+def marker_of(description: str | None) -> Marker | None:
+    """The marker of something of ours; None for what is somebody else's."""
     found = MARKER.search(description or "")
-    return (found["key"], found["fingerprint"]) if found else None
+    return Marker(found["key"], found["wanted"], found["kept"] or found["wanted"]) if found else None
 
 
 def without_marker(description: str | None) -> str:
@@ -127,18 +142,26 @@ class _Work:
         body = body | {"description": marked(body["description"], key, wanted)}
         if known is None:
             self.result.created.append(f"card {key}")
-            made = body | {"collection_id": self.result.collection, "entity_id": bodies.entity_id(key)}
-            return int(self.client.post("/api/card", made)["id"])
+            new = body | {"collection_id": self.result.collection, "entity_id": bodies.entity_id(key)}
+            made = self.client.post("/api/card", new)
+            self._note_what_was_kept("card", made["id"], body["description"], _card_content(made))
+            return int(made["id"])
         current = self.client.get(f"/api/card/{known}")
-        if _is_as_written(current, _card_content(current)) and _fields_equal(
-            current, body, ("description", "archived")
-        ):
+        if _is_as_written(current, _card_content(current), wanted) and not current["archived"]:
             return known
         if _is_edited(current, _card_content(current)):
             self._keep_card(current)
-        self.client.put(f"/api/card/{known}", body | {"archived": False})
+        kept = self.client.put(f"/api/card/{known}", body | {"archived": False})
+        self._note_what_was_kept("card", known, body["description"], _card_content(kept))
         self.result.updated.append(f"card {key}")
         return known
+
+    def _note_what_was_kept(self, model: str, number: int, description: str, content: Any) -> None:
+        """Where Metabase keeps something else than it got, remember that, or it would look like somebody's edit."""
+        marker, kept = marker_of(description), bodies.fingerprint(content)
+        if marker and kept != marker.wanted:
+            noted = marked(without_marker(description), marker.key, marker.wanted, kept)
+            self.client.put(f"/api/{model}/{number}", {"description": noted})
 
     def _keep_card(self, current: Mapping[str, Any]) -> None:
         fields = ("type", "display", "dataset_query", "visualization_settings")
@@ -169,12 +192,12 @@ class _Work:
         found = {}
         for each in self.client.items(self.result.collection, "dashboard"):
             if marker := marker_of(each.get("description")):
-                found[marker[0].removeprefix("dashboard:")] = int(each["id"])
+                found[marker.key.removeprefix("dashboard:")] = int(each["id"])
         return found
 
     def _create_dashboard(self, board: Dashboard) -> int:
         self.result.created.append(f"dashboard {board.id}")
-        description = marked(board.description, f"dashboard:{board.id}", "0" * 10)
+        description = marked(board.description, f"dashboard:{board.id}", UNWRITTEN)
         body = {
             "name": board.title,
             "description": description,
@@ -189,15 +212,18 @@ class _Work:
         wanted = content_of_dashboard(self.catalog, board, self.ids, lists, self.boards["sessions"])
         current = self.client.get(f"/api/dashboard/{number}")
         present = readable_content(current)
+        print_of_wanted = bodies.fingerprint(wanted)
+        if _is_as_written(current, present, print_of_wanted):
+            return
         body = {
             "name": board.title,
-            "description": marked(board.description, f"dashboard:{board.id}", bodies.fingerprint(wanted)),
+            "description": marked(board.description, f"dashboard:{board.id}", print_of_wanted),
         }
-        if _is_as_written(current, present) and _fields_equal(current, body, ("description",)):
-            return
         if _is_edited(current, present) and current["dashcards"]:
             self._keep_dashboard(current)
         self.client.put(f"/api/dashboard/{number}", body | place_dashcards(wanted, current))
+        kept = readable_content(self.client.get(f"/api/dashboard/{number}"))
+        self._note_what_was_kept("dashboard", number, body["description"], kept)
         if f"dashboard {board.id}" not in self.result.created:
             self.result.updated.append(f"dashboard {board.id}")
 
@@ -219,8 +245,8 @@ class _Work:
         for model in ("card", "dashboard"):
             for item in self.client.items(self.result.collection, model):
                 marker = marker_of(item.get("description"))
-                if marker and marker[0] not in keys:
-                    self._retire(model, int(item["id"]), marker[0])
+                if marker and marker.key not in keys:
+                    self._retire(model, int(item["id"]), marker.key)
 
     def _retire(self, model: str, number: int, key: str) -> None:
         try:
@@ -251,14 +277,15 @@ def _card_content(card: Mapping[str, Any]) -> dict[str, Any]:
 
 def _is_edited(current: Mapping[str, Any], content: Any) -> bool:
     marker = marker_of(current.get("description"))
-    return marker is not None and marker[1] not in (bodies.fingerprint(content), "0" * 10)
+    return (
+        marker is not None
+        and bodies.fingerprint(content) not in (marker.wanted, marker.kept)
+        and marker.wanted != UNWRITTEN
+    )
 
 
-def _is_as_written(current: Mapping[str, Any], content: Any) -> bool:
+def _is_as_written(current: Mapping[str, Any], content: Any, wanted: str) -> bool:
     marker = marker_of(current.get("description"))
-    return marker is not None and marker[1] == bodies.fingerprint(content)
-
-
-def _fields_equal(current: Mapping[str, Any], wanted: Mapping[str, Any], names: tuple[str, ...]) -> bool:
-    """The description carries our fingerprint of what is wanted, so equal descriptions mean equal content."""
-    return all((current.get(name) or False) == (wanted.get(name) or False) for name in names)
+    return (
+        marker is not None and marker.wanted == wanted and bodies.fingerprint(content) in (marker.wanted, marker.kept)
+    )

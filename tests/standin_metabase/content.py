@@ -15,20 +15,22 @@ def create_card(state: State, body: dict[str, Any]) -> dict[str, Any]:
     if entity and any(card.get("entity_id") == entity for card in state.cards.values()):
         raise RefusedError(400, f"entity_id {entity} is taken")
     number = state.new_id()
-    state.cards[number] = {
-        "id": number,
-        "archived": False,
-        "collection_id": None,
-        "description": None,
-        **copy.deepcopy(body),
-    }
+    kept = {"id": number, "archived": False, "collection_id": None, "description": None, **copy.deepcopy(body)}
+    state.cards[number] = _as_kept(kept)
     return state.cards[number]
 
 
 def update_card(state: State, number: int, body: dict[str, Any]) -> dict[str, Any]:
     card = state.find("cards", number)
     _check_card(state, {**card, **body})
-    card.update(copy.deepcopy(body))
+    card.update(_as_kept(copy.deepcopy(body)))
+    return card
+
+
+def _as_kept(card: dict[str, Any]) -> dict[str, Any]:
+    """A setting that Metabase adds to tables by itself: what one reads back need not be what one wrote."""
+    if card.get("display") == "table" and "visualization_settings" in card:
+        card["visualization_settings"].setdefault("table.row_index", False)
     return card
 
 
