@@ -29,9 +29,13 @@ errors = Console(stderr=True)
 
 
 def settings_of(**overrides: Any) -> Settings:
-    """The settings, options above the environment, with the log set up as they say."""
+    """The settings, options above the environment.
+
+    A command shows its work itself: of the log only warnings, unless LOG_LEVEL asks for more.
+    """
     settings = load_settings(**overrides)
-    configure_logs(settings)
+    asked = "log_level" in settings.model_fields_set
+    configure_logs(settings if asked else settings.model_copy(update={"log_level": "WARNING"}))
     return settings
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
+from lake.logs import configure_logs
 from lake.paths import DataPaths
 from lake.settings import Settings
 from scheduler.docs import dbt_docs
@@ -56,6 +57,7 @@ def run_once(settings: Settings, *, full_refresh: bool = False, console: Console
 
 def serve_forever(settings: Settings, console: Console) -> None:
     """Run on schedule and serve the status page until SIGTERM or Ctrl-C; the first run starts at once."""
+    configure_logs(settings)
     with open_runner(settings) as runner:
         runner.parts = replace(runner.parts, refresh=(*runner.parts.refresh, dbt_docs(runner.parts.project)))
         service = Service(runner, settings)
