@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from lake import VERSION
 from lake.paths import DataPaths
 from lake.settings import Settings, SettingsError, load_settings
 from scheduler.dbt import DbtProject
@@ -57,7 +58,7 @@ def make_runner(settings: Settings) -> Runner:
 
 def _serve(settings: Settings, _: argparse.Namespace) -> int:
     service = Service(make_runner(settings), settings)
-    serve(create_app(service, settings), service, settings.runner_host, settings.runner_port)
+    serve(create_app(service, settings, version=VERSION), service, settings.runner_host, settings.runner_port)
     return 0
 
 

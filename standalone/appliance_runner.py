@@ -12,6 +12,7 @@ from dataclasses import replace
 import structlog
 
 import scheduler.__main__ as plain
+from lake import VERSION
 from lake.paths import DataPaths
 from lake.settings import Settings, SettingsError, load_settings
 from metabase.first_start import DatabaseSettings, connect
@@ -94,7 +95,7 @@ def main() -> int:
     try:
         settings = load_settings()
         service = Service(make_runner(settings), settings)
-        app = create_app(service, settings)
+        app = create_app(service, settings, version=VERSION)
     except (SettingsError, ScheduleError) as error:
         print(f"runner: {error}", file=sys.stderr)
         return 2

@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
+from lake import VERSION
 from lake.logs import configure_logs
 from lake.paths import DataPaths
 from lake.settings import Settings
@@ -61,7 +62,7 @@ def serve_forever(settings: Settings, console: Console) -> None:
     with open_runner(settings) as runner:
         runner.parts = replace(runner.parts, refresh=(*runner.parts.refresh, dbt_docs(runner.parts.project)))
         service = Service(runner, settings)
-        app = create_app(service, settings)
+        app = create_app(service, settings, version=VERSION)
         threading.Thread(target=first_runs, args=[service], name="first-runs", daemon=True).start()
         console.print(f"Status page  http://{settings.runner_host}:{settings.runner_port}/", highlight=False)
         serve(app, service, settings.runner_host, settings.runner_port)

@@ -11,6 +11,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from lake import VERSION
+
 ROOT = Path(__file__).resolve().parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
@@ -235,3 +237,11 @@ def test_the_licence_is_the_one_that_the_project_names() -> None:
 
 def test_the_changelog_has_a_section_for_this_version() -> None:
     assert f"## {PYPROJECT['project']['version']}" in text_of(Path("CHANGELOG.md"))
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    """In the code, the project file and the names of the images."""
+    project = PYPROJECT["project"]
+    images = set(re.findall(r"VERSION:-([^}]+)}", (ROOT / "compose.yaml").read_text(encoding="utf-8")))
+    assert project["version"] == VERSION
+    assert images == {VERSION}
