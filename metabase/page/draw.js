@@ -121,12 +121,12 @@ const DURATION_STEPS = [1, 5, 10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 
 // what is there, bars that do not grow fat where there are few.
 function fit(card, chart, rows) {
   const [value] = Object.values(card.values);
-  const colours = card.folds ? null : new Set(rows.map((row) => row[card.by[1]]));
+  const colours = card.folds ? null : new Set(rows.filter((row) => row[Object.keys(card.values)[0]]).map((row) => row[card.by[1]]));
   for (const legend of chart.legends ?? []) {
-    if (legend.type === "gradient") continue;
+    if (card.kind === "heatmap") continue;
     const names = card.folds ? Object.values(card.values).map((each) => each.label) : card.series.filter((name) => colours.has(name) || (name === DATA.meta.other && [...colours].some((seen) => !card.series.includes(seen))));
     legend.values = names;
-    const room = Math.min(170, Math.max(...names.map((name) => name.length)) * 6.4) + 34;
+    const room = Math.min(170, Math.max(...names.map((name) => name.length), 1) * 5.8) + 26;
     legend.columns = Math.max(1, Math.min(names.length, Math.floor((chart.width - 50) / room)));
     chart.height += (Math.ceil(names.length / legend.columns) - 1) * 14;
   }
