@@ -18,6 +18,8 @@ from tests.smoke.readers import DuckDBReader, MetabaseReader, Reader
 from tests.smoke.runner import RunnerApi, secret
 
 PATIENCE_SECONDS = 120.0
+FEWEST_RUNS = 3
+"""However slow the machine is: what the collector had not read before the first run is in the second."""
 LONGEST_WAIT_SECONDS = 5.0
 """On an idle host it is well below one; a machine that tests other things meanwhile may stall a reader by itself."""
 
@@ -52,7 +54,7 @@ def run_until(runner: RunnerApi, reader: Reader, expected: Figures) -> int:
             raise SmokeError(f"expected a run to succeed, found {run['status']}: {run['message']}")
         if (found := reader.figures()) == expected:
             return runs
-        if time.monotonic() > deadline:
+        if runs >= FEWEST_RUNS and time.monotonic() > deadline:
             raise SmokeError(f"expected {expected} in the published database, found {found}")
 
 

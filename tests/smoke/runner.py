@@ -18,7 +18,7 @@ def secret(name: str) -> str:
 class RunnerApi:
     """Starts runs and waits for their end."""
 
-    def __init__(self, url: str, token: str, patience: float = 300) -> None:
+    def __init__(self, url: str, token: str, patience: float = 600) -> None:
         self.url, self.patience = url, patience
         self.session = requests.Session()
         self.session.headers["Authorization"] = f"Bearer {token}"
