@@ -1,5 +1,6 @@
 """What a person sees of a run in the terminal: per step a bar with rows and rate, then a line; a summary at the end."""
 
+import re
 from types import TracebackType
 from typing import Self
 
@@ -99,10 +100,19 @@ def _cut(message: str, limit: int = 160) -> str:
     return line if len(line) <= limit else f"{line[: limit - 3]}..."
 
 
+def _in_words(warning: str) -> str:
+    """A test of ours is a sentence that should be true; say it as one."""
+    found = re.match(r"assert_(\w+): Got (\d+) results?", warning)
+    if not found:
+        return warning
+    test, rows = found.groups()
+    return f"not true: {test.replace('_', ' ')} ({rows} rows; ./analytics dbt test --select assert_{test})"
+
+
 def show_failures(console: Console, result: RunResult) -> None:
     """Warnings, and where the run is no success each failed test with its first rows and the query for the rest."""
     for warning in result.warnings:
-        console.print(f"[yellow]warning:[/] {escape(_cut(warning))}", highlight=False, soft_wrap=True)
+        console.print(f"[yellow]warning:[/] {escape(_cut(_in_words(warning)))}", highlight=False, soft_wrap=True)
     if result.ok:
         return
     console.print(f"[red]{result.status}[/]: {escape(_cut(result.message, 600))}", highlight=False, soft_wrap=True)
