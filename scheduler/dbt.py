@@ -117,7 +117,8 @@ class DbtProject:
     def console(self, args: list[str], *, target: str | None = None, env: Mapping[str, str] | None = None) -> int:
         """Run any dbt command with this terminal and return its exit code: what `./analytics dbt` does."""
         self._prepare(self.target_path(target))
-        command = [sys.executable, "-P", "-c", "from dbt.cli.main import cli; cli(prog_name='dbt')", *self._with_vars(args)]
+        program = "from dbt.cli.main import cli; cli(prog_name='dbt')"
+        command = [sys.executable, "-P", "-c", program, *self._with_vars(args)]
         return subprocess.run(
             command, env=os.environ | self.environment(target) | dict(env or {}), check=False
         ).returncode
