@@ -58,15 +58,37 @@ def check_folder(root: Path) -> None:
         pass
 
 
+def absence(root: Path) -> str | None:
+    """Why there is no transcripts directory as far as we may see; None where there is something, readable or not."""
+    try:
+        root.stat()
+    except FileNotFoundError as error:
+        return None if _broken_link(root) else describe(error)
+    except PermissionError:
+        shut = (folder for folder in reversed(root.parents) if not os.access(folder, os.X_OK, effective_ids=True))
+        closed = next(shut, root.parent)
+        return f"{closed} belongs to user {closed.stat().st_uid} alone, and this runs as user {os.geteuid()}"
+    except OSError:  # not absent but wrong, which `check_folder` says
+        return None
+    return None
+
+
 @contextmanager
 def _naming(root: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        found = _broken_link(root) or describe(error)
         raise CollectorError(
-            f"transcripts directory {root}: expected a directory that can be read, found: {describe(error)}; "
+            f"transcripts directory {root}: expected a directory that can be read, found: {found}; "
             "set TRANSCRIPTS_DIR or pass --transcripts"
         ) from None
+
+
+def _broken_link(root: Path) -> str | None:
+    """The link on the way to this directory that leads to nothing that can be seen from here, if it is that."""
+    link = next((path for path in (root, *root.parents) if path.is_symlink()), None)
+    return f"{link} is a link to {link.readlink()}, which is not there" if link and not link.exists() else None
 
 
 def _walk(root: Path, folder: Path, findings: Findings, seen: set[tuple[int, int]]) -> None:

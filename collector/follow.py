@@ -2,6 +2,8 @@
 
 Notifications say which files grew. They are lost on network mounts, under new directories and behind symbolic links, so
 a pass over everything runs every minute as well. WATCHFILES_FORCE_POLLING=1 looks at the files instead.
+
+A transcripts directory that is not there is waited for: Claude Code makes it when it is first used.
 """
 
 import threading
@@ -14,6 +16,7 @@ import structlog
 from pymongo.database import Database
 from watchfiles import Change, watch
 
+from collector.files import absence
 from collector.passes import Collector, Progress
 from collector.results import CollectorError, CollectResult
 
@@ -46,6 +49,12 @@ def follow(
     collector = Collector(database, transcripts, host, remember=_REMEMBERED_LINES, attempts=_ATTEMPTS)
     passed = False
     while not stop.is_set():
+        if reason := absence(transcripts):
+            log.warning("no_transcripts", transcripts=str(transcripts), reason=reason, host=host)
+            while absence(transcripts) == reason and not stop.is_set():
+                on_pass(CollectResult())
+                stop.wait(_RETRY_SECONDS)
+            continue
         try:
             for result in _passes(collector, stop, progress, full_pass_seconds):
                 passed = True

@@ -6,6 +6,7 @@ from typing import Any
 from metabase.client import Client, NotReadyError, RefusedError, until
 
 SITE_NAME = "Claude Code history"
+SET_PASSWORD = "`docker compose run --rm -T init set metabase_password`"  # noqa: S105 - how to set one
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,9 @@ def connect(url: str, user: str, password: str, *, wait_seconds: float = 300.0) 
     token = client.get("/api/session/properties").get("setup-token")
     try:
         client.sign_in(user, password)
-    except RefusedError:
+    except RefusedError as error:
         if not token:
-            raise
+            raise RefusedError(f"{error}; a password that was changed there is made known by {SET_PASSWORD}") from error
         _make_first_user(client, token, user, password)
         client.sign_in(user, password)
     return client
@@ -63,11 +64,16 @@ def _make_first_user(client: Client, token: str, user: str, password: str) -> No
     client.post("/api/setup", {"token": token, "user": person, "prefs": {"site_name": SITE_NAME, "site_locale": "en"}})
 
 
-def ensure_database(client: Client, wanted: DatabaseSettings) -> int:
-    """The id of our database in Metabase, made or brought in line where needed."""
+def find_database(client: Client, name: str = DatabaseSettings.name) -> dict[str, Any] | None:
+    """Our database as Metabase lists it; None where it has none."""
     found = client.get("/api/database")
     known = found["data"] if isinstance(found, dict) else found
-    ours = next((each for each in known if each["engine"] == "duckdb" and each["name"] == wanted.name), None)
+    return next((each for each in known if each["engine"] == "duckdb" and each["name"] == name), None)
+
+
+def ensure_database(client: Client, wanted: DatabaseSettings) -> int:
+    """The id of our database in Metabase, made or brought in line where needed."""
+    ours = find_database(client, wanted.name)
     if ours is None:
         body = {
             "name": wanted.name,

@@ -40,6 +40,8 @@ class Refresh:
 
     name: str
     run: Callable[[Generation], None]
+    holds: Callable[[Generation], bool] | None = None
+    """Whether what `run` once did is still so, where somebody else can undo it; asked by runs that publish nothing."""
 
 
 @dataclass(frozen=True)
@@ -188,11 +190,11 @@ def _publish(context: Context) -> Output:
 
 
 def _refresh(context: Context) -> Output:
-    """Whatever failed last time is tried again, also when nothing new was published."""
+    """Whatever failed last time or was undone since is done again, also when nothing new was published."""
     generation = context.generation
     if generation is None:
         return Output("nothing is published yet", status="skipped")
-    due = [each for each in context.parts.refresh if not context.note.is_refreshed(each.name, generation)]
+    due = [each for each in context.parts.refresh if not _is_done(context, each, generation)]
     if not due:
         return Output("all up to date", status="skipped")
     done = [each.name for each in due if _refreshed(context, each, generation)]
@@ -201,6 +203,11 @@ def _refresh(context: Context) -> Output:
         f"{', '.join(names)} {what}" for names, what in ((done, "refreshed"), (failed, "failed")) if names
     )
     return Output(message, status="warned" if failed else "succeeded")
+
+
+def _is_done(context: Context, refresh: Refresh, generation: Generation) -> bool:
+    once = context.note.is_refreshed(refresh.name, generation)
+    return once and (refresh.holds is None or refresh.holds(generation))
 
 
 def _refreshed(context: Context, refresh: Refresh, generation: Generation) -> bool:

@@ -15,7 +15,6 @@ from standalone.compose import ROOT, ApplianceError, Compose, docker
 from standalone.finding import Finding
 from standalone.preflight import preflight
 
-NO_TRANSCRIPTS = "./services/collector/no-transcripts"
 SECRETS = {
     "metabase": ("metabase_user", "metabase_password"),
     "runner": ("runner_token",),
@@ -23,24 +22,18 @@ SECRETS = {
     "store": ("s3_access_key_id", "s3_secret_access_key"),
 }
 """What `credentials` can show."""
-SETTABLE = frozenset({"alert_webhook_url", "smtp_password", "metabase_user"})
-"""What only a person can know; everything else is made by init."""
 
 
 def found_choices(root: Path = ROOT) -> dict[str, str]:
-    """What this host needs in .env beyond what is there: only where it differs from compose.yaml's defaults."""
+    """What this host needs in .env beyond what is there."""
     given = _env_file(root) | dict(os.environ)
     found: dict[str, str] = {}
     transcripts = root / Path(given.get("TRANSCRIPTS_DIR") or default_transcripts_dir()).expanduser()
-    if not given.get("TRANSCRIPTS_DIR"):
-        if not transcripts.is_dir():
-            found["TRANSCRIPTS_DIR"] = NO_TRANSCRIPTS
-        elif transcripts != Path.home() / ".claude" / "projects":
-            found["TRANSCRIPTS_DIR"] = str(transcripts)
-    # Root owns the folder on a host where Claude Code runs as root; then the collector has to be root, too.
-    own = transcripts.is_dir() and given.get("TRANSCRIPTS_DIR") != NO_TRANSCRIPTS
-    if own and (owner := transcripts.stat().st_uid) != 1000:
-        found["TRANSCRIPTS_UID"] = str(owner)
+    if transcripts.is_dir():  # else compose mounts the home folder, in which it may appear
+        found["TRANSCRIPTS_DIR"] = str(transcripts)
+        # Root owns the folder on a host where Claude Code runs as root; then the collector has to be root, too.
+        if (owner := transcripts.stat().st_uid) != 1000:
+            found["TRANSCRIPTS_UID"] = str(owner)
     found["HOST_NAME"] = socket.gethostname()
     if (zone := machine_timezone()) not in {"UTC", "Etc/UTC"}:
         found["TIMEZONE"] = zone
@@ -81,13 +74,6 @@ def credentials(compose: Compose, what: str = "metabase") -> dict[str, str]:
     if what not in SECRETS:
         raise ApplianceError(f"expected one of {', '.join(SECRETS)}, found {what!r}")
     return {name: _show(compose, name) for name in SECRETS[what]}
-
-
-def set_secret(compose: Compose, name: str) -> None:
-    """Take a secret from standard input into the secrets volume; `up` then gives it to the service that reads it."""
-    if name not in SETTABLE:
-        raise ApplianceError(f"expected one of {', '.join(sorted(SETTABLE))}, found {name!r}")
-    compose.run("run", "--rm", "--no-deps", "--no-TTY", "init", "set", name)
 
 
 def _show(compose: Compose, name: str) -> str:

@@ -8,6 +8,8 @@ at the transcripts is in the figures, so that nobody has to wait for the schedul
 import sys
 import threading
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import structlog
 
@@ -15,9 +17,10 @@ import scheduler.__main__ as plain
 from lake import VERSION
 from lake.paths import DataPaths
 from lake.settings import Settings, SettingsError, load_settings
-from metabase.first_start import DatabaseSettings, connect
+from metabase.client import Client, MetabaseError
+from metabase.first_start import DatabaseSettings, connect, find_database
 from metabase.provision import provision
-from metabase.recycle import recycle
+from metabase.recycle import recycle, seen_generation
 from metabase.report import write_report
 from scheduler.publish import Generation, current_generation
 from scheduler.runner import Runner
@@ -28,6 +31,9 @@ from scheduler.steps import Refresh
 from scheduler.web import create_app
 
 log = structlog.get_logger()
+
+Account = tuple[str, str, str]
+"""Metabase's address, our user there, and its password."""
 
 FIRST_START_SECONDS = 300.0
 """How long the first generation waits for Metabase, which makes its own database then."""
@@ -41,7 +47,10 @@ def make_runner(settings: Settings) -> Runner:
     runner = plain.make_runner(settings)
     added = [Refresh("report", lambda _: _write_report(settings))]
     if settings.metabase_url and settings.metabase_user and settings.metabase_password:
-        added.append(Refresh("metabase", lambda generation: _show_in_metabase(settings, runner, generation)))
+        account = settings.metabase_url, settings.metabase_user, settings.metabase_password.get_secret_value()
+        manifest = runner.parts.project.target_path() / "manifest.json"
+        shows = partial(_show_in_metabase, account, settings, manifest)
+        added.append(Refresh("metabase", shows, partial(_is_shown_in_metabase, account)))
     runner.parts = replace(runner.parts, refresh=(*added, *runner.parts.refresh))
     return runner
 
@@ -51,21 +60,26 @@ def _write_report(settings: Settings) -> None:
     write_report(paths.duckdb.published_database, paths.report, timezone=settings.timezone)
 
 
-def _show_in_metabase(settings: Settings, runner: Runner, generation: Generation) -> None:
+def _show_in_metabase(account: Account, settings: Settings, manifest: Path, generation: Generation) -> None:
     """Set up what is missing there, then make it read this generation."""
-    assert settings.metabase_url is not None
-    assert settings.metabase_user is not None
-    assert settings.metabase_password is not None
-    patience = FIRST_START_SECONDS if generation.number == 1 else WAIT_SECONDS
-    password = settings.metabase_password.get_secret_value()
-    client = connect(settings.metabase_url, settings.metabase_user, password, wait_seconds=patience)
-    manifest = runner.parts.project.target_path() / "manifest.json"
-    there = manifest if manifest.exists() else None
+    client = connect(*account, wait_seconds=FIRST_START_SECONDS if generation.number == 1 else WAIT_SECONDS)
     volume = DataPaths.of(settings).duckdb
     # The volume is mounted at the same place in Metabase's container.
     wanted = DatabaseSettings(file=str(volume.well_known_database), timezone=settings.timezone)
-    done = provision(client, wanted, manifest=there)
+    done = provision(client, wanted, manifest=manifest if manifest.exists() else None)
     recycle(client, done.database, generation.number, published=volume.published_database, wait_seconds=WAIT_SECONDS)
+
+
+def _is_shown_in_metabase(account: Account, generation: Generation) -> bool:
+    """Whether Metabase, which may have lost its own database since, still reads this generation."""
+    url, *user = account
+    client = Client(url)
+    try:
+        client.sign_in(*user)
+        ours = find_database(client)
+        return ours is not None and seen_generation(client, ours["id"]) == generation.number
+    except MetabaseError:
+        return False  # what is wrong with it is said by who tries to mend it
 
 
 def first_runs(service: Service) -> None:

@@ -16,6 +16,8 @@ ENGINE, COMPOSE = (20, 10), (2, 20)
 MEMORY_GIB, MEMORY_LEAST_GIB = 8, 4
 DISK_GIB, DISK_LEAST_GIB = 20, 6
 GIB = 2**30
+HOME, TRANSCRIPTS = "/home/owner", "/home/owner/.claude/projects"
+"""Where the collector's container has the owner's home folder, and in it the transcripts."""
 
 
 def preflight(compose: Compose) -> list[Finding]:
@@ -102,17 +104,19 @@ def _why_taken(host: str, port: int) -> str | None:
 
 def _transcripts(config: dict[str, Any]) -> Finding:
     collector = config["services"]["collector"]
-    source = next(Path(mount["source"]) for mount in collector["volumes"] if mount["target"] == "/transcripts")
+    mount = next(each for each in collector["volumes"] if each["target"].startswith(HOME))
+    source = Path(mount["source"]) / Path(TRANSCRIPTS).relative_to(mount["target"])
     uid = int(collector["user"].partition(":")[0])
     expected = f"a folder that user {uid} may read"
     if not source.is_dir():
+        if mount["target"] == HOME:
+            fix = "nothing to do if others send theirs; else set TRANSCRIPTS_DIR in .env"
+            return Finding("Transcripts", "warn", f"no folder {source}, which is waited for", expected, fix)
         return Finding("Transcripts", "fail", f"no folder {source}", expected, "set TRANSCRIPTS_DIR in .env")
     owner = source.stat().st_uid
     if owner != uid and source.stat().st_mode & 0o005 != 0o005:
         fix = f"set TRANSCRIPTS_UID={owner} in .env"
         return Finding("Transcripts", "fail", f"{source} belongs to user {owner} alone", expected, fix)
-    if source.name == "no-transcripts":
-        return Finding("Transcripts", "warn", "none on this host: it only receives", expected, "set TRANSCRIPTS_DIR")
     files = sum(1 for _, _, names in os.walk(source) for name in names if name.endswith(".jsonl"))
     return Finding("Transcripts", "ok", f"{files} transcripts in {source}", expected)
 

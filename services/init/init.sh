@@ -3,11 +3,12 @@
 #
 #     init               what `up` runs: safe to run again, changes no secret that exists
 #     init show NAME     print one secret (for `analytics credentials`)
-#     init set NAME      read one secret from standard input, for those that only you can know
+#     init set NAME      read one secret from standard input, of those that only you can know
 set -eu
 umask 027
 
 all=/secrets/all
+yours="alert_webhook_url smtp_password metabase_user metabase_password"
 
 put() { # put FILE: standard input becomes FILE in one step, so that a kill leaves the old one or the new one
     cat >"$1.new"
@@ -45,6 +46,10 @@ known() { # names are plain words: no path leads out of the folder
     [ -e "$all/$1" ] || { echo "init: no secret is called '$1'; there are: $(ls "$all" | tr '\n' ' ')" >&2; exit 2; }
 }
 
+settable() { # the others are known to accounts that were made with them
+    case " $yours " in *" $1 "*) ;; *) echo "init: expected one of $yours, found '$1'" >&2; exit 2 ;; esac
+}
+
 distribute() {
     give mongo mongo_root_password
     give_uri mongo-accounts root mongo_root_password
@@ -74,6 +79,6 @@ keep smtp_password ''
 case ${1:-} in
     '') distribute ;;
     show) known "${2:-}" && cat "$all/$2" ;;
-    set) known "${2:-}" && tr -d '\r\n' | put "$all/$2" && distribute ;;
+    set) settable "${2:-}" && tr -d '\r\n' | put "$all/$2" && distribute ;;
     *) echo "init: expected nothing, 'show NAME' or 'set NAME', found '$1'" >&2; exit 2 ;;
 esac

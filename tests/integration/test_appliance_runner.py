@@ -6,13 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from lake.paths import DataPaths
 from lake.settings import Settings
-from metabase.client import Client, UnreachableError
+from metabase.client import Client, RefusedError, UnreachableError
+from metabase.first_start import connect
 from metabase.recycle import seen_generation
 from scheduler.publish import Generation, publish
 from scheduler.service import Service
+from scheduler.steps import Refresh
 from standalone import appliance_runner
 from standalone.appliance_runner import first_runs, make_runner
 from tests.integration.conftest import free_port
@@ -30,11 +33,20 @@ def appliance_settings(folder: Path, metabase_url: str) -> Settings:
 
 def show(settings: Settings, generation: Generation) -> None:
     """What the refresh step does for Metabase."""
+    refresh_of(settings).run(generation)
+
+
+def is_shown(settings: Settings, generation: Generation) -> bool:
+    """What a run asks that published nothing."""
+    holds = refresh_of(settings).holds
+    assert holds is not None
+    return holds(generation)
+
+
+def refresh_of(settings: Settings) -> Refresh:
     runner = make_runner(settings)
-    try:
-        {each.name: each for each in runner.parts.refresh}["metabase"].run(generation)
-    finally:
-        runner.close()
+    runner.close()
+    return {each.name: each for each in runner.parts.refresh}["metabase"]
 
 
 def test_each_generation_is_shown_in_a_metabase_that_nobody_has_set_up(
@@ -45,7 +57,10 @@ def test_each_generation_is_shown_in_a_metabase_that_nobody_has_set_up(
     volume.work_database.parent.mkdir(parents=True)
     shutil.copy(published, volume.work_database)
     for number in (1, 2):
-        show(settings, publish(volume, keep=3))
+        generation = publish(volume, keep=3)
+        assert number > 1 or not is_shown(settings, generation)
+        show(settings, generation)
+        assert is_shown(settings, generation)
         client = Client(metabase_url)
         client.sign_in(USER, PASSWORD)
         [database] = client.get("/api/database")["data"]
@@ -58,8 +73,21 @@ def test_a_metabase_that_is_away_is_said_to_be_for_the_next_run_to_try_again(
     """The refresh step turns the error into a warning (test_runs.py); it must not wait for long."""
     monkeypatch.setattr(appliance_runner, "WAIT_SECONDS", 0.5)
     generation = Generation(number=2, created_at=datetime.now(UTC), bytes=0, row_counts={})
+    settings = appliance_settings(tmp_path, f"http://127.0.0.1:{free_port()}")
+    assert not is_shown(settings, generation)
     with pytest.raises(UnreachableError, match=r"^cannot reach Metabase at "):
-        show(appliance_settings(tmp_path, f"http://127.0.0.1:{free_port()}"), generation)
+        show(settings, generation)
+
+
+def test_a_password_that_was_changed_in_metabase_is_said_with_its_remedy(
+    tmp_path: Path, metabase_url: str, published: Path
+) -> None:
+    settings = appliance_settings(tmp_path, metabase_url)
+    connect(metabase_url, USER, PASSWORD)
+    changed = settings.model_copy(update={"metabase_password": SecretStr("another")})
+    generation = Generation(number=2, created_at=datetime.now(UTC), bytes=0, row_counts={})
+    with pytest.raises(RefusedError, match=r"did not match stored password.*init set metabase_password"):
+        show(changed, generation)
 
 
 def small_service(folder: Path, **choices: Any) -> tuple[Service, CountingLoader]:

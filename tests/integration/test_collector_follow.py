@@ -105,10 +105,22 @@ def test_a_transcripts_directory_that_vanishes_is_followed_again_when_it_returns
 ) -> None:
     with capture_logs() as logs, following(mongo_database, projects, full_pass_seconds=0.5):
         projects.rename(projects.with_name("away"))
-        wait_until(lambda: any(entry["event"] == "pass_failed" for entry in logs), 20)
+        wait_until(lambda: any(entry["event"] == "no_transcripts" for entry in logs), 20)
         projects.with_name("away").rename(projects)
         append(projects / "p/s.jsonl", LINE % 4)
         wait_until(lambda: documents(mongo_database) == 4, 20)
+
+
+def test_a_transcripts_directory_that_is_not_there_yet_is_waited_for(mongo_database: Mongo, tmp_path: Path) -> None:
+    """A host on which Claude Code was never used, or one that only receives: up and well, and said once."""
+    projects = tmp_path / "home/.claude/projects"
+    with capture_logs() as logs, following(mongo_database, projects) as results:
+        assert results[0] == CollectResult()
+        assert not projects.exists()
+        write(projects / "p/s.jsonl", LINE % 1)
+        wait_until(lambda: documents(mongo_database) == 1, 30)
+    said = [entry["reason"] for entry in logs if entry["event"] == "no_transcripts"]
+    assert said == ["No such file or directory"]
 
 
 def test_lines_written_while_the_server_was_away_are_stored_once(tmp_path: Path, projects: Path) -> None:
@@ -132,9 +144,13 @@ def test_lines_written_while_the_server_was_away_are_stored_once(tmp_path: Path,
     server.wait(30)
 
 
-def test_a_directory_that_is_missing_at_first_is_an_error(mongo_database: Mongo, tmp_path: Path) -> None:
-    with pytest.raises(CollectorError, match=r"^transcripts directory .* set TRANSCRIPTS_DIR"):
-        collector.follow(mongo_database, tmp_path / "no", "laptop", threading.Event(), lambda _: None)
+def test_what_is_no_directory_is_an_error_at_first(mongo_database: Mongo, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to("/nowhere/claude")
+    link = f"{tmp_path}/link is a link to /nowhere/claude, which is not there"
+    for name, found in (("file", "Not a directory"), ("link/projects", link)):
+        with pytest.raises(CollectorError, match=f"^transcripts directory .*, found: {found}.*set TRANSCRIPTS_DIR"):
+            collector.follow(mongo_database, tmp_path / name, "laptop", threading.Event(), lambda _: None)
 
 
 def appliance(*arguments: str, **environment: str) -> subprocess.Popen[str]:

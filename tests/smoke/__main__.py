@@ -83,7 +83,7 @@ def smoke() -> dict[str, Any]:
     started = time.monotonic()
     runner = RunnerApi(os.environ["RUNNER_URL"], secret("runner_token"))
     database = Path(os.environ["DUCKDB_PATH"])
-    expected = counted(Path("/transcripts"))
+    expected = counted(Path(os.environ["TRANSCRIPTS_DIR"]))
     direct = DuckDBReader(database)
     runner.wait_until_published(database)
     metabase = MetabaseReader(os.environ["METABASE_URL"], secret("metabase_user"), secret("metabase_password"))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from standalone import preflight
-from standalone.appliance import NO_TRANSCRIPTS, credentials, found_choices, set_secret, write_choices
+from standalone.appliance import credentials, found_choices, write_choices
 from standalone.compose import ONE_SHOTS, ApplianceError, Compose
 from tests.unit.test_compose import LASTING, SERVICES
 
@@ -41,15 +41,15 @@ def transcripts(home: Path) -> Path:
     return folder
 
 
-def test_a_host_without_transcripts_gets_an_empty_folder_of_the_checkout(checkout: Path) -> None:
-    assert found_choices(checkout) == {"TRANSCRIPTS_DIR": NO_TRANSCRIPTS, "HOST_NAME": HOST}
-    assert (Path(__file__).parents[2] / NO_TRANSCRIPTS).is_dir()
+def test_a_host_without_transcripts_needs_no_folder(checkout: Path) -> None:
+    assert found_choices(checkout) == {"HOST_NAME": HOST}
 
 
-def test_the_usual_folder_needs_no_setting_but_its_owner_may(checkout: Path, home: Path) -> None:
-    owner = transcripts(home).stat().st_uid
-    expected = {"HOST_NAME": HOST} | ({"TRANSCRIPTS_UID": str(owner)} if owner != 1000 else {})
-    assert found_choices(checkout) == expected
+def test_the_usual_folder_alone_is_mounted_where_it_exists_and_its_owner_reads_it(checkout: Path, home: Path) -> None:
+    folder = transcripts(home)
+    owner = folder.stat().st_uid
+    expected = {"TRANSCRIPTS_DIR": str(folder), "HOST_NAME": HOST}
+    assert found_choices(checkout) == expected | ({"TRANSCRIPTS_UID": str(owner)} if owner != 1000 else {})
 
 
 def test_claude_codes_own_variable_and_the_timezone_are_found(
@@ -75,15 +75,13 @@ def test_choices_are_added_to_what_is_there_and_once(checkout: Path) -> None:
         write_choices(found_choices(checkout), checkout)
     lines = (checkout / ".env").read_text().splitlines()
     assert lines == [
-        *("SCHEDULE=off", "# Found out by ./analytics up", f"TRANSCRIPTS_DIR={NO_TRANSCRIPTS}", f"HOST_NAME={HOST}"),
+        *("SCHEDULE=off", "# Found out by ./analytics up", f"HOST_NAME={HOST}"),
     ]
 
 
-def test_only_known_accounts_are_shown_and_only_a_persons_secrets_are_taken() -> None:
+def test_only_known_accounts_are_shown() -> None:
     with pytest.raises(ApplianceError, match=r"^expected one of metabase, runner, mongo, store, found 'root'$"):
         credentials(Compose(), "root")
-    with pytest.raises(ApplianceError, match=r"^expected one of alert_webhook_url, metabase_user, smtp_password"):
-        set_secret(Compose(), "mongo_root_password")
 
 
 def test_what_is_done_once_is_known_as_such() -> None:
@@ -125,8 +123,8 @@ def test_a_port_that_another_program_has_is_named(taken: int) -> None:
     assert preflight._why_taken("127.0.0.1", 0) is None
 
 
-def collector(source: Path, uid: int) -> dict[str, Any]:
-    mount = {"source": str(source), "target": "/transcripts"}
+def collector(source: Path, uid: int, target: str = preflight.TRANSCRIPTS) -> dict[str, Any]:
+    mount = {"source": str(source), "target": target}
     return {"services": {"collector": {"volumes": [mount], "user": f"{uid}:10001"}}}
 
 
@@ -136,7 +134,13 @@ def test_transcripts_are_counted_where_they_may_be_read_and_their_owner_named_wh
     (folder / "project" / "session.jsonl").touch()
     owner = folder.stat().st_uid
     folder.chmod(0o700)
-    assert preflight._transcripts(collector(folder, owner)).found == f"1 transcripts in {folder}"
+    for config in (collector(folder, owner), collector(home, owner, preflight.HOME)):
+        assert preflight._transcripts(config).found == f"1 transcripts in {folder}"
     refused = preflight._transcripts(collector(folder, owner + 1))
     assert (refused.status, refused.fix) == ("fail", f"set TRANSCRIPTS_UID={owner} in .env")
-    assert preflight._transcripts(collector(home / "nowhere", owner)).status == "fail"
+
+
+def test_a_chosen_folder_must_be_there_and_one_that_nobody_chose_is_waited_for(home: Path) -> None:
+    assert preflight._transcripts(collector(home / "nowhere", 1000)).status == "fail"
+    waited_for = preflight._transcripts(collector(home, 1000, preflight.HOME))
+    assert (waited_for.status, waited_for.found) == ("warn", f"no folder {home}/.claude/projects, which is waited for")

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from lake.settings import Settings
+from standalone.preflight import HOME, TRANSCRIPTS
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "compose.yaml").read_text(encoding="utf-8")
@@ -161,7 +162,7 @@ def test_a_secret_that_a_service_reads_is_one_that_init_hands_to_it() -> None:
 def test_transcripts_and_published_databases_are_only_read() -> None:
     for name, service in SERVICES.items():
         for target, (_, readonly) in mounts(service).items():
-            if target == "/transcripts" or (target == "/duckdb" and name not in {"loader", "scheduler"}):
+            if target.startswith("/home") or (target == "/duckdb" and name not in {"loader", "scheduler"}):
                 assert readonly, f"{name} {target}"
 
 
@@ -170,6 +171,21 @@ def test_docker_never_makes_a_folder_on_the_host() -> None:
         for mount in service.get("volumes", []):
             if isinstance(mount, dict) and mount["type"] == "bind":
                 assert mount["bind"] == {"create_host_path": False}
+
+
+def test_transcripts_lie_where_they_are_looked_for_whether_a_folder_was_chosen_or_the_home_is_mounted() -> None:
+    for name in ("collector", "smoke"):
+        (bind,) = [mount for mount in SERVICES[name]["volumes"] if isinstance(mount, dict) and mount["type"] == "bind"]
+        assert bind["source"] == "${TRANSCRIPTS_DIR:-${HOME:-/home}}"
+        home, chosen = re.fullmatch(r"([/a-z]+)\$\{TRANSCRIPTS_DIR:\+([/.a-z]+)\}", bind["target"]).groups()  # type: ignore[union-attr]
+        assert SERVICES[name]["environment"]["TRANSCRIPTS_DIR"] == home + chosen == TRANSCRIPTS
+        assert home == HOME
+
+
+def test_the_build_gives_way_to_whoever_looks_at_a_dashboard() -> None:
+    assert {name for name, service in SERVICES.items() if service.get("cpu_shares", 1024) < 1024} == {
+        *("loader", "scheduler"),
+    }
 
 
 def test_every_volume_says_what_its_loss_costs() -> None:

@@ -139,6 +139,16 @@ def test_what_fails_to_refresh_is_a_warning_and_is_tried_again(runner: Runner, t
     assert seen == [1, 1]
 
 
+def test_what_was_undone_since_is_done_again_by_a_run_that_publishes_nothing(runner: Runner, tmp_path: Path) -> None:
+    seen: list[int] = []
+    refresh = Refresh("Metabase", lambda generation: seen.append(generation.number), lambda _: len(seen) > 1)
+    other = make_runner(make_settings(tmp_path / "other"), runner.parts.project.project_dir, refresh=(refresh,))
+    found = [statuses(other.pipeline("command"))["refresh"] for _ in range(3)]
+    other.close()
+    assert found == ["succeeded", "succeeded", "skipped"]
+    assert seen == [1, 1]
+
+
 def test_a_server_that_is_down_for_a_moment_costs_a_retry_and_not_the_run(runner: Runner) -> None:
     loader_of(runner).errors = [ConnectionError("refused")]
     result = run(runner)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.files import check_folder, find, project_of
+from collector.files import absence, check_folder, find, project_of
 from collector.results import CollectorError
 
 
@@ -89,3 +89,21 @@ def test_a_directory_that_may_not_be_read_is_said_and_stops_nothing() -> None:
         findings = find(root)
     assert [each.source_file for each in findings.transcripts] == ["open/s.jsonl"]
     assert findings.unreadable == {"closed": "Permission denied"}
+
+
+def test_a_directory_in_a_home_that_may_not_be_entered_is_absent_as_far_as_we_can_tell() -> None:
+    with as_ordinary_user() as folder:
+        (folder / "home/.claude/projects").mkdir(parents=True)
+        (folder / "home").chmod(0o700 if os.geteuid() == 0 else 0)
+        owner = os.geteuid()
+        if owner == 0:
+            os.seteuid(65534)
+        reason, user = absence(folder / "home/.claude/projects"), os.geteuid()
+    assert reason == f"{folder}/home belongs to user {owner} alone, and this runs as user {user}"
+
+
+def test_what_is_there_is_not_absent_and_what_is_not_has_a_reason(tmp_path: Path) -> None:
+    touch(tmp_path, "file")
+    (tmp_path / "link").symlink_to("nowhere")
+    assert [absence(tmp_path / name) for name in (".", "file", "file/projects", "link", "link/projects")] == [None] * 5
+    assert absence(tmp_path / "home/.claude/projects") == "No such file or directory"
