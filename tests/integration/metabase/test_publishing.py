@@ -16,8 +16,7 @@ from scheduler.publish import publish
 from tests.integration.metabase.conftest import PASSWORD, USER
 
 PUBLISHES = 20
-LONG_SECONDS, STALLED_SECONDS = 1.0, 5.0
-"""A dashboard never waits longer than the first; other tests on the same cores may stall one request in a hundred."""
+LONGEST_WAIT_SECONDS = 1.0
 
 
 class Dashboard:
@@ -82,6 +81,4 @@ def test_during_twenty_publishes_nobody_at_a_dashboard_sees_an_error_or_waits(
             recycle(client, database, generation.number, published=duckdb_volume.published_database)
     assert dashboard.errors == []
     assert dashboard.seen >= set(range(2, PUBLISHES + 1)), "every generation was shown"
-    waits = sorted(dashboard.waits)
-    assert waits[len(waits) * 99 // 100] < LONG_SECONDS
-    assert waits[-1] < STALLED_SECONDS
+    assert max(dashboard.waits) < LONGEST_WAIT_SECONDS
