@@ -22,6 +22,7 @@ from scheduler.dbt_results import DbtOutcome, read_run_results, read_sources
 
 __all__ = ["DbtEvent", "DbtInterruptedError", "DbtOutcome", "DbtProcessError", "DbtProject"]
 
+_OURS = Path(__file__).parent.parent / "dbt"
 _IGNORED_FOLDERS = frozenset({"target", "logs", "dbt_packages", "__pycache__"})
 _MADE_BY_DBT = frozenset({"package-lock.yml", ".user.yml"})
 
@@ -36,6 +37,11 @@ class DbtProject:
         paths = DataPaths.of(settings)
         self._files, self._logs = paths.root / "dbt", paths.logs / "dbt"
         self._process = DbtProcess(self._logs / "worker.log")
+
+    @classmethod
+    def of(cls, settings: Settings) -> "DbtProject":
+        """Our project, or the one that the settings name."""
+        return cls(settings.dbt_project_dir or _OURS, DataPaths.of(settings).duckdb, settings)
 
     def warm_up(self) -> None:
         """Start the dbt process in the background: it has imported dbt when the build begins."""

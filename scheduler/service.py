@@ -63,7 +63,16 @@ def service_jobs(runner: Runner, settings: Settings) -> list[Job]:
 class Service:
     """Starts jobs when they are due until it is stopped."""
 
-    def __init__(self, runner: Runner, settings: Settings, jobs: Sequence[Job] | None = None) -> None:
+    def __init__(
+        self,
+        runner: Runner,
+        settings: Settings,
+        jobs: Sequence[Job] | None = None,
+        *,
+        at_start: Callable[["Service"], object] | None = None,
+    ) -> None:
+        """`at_start` is called once, on a thread of its own, when the service has begun to work."""
+        self._at_start = at_start
         self.runner, self.settings, self.history = runner, settings, runner.history
         self.jobs = {job.name: job for job in (service_jobs(runner, settings) if jobs is None else jobs)}
         self.started_at: datetime | None = None
@@ -86,6 +95,8 @@ class Service:
         self._scheduler.add_listener(self._missed, EVENT_JOB_MISSED)
         self._scheduler.add_listener(self._overlapped, EVENT_JOB_MAX_INSTANCES)
         self._scheduler.start()
+        if self._at_start is not None:
+            self._scheduler.add_job(self._at_start, args=[self], id="at start", misfire_grace_time=None)
         log.info("service.started", paused=self.is_paused, next_run=str(self.next_run("pipeline")))
 
     def stop(self) -> None:
@@ -145,6 +156,19 @@ class Service:
             if not begun:
                 raise RunnerBusyError(str(errors[0]) if errors else "the run could not begin; see the log")
             return begun[0]
+
+    def run_as_scheduled(self) -> str | None:
+        """A pipeline run before one is due, to its end: its status, or None where nothing was started.
+
+        Nothing is where the schedule is off or paused, or another run is at work.
+        """
+        if self.jobs["pipeline"].schedule.is_off or self.is_paused:
+            return None
+        try:
+            return self.runner.pipeline("schedule").status
+        except LockHeld as held:
+            log.info("service.busy", reason=str(held))
+            return None
 
     def _due(self, job: Job) -> None:
         """A job is due: account for the due times that were passed over, then run."""

@@ -4,12 +4,13 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import duckdb
 
-from lake.paths import DuckDBVolume
+from lake.paths import DataPaths, DuckDBVolume
 from lake.results import ExtractResult, LoadResult
+from lake.settings import Settings
 from scheduler.build_state import BuildNote, Facts, is_published, read_facts
 from scheduler.dbt import DbtEvent, DbtProject
 from scheduler.dbt_results import DbtNode, failing_rows
@@ -58,6 +59,19 @@ class PipelineParts:
     refresh: Sequence[Refresh] = ()
     step_time_limit: float | None = 3600
     database_wait: float = 300
+
+    @classmethod
+    def of(cls, settings: Settings, loader: Loader, project: DbtProject, **more: Any) -> "PipelineParts":
+        """As the settings say; `more` are the other fields."""
+        return cls(
+            volume=DataPaths.of(settings).duckdb,
+            loader=loader,
+            project=project,
+            keep_generations=settings.keep_generations,
+            step_time_limit=settings.step_time_limit_seconds,
+            database_wait=settings.database_wait_seconds,
+            **more,
+        )
 
 
 @dataclass

@@ -1,19 +1,16 @@
 """The appliance's runner: `python -m standalone.appliance_runner`, which is what the scheduler container runs.
 
 It is the scheduler room's service with what that room must not know of: Metabase and the HTML report follow each new
-generation. On a host where nothing was ever published it starts at once and goes on until the collector's first look
-at the transcripts is in the figures, so that nobody has to wait for the schedule.
+generation; the loader is the service at LOADER_URL. On a host where nothing was ever published it starts at once and
+goes on until the collector's first look at the transcripts is in the figures, so that nobody waits for the schedule.
 """
 
 import sys
-import threading
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import structlog
 
-import scheduler.__main__ as plain
 from lake import VERSION
 from lake.paths import DataPaths
 from lake.settings import Settings, SettingsError, load_settings
@@ -22,12 +19,15 @@ from metabase.first_start import DatabaseSettings, connect, find_database
 from metabase.provision import provision
 from metabase.recycle import recycle, seen_generation
 from metabase.report import write_report
+from scheduler.dbt import DbtProject
+from scheduler.docs import dbt_docs
+from scheduler.loader_client import HttpLoader
 from scheduler.publish import Generation, current_generation
 from scheduler.runner import Runner
 from scheduler.schedule import ScheduleError
 from scheduler.serve import serve
-from scheduler.service import RunnerBusyError, Service
-from scheduler.steps import Refresh
+from scheduler.service import Service
+from scheduler.steps import PipelineParts, Refresh
 from scheduler.web import create_app
 
 log = structlog.get_logger()
@@ -39,20 +39,20 @@ FIRST_START_SECONDS = 300.0
 """How long the first generation waits for Metabase, which makes its own database then."""
 WAIT_SECONDS = 20.0
 """How long a later one does; what fails is tried again by the next run."""
-FIRST_RUNS, BETWEEN_SECONDS = 30, 20.0
+FIRST_RUNS, BETWEEN_SECONDS, QUIET_RUNS = 30, 20.0, 2
+"""The collector may need a moment, so that one run which finds nothing is no sign that there is nothing."""
 
 
 def make_runner(settings: Settings) -> Runner:
-    """The scheduler room's runner, and what follows a generation."""
-    runner = plain.make_runner(settings)
-    added = [Refresh("report", lambda _: _write_report(settings))]
+    """The pipeline over the appliance's services, and what follows a generation."""
+    project = DbtProject.of(settings)
+    refresh = [Refresh("report", lambda _: _write_report(settings))]
     if settings.metabase_url and settings.metabase_user and settings.metabase_password:
         account = settings.metabase_url, settings.metabase_user, settings.metabase_password.get_secret_value()
-        manifest = runner.parts.project.target_path() / "manifest.json"
-        shows = partial(_show_in_metabase, account, settings, manifest)
-        added.append(Refresh("metabase", shows, partial(_is_shown_in_metabase, account)))
-    runner.parts = replace(runner.parts, refresh=(*added, *runner.parts.refresh))
-    return runner
+        shows = partial(_show_in_metabase, account, settings, project.target_path() / "manifest.json")
+        refresh.append(Refresh("metabase", shows, partial(_is_shown_in_metabase, account)))
+    parts = PipelineParts.of(settings, HttpLoader.of(settings), project, refresh=(*refresh, dbt_docs(project)))
+    return Runner(parts, settings)
 
 
 def _write_report(settings: Settings) -> None:
@@ -83,37 +83,25 @@ def _is_shown_in_metabase(account: Account, generation: Generation) -> bool:
 
 
 def first_runs(service: Service) -> None:
-    """Run until a run finds nothing new, on a host where nothing was published yet and the schedule is on."""
-    runner = service.runner
-    if service.settings.schedule == "off" or current_generation(runner.parts.volume) is not None:
+    """On a host where nothing was published yet, run until two runs in a row find nothing new."""
+    if current_generation(service.runner.parts.volume) is not None:
         return
+    quiet = 0
     for _ in range(FIRST_RUNS):
-        if runner.stop.wait(BETWEEN_SECONDS) or _run_once(service) == "unchanged":
+        quiet = quiet + 1 if service.run_as_scheduled() == "unchanged" else 0
+        if quiet == QUIET_RUNS or service.runner.stop.wait(BETWEEN_SECONDS):
             return
-
-
-def _run_once(service: Service) -> str:
-    try:
-        number = service.run_now(trigger="schedule")
-    except RunnerBusyError:
-        return "busy"
-    while not service.runner.stop.wait(1.0):
-        run = service.history.run(number)
-        if run is not None and run.status != "running":
-            return run.status
-    return "stopped"
 
 
 def main() -> int:
     """Serve until a signal; an expected failure takes one line."""
     try:
         settings = load_settings()
-        service = Service(make_runner(settings), settings)
+        service = Service(make_runner(settings), settings, at_start=first_runs)
         app = create_app(service, settings, version=VERSION)
     except (SettingsError, ScheduleError) as error:
         print(f"runner: {error}", file=sys.stderr)
         return 2
-    threading.Thread(target=first_runs, args=[service], name="first-runs", daemon=True).start()
     serve(app, service, settings.runner_host, settings.runner_port)
     return 0
 

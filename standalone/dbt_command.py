@@ -7,7 +7,6 @@ from lake.settings import Settings
 from loader.raw_schema import create_raw
 from scheduler.dbt import DbtProject
 from scheduler.lock import PipelineLock
-from standalone.engine import DBT_PROJECT
 from standalone.sample_raw import sample_raw
 
 
@@ -20,7 +19,7 @@ def run_dbt(settings: Settings, args: list[str]) -> int:
     paths = DataPaths.of(settings)
     with (
         PipelineLock(paths.duckdb.lock).hold("dbt"),
-        closing(DbtProject(DBT_PROJECT, paths.duckdb, settings)) as project,
+        closing(DbtProject.of(settings)) as project,
     ):
         target = _target(args) or settings.dbt_target
         if target == "test":

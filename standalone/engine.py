@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from pyiceberg.catalog import Catalog
@@ -24,9 +23,6 @@ from scheduler.loader import Progress
 from scheduler.publish import Generation
 from scheduler.steps import Collected, Export, PipelineParts, Refresh
 from standalone.mongo_server import local_mongo
-
-ROOT = Path(__file__).resolve().parent.parent
-DBT_PROJECT = ROOT / "dbt"
 
 
 @dataclass(frozen=True)
@@ -77,14 +73,9 @@ class Engine:
 
     def parts(self, exports: Sequence[Export] = ()) -> PipelineParts:
         """The pipeline's parts; exports write the runner's own tables before dbt reads them."""
-        return PipelineParts(
-            volume=self.paths.duckdb,
-            loader=self.loader,
-            project=self.project,
-            keep_generations=self.settings.keep_generations,
-            collect=self.collect,
-            exports=exports,
-            refresh=[Refresh("report", self._report)],
+        refresh = [Refresh("report", self._report)]
+        return PipelineParts.of(
+            self.settings, self.loader, self.project, collect=self.collect, exports=exports, refresh=refresh
         )
 
     def _report(self, _: Generation) -> None:
@@ -100,8 +91,7 @@ def open_engine(settings: Settings) -> Iterator[Engine]:
         MongoClient[dict[str, Any]](uri, tz_aware=True, appname="claude-analytics") as client,
     ):
         database = client[settings.mongo_database]
-        project = DbtProject(DBT_PROJECT, DataPaths.of(settings).duckdb, settings)
-        with closing(project):
+        with closing(DbtProject.of(settings)) as project:
             yield Engine(settings, database, InProcessLoader(database, open_catalog(settings), settings), project)
 
 

@@ -13,15 +13,16 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
+T = TypeVar("T")
 log = structlog.get_logger()
 
 START_SECONDS = 60.0
@@ -66,15 +67,25 @@ def _try_lock(descriptor: int) -> bool:
 
 def _join(folder: Path) -> str:
     """Wait for the owner's server; the credentials and the port are in the folder."""
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
+
+    def uri_that_answers() -> str | None:
         server, credentials = _read(folder / "server.json"), _read(folder / "credentials.json")
-        if server and credentials and _answers(uri := _uri(server["port"], credentials)):
-            return uri
-        time.sleep(0.2)
+        uri = _uri(server["port"], credentials) if server and credentials else None
+        return uri if uri and _answers(uri) else None
+
+    if uri := _wait_for(uri_that_answers, START_SECONDS):
+        return uri
     raise MongoServerError(
         f"another process keeps {folder} but its server does not answer; end that process, then try again"
     )
+
+
+def _wait_for(look: Callable[[], T], seconds: float) -> T:
+    """What `look` finds, looked for again while it finds nothing: a process says by no event that it is ready."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return found
 
 
 def _credentials(folder: Path) -> dict[str, Any]:
@@ -111,15 +122,11 @@ def _start(folder: Path, options: list[str], credentials: dict[str, Any] | None)
     for _ in range(PORTS_TO_TRY):
         port = _free_port()
         process = _spawn(folder, port, options)
-        deadline = time.monotonic() + START_SECONDS
-        while process.poll() is None and time.monotonic() < deadline:
-            if _answers(_uri(port, credentials)):
-                return process, port
-            time.sleep(0.1)
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-            break
+        uri = _uri(port, credentials)
+        if _wait_for(lambda: process.poll() is not None or _answers(uri), START_SECONDS) and process.poll() is None:  # noqa: B023
+            return process, port
+        process.kill()
+        process.wait()
         if not _port_was_taken(folder):
             break
     raise MongoServerError(f"the MongoDB server did not start: {_last_words(folder)} (log: {folder / 'server.log'})")
@@ -154,11 +161,8 @@ def _end_leftover(folder: Path) -> None:
     log.warning("mongo.leftover_ended", pid=server["pid"])
     for sign, seconds in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, 5.0)):
         os.kill(server["pid"], sign)
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            if not _is_ours(server["pid"], folder):
-                return
-            time.sleep(0.1)
+        if _wait_for(lambda: not _is_ours(server["pid"], folder), seconds):
+            return
 
 
 def _is_ours(pid: int, folder: Path) -> bool:

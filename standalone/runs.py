@@ -21,7 +21,7 @@ from scheduler.runner import Runner
 from scheduler.serve import serve
 from scheduler.service import Service
 from scheduler.web import create_app
-from standalone.appliance_runner import first_runs, make_runner
+from standalone.appliance_runner import make_runner
 from standalone.engine import open_engine
 from standalone.published import summarise
 from standalone.show import RunView, show_failures, show_summary
@@ -61,9 +61,8 @@ def serve_forever(settings: Settings, console: Console) -> None:
     configure_logs(settings)
     with open_runner(settings) as runner:
         runner.parts = replace(runner.parts, refresh=(*runner.parts.refresh, dbt_docs(runner.parts.project)))
-        service = Service(runner, settings)
+        service = Service(runner, settings, at_start=Service.run_as_scheduled)
         app = create_app(service, settings, version=VERSION)
-        threading.Thread(target=first_runs, args=[service], name="first-runs", daemon=True).start()
         console.print(f"Status page  http://{settings.runner_host}:{settings.runner_port}/", highlight=False)
         serve(app, service, settings.runner_host, settings.runner_port)
 

@@ -1,6 +1,7 @@
 """The appliance's runner: Metabase follows each generation, and the first figures come by themselves."""
 
 import shutil
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -102,19 +103,50 @@ def _no_pause_between_first_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(appliance_runner, "BETWEEN_SECONDS", 0.01)
 
 
-def test_where_nothing_was_published_runs_follow_each_other_until_one_finds_nothing_new(tmp_path: Path) -> None:
+def test_where_nothing_was_published_runs_follow_each_other_until_two_find_nothing_new(tmp_path: Path) -> None:
+    """The first line may come a moment after the first run: here the second run finds it."""
     service, loader = small_service(tmp_path)
-    loader.waiting = [1, 2, 3]
-    first_runs(service)
+    first_runs_with(service, loader, [[], [1, 2, 3], [], []])
     first_runs(service)  # the service was restarted: there is a generation now
     found = [(run.status, run.trigger) for run in service.history.runs(10)]
     service.stop()
-    assert found == [("unchanged", "schedule"), ("succeeded", "schedule")]
+    assert found == [(status, "schedule") for status in ("unchanged", "unchanged", "succeeded", "succeeded")]
 
 
-def test_a_schedule_that_is_off_starts_nothing_by_itself(tmp_path: Path) -> None:
-    service, _ = small_service(tmp_path, schedule="off")
+def first_runs_with(service: Service, loader: CountingLoader, arriving: list[list[int]]) -> None:
+    """First runs, each of which finds the next of these lines."""
+    lines = iter(arriving)
+    extract = loader.extract
+
+    def arrive(**given: Any) -> Any:
+        loader.waiting = next(lines)
+        return extract(**given)
+
+    loader.extract = arrive  # type: ignore[method-assign]
     first_runs(service)
-    found = service.history.runs(10)
+
+
+def test_a_schedule_that_is_off_or_paused_starts_nothing_by_itself(tmp_path: Path) -> None:
+    service, _ = small_service(tmp_path / "off", schedule="off")
+    paused, _ = small_service(tmp_path / "paused")
+    paused.pause()
+    assert (service.run_as_scheduled(), paused.run_as_scheduled()) == (None, None)
+    found = [*service.history.runs(10), *paused.history.runs(10)]
     service.stop()
+    paused.stop()
     assert found == []
+
+
+def test_a_service_does_what_it_is_told_to_at_its_start(tmp_path: Path) -> None:
+    settings = make_settings(tmp_path)
+    ended = threading.Event()
+
+    def at_start(service: Service) -> None:
+        assert service.run_as_scheduled() == "succeeded"
+        ended.set()
+
+    service = Service(make_small_runner(settings, make_project(tmp_path / "project")), settings, at_start=at_start)
+    service.start()
+    assert ended.wait(60)
+    service.stop()
+    assert [run.status for run in service.history.runs(10)] == ["succeeded"]
