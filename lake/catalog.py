@@ -9,6 +9,7 @@ from pyiceberg.schema import Schema
 from pyiceberg.table import Table
 from pyiceberg.transforms import MonthTransform
 from pyiceberg.types import IntegerType, LongType, NestedField, StringType, TimestamptzType
+from sqlalchemy import URL
 
 from lake.paths import DataPaths
 from lake.settings import Settings
@@ -75,8 +76,9 @@ def open_catalog(settings: Settings) -> Catalog:
         return load_catalog("claude_analytics", **_rest_properties(settings))
     folder = DataPaths.of(settings).iceberg
     (folder / "warehouse").mkdir(parents=True, exist_ok=True)
-    uri, warehouse = f"sqlite:///{folder / 'catalog.db'}", (folder / "warehouse").as_uri()
-    return SqlCatalog("claude_analytics", uri=uri, warehouse=warehouse)
+    uri = URL.create("sqlite", database=str(folder / "catalog.db")).render_as_string()
+    # A path, for pyiceberg takes a URI's escapes literally: `My%20Data` would become a folder beside `My Data`.
+    return SqlCatalog("claude_analytics", uri=uri, warehouse=str(folder / "warehouse"))
 
 
 def _rest_properties(settings: Settings) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """A load adds what is new, once, and records how far it came in the same transaction."""
 
+from pathlib import Path
+
 import pytest
 
 from lake.catalog import CONVERSATIONS, open_table
@@ -87,3 +89,12 @@ def test_an_empty_table_loads_to_empty_tables(lake: Lake) -> None:
     result = lake.load()
     assert (result.documents, result.total_rows) == (0, 0)
     assert lake.rows() == []
+
+
+@pytest.mark.parametrize("name", ["My Data", "Jörg", "100%25", "a#b"])
+def test_a_folder_of_any_name_holds_the_whole_lake(name: str, tmp_path: Path) -> None:
+    """pyiceberg takes the escapes of a URI literally, and wrote transcripts to a folder beside ours."""
+    lake = Lake(tmp_path / name)
+    lake.append(_line("a"))
+    assert lake.load().documents == 1
+    assert [each.name for each in tmp_path.iterdir()] == [name]
