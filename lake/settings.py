@@ -4,14 +4,16 @@ The same name works in `.env`, in the environment and in the docs. A secret may 
 `MONGO_URI_FILE=/run/secrets/mongo_uri` stands for `MONGO_URI`. Secrets have no default and never print.
 """
 
+import json
 import os
 import socket
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 
 class SettingsError(Exception):
@@ -19,7 +21,17 @@ class SettingsError(Exception):
 
 
 def _expand(value: Any) -> Any:
-    return Path(value).expanduser().absolute() if isinstance(value, str | Path) else value
+    try:
+        return Path(value).expanduser().absolute() if isinstance(value, str | Path) else value
+    except RuntimeError:
+        raise ValueError("expected a path, and behind ~ nothing or a user of this machine") from None
+
+
+def _from_json(value: Any) -> Any:
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        raise ValueError('expected JSON such as {"start_date": "2026-01-01"}') from None
 
 
 UserPath = Annotated[Path, BeforeValidator(_expand)]
@@ -41,7 +53,7 @@ def machine_timezone() -> str:
 def default_transcripts_dir() -> Path:
     """Where Claude Code writes: `$CLAUDE_CONFIG_DIR/projects`, else `~/.claude/projects`."""
     home = os.environ.get("CLAUDE_CONFIG_DIR") or "~/.claude"
-    return Path(home).expanduser() / "projects"
+    return Path(home) / "projects"
 
 
 class Settings(BaseSettings):
@@ -50,7 +62,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True)
 
     # What is read, and where everything is kept
-    transcripts_dir: UserPath = Field(default_factory=default_transcripts_dir)
+    transcripts_dir: UserPath = Field(default_factory=default_transcripts_dir, validate_default=True)
     data_dir: UserPath = Field(default=Path("~/.local/share/claude-analytics"), validate_default=True)
     host_name: str = Field(default_factory=socket.gethostname, min_length=1)
     duckdb_path: UserPath | None = None
@@ -85,7 +97,7 @@ class Settings(BaseSettings):
     log_days: int = Field(default=30, ge=1)
     snapshot_days: int = Field(default=7, ge=1)  # Iceberg snapshots older than this are expired
     transcript_days: int = Field(default=30, ge=1)  # Claude Code's cleanupPeriodDays
-    dbt_vars: dict[str, Any] = Field(default_factory=dict)  # JSON, e.g. {"start_date": "2026-01-01"}
+    dbt_vars: Annotated[dict[str, Any], NoDecode, BeforeValidator(_from_json)] = Field(default_factory=dict)
     dbt_project_dir: UserPath | None = None
     runner_dir: UserPath | None = None  # history and token; default: runner/ in the data directory
     runner_host: str = "127.0.0.1"
@@ -101,7 +113,7 @@ class Settings(BaseSettings):
     alert_email_to: str | None = None
     alert_email_from: str = "claude-analytics@localhost"
     alert_after_failures: int = Field(default=2, ge=1)
-    alert_stale_hours: float = Field(default=48, gt=0)
+    alert_stale_hours: float = Field(default=48, gt=0, allow_inf_nan=False)
     smtp_host: str | None = None
     smtp_port: int = Field(default=587, ge=1, le=65535)
     smtp_user: str | None = None
@@ -112,14 +124,20 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["console", "json"] = "console"
 
-    @model_validator(mode="before")
     @classmethod
-    def _read_secret_files(cls, values: dict[str, Any]) -> dict[str, Any]:
-        for name in cls.model_fields:
-            path = os.environ.get(f"{name.upper()}_FILE")
-            if path and not values.get(name):
-                values[name] = _read_secret(name.upper(), Path(path))
-        return {key: value for key, value in values.items() if value != ""}
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Options, the environment, `.env`: in the last two, NAME_FILE stands for NAME and an empty value for none."""
+        for source in (env_settings, dotenv_settings):
+            assert isinstance(source, EnvSettingsSource)
+            source.env_vars = _with_files(settings_cls.model_fields, source.env_vars)
+        return init_settings, env_settings, dotenv_settings, file_secret_settings
 
     @field_validator("timezone")
     @classmethod
@@ -135,11 +153,22 @@ class Settings(BaseSettings):
         return self.duckdb_path.parent if self.duckdb_path else self.data_dir / "duckdb"
 
 
+def _with_files(names: Iterable[str], given: Mapping[str, str | None]) -> dict[str, str | None]:
+    """What one source gives, by field name."""
+    values = {name: given.get(name) for name in names}
+    for name, value in values.items():
+        if not value and (path := given.get(f"{name}_file")):
+            values[name] = _read_secret(name.upper(), Path(path))
+    return {name: value for name, value in values.items() if value}
+
+
 def _read_secret(name: str, path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8").strip()
     except OSError as error:
         raise SettingsError(f"{name}_FILE={path}: cannot read it ({error.strerror}); check that it exists") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{name}_FILE={path}: expected text in UTF-8; write the file again") from None
 
 
 def load_settings(**overrides: Any) -> Settings:
@@ -147,9 +176,11 @@ def load_settings(**overrides: Any) -> Settings:
 
     Raises SettingsError with one line that names the setting, what was found and what is expected.
     """
-    given = {name: value for name, value in overrides.items() if value is not None}
+    given = {name: value for name, value in overrides.items() if value not in (None, "")}
     try:
         return Settings(**given)
+    except UnicodeDecodeError:
+        raise SettingsError(".env: expected text in UTF-8; write the file again, or rename it") from None
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         name = str(first["loc"][0]).upper() if first["loc"] else "settings"

@@ -101,6 +101,42 @@ def test_a_secret_is_read_from_a_file_and_never_printed(
     assert "hunter2" not in repr(settings) + str(settings) + settings.model_dump_json()
 
 
+@pytest.fixture
+def env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The `.env` of the folder where the command is started."""
+    monkeypatch.setitem(Settings.model_config, "env_file", str(tmp_path / ".env"))
+    return tmp_path / ".env"
+
+
+def test_a_secret_s_file_may_be_named_in_the_env_file(env_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As .env.example says; and the environment wins, by whichever of the two names."""
+    (env_file.parent / "secret").write_text("from-file\n")
+    env_file.write_text(f"MONGO_URI_FILE={env_file.parent / 'secret'}\nLOADER_TOKEN=from-env-file\n")
+    monkeypatch.setenv("LOADER_TOKEN_FILE", str(env_file.parent / "secret"))
+    settings = load_settings()
+    assert settings.mongo_uri is not None
+    assert settings.loader_token is not None
+    assert settings.mongo_uri.get_secret_value() == settings.loader_token.get_secret_value() == "from-file"
+
+
+def test_any_setting_may_come_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"DBT_VARS": '{"start_date": "2026-01-01"}', "TOOL_OUTPUT_LIMIT": "7"}.items():
+        (tmp_path / name).write_text(value)
+        monkeypatch.setenv(f"{name}_FILE", str(tmp_path / name))
+    settings = load_settings()
+    assert (settings.dbt_vars, settings.tool_output_limit) == ({"start_date": "2026-01-01"}, 7)
+
+
+def test_a_file_that_is_no_text_is_named(env_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    env_file.write_bytes(b"DATA_DIR=/home/j\xf6rg\n")
+    with pytest.raises(SettingsError, match=r"^\.env: expected text in UTF-8"):
+        load_settings()
+    env_file.rename(env_file.with_name("secret"))
+    monkeypatch.setenv("MONGO_URI_FILE", str(env_file.with_name("secret")))
+    with pytest.raises(SettingsError, match=r"^MONGO_URI_FILE=.*secret: expected text in UTF-8"):
+        load_settings()
+
+
 def test_a_secret_file_that_is_not_there_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MONGO_URI_FILE", str(tmp_path / "nowhere"))
     with pytest.raises(SettingsError, match=r"^MONGO_URI_FILE=.*nowhere: cannot read it \(No such file"):
@@ -115,6 +151,11 @@ def test_a_secret_file_that_is_not_there_is_named(tmp_path: Path, monkeypatch: p
         ("KEEP_GENERATIONS", "1", r"^KEEP_GENERATIONS: .*2 \(found '1'\)$"),
         ("DBT_TARGET", "live", r"^DBT_TARGET: .*'prod' or 'test' \(found 'live'\)$"),
         ("RUNNER_PORT", "70000", r"^RUNNER_PORT: .*65535"),
+        ("DBT_VARS", "start_date", r"^DBT_VARS: expected JSON such as .* \(found 'start_date'\)$"),
+        ("DBT_VARS", "[1]", r"^DBT_VARS: .*dictionary \(found \[1\]\)$"),
+        ("DATA_DIR", "~nobody-here/x", r"^DATA_DIR: expected a path.* \(found '~nobody-here/x'\)$"),
+        ("CLAUDE_CONFIG_DIR", "~nobody-here", r"^TRANSCRIPTS_DIR: expected a path"),
+        ("ALERT_STALE_HOURS", "inf", r"^ALERT_STALE_HOURS: .*finite number"),
     ],
 )
 def test_a_wrong_value_ends_in_one_line_that_says_what_is_right(
@@ -126,10 +167,12 @@ def test_a_wrong_value_ends_in_one_line_that_says_what_is_right(
     assert "\n" not in str(raised.value)
 
 
-def test_an_empty_value_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("MONGO_URI", "KEEP_GENERATIONS", "TIMEZONE", "S3_ENDPOINT"):
+def test_an_empty_value_counts_as_not_set(env_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MONGO_URI", "KEEP_GENERATIONS", "TIMEZONE", "S3_ENDPOINT", "DBT_VARS"):
         monkeypatch.setenv(name, "")
     assert load_settings() == Settings(timezone=load_settings().timezone)
+    env_file.write_text("KEEP_GENERATIONS=4\nDBT_VARS=\n")
+    assert load_settings().keep_generations == 4, "the file's value, as without the empty one"
 
 
 def test_paths_are_absolute_and_know_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
