@@ -149,6 +149,7 @@ def _in_words(found: dict[str, Any]) -> str:
     figures = ", ".join(
         f"{value:,} {name.replace('_', ' ')}" for name, value in found.items() if isinstance(value, int)
     )
-    queries = sum(met["queries"] for met in found["readers"].values())
-    longest = max(met["longest"] for met in found["readers"].values())
+    readers = {name: met for name, met in found["readers"].items() if name != "machine"}
+    queries = sum(met["queries"] for met in readers.values())
+    longest = max(met["longest"] for met in readers.values())
     return f"{figures}; {queries} queries meanwhile without an error, the longest {longest} s"

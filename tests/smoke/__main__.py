@@ -14,14 +14,14 @@ from typing import Any
 
 from metabase.client import MetabaseError
 from standalone.recount import Recount, count_file, transcript_files
-from tests.smoke.readers import DuckDBReader, MetabaseReader, Reader
+from tests.smoke.readers import DuckDBReader, MachineReader, MetabaseReader, Reader
 from tests.smoke.runner import RunnerApi, secret
 
 PATIENCE_SECONDS = 120.0
 FEWEST_RUNS = 3
 """However slow the machine is: what the collector had not read before the first run is in the second."""
 LONGEST_WAIT_SECONDS = 1.0
-"""What nobody at a dashboard may wait longer than, builds and publications or not."""
+"""What nobody at a dashboard may wait longer than, builds and publications or not, but for what a busy machine adds."""
 
 Figures = dict[str, int]
 
@@ -70,11 +70,12 @@ def wait_for_metabase(reader: Reader, expected: Figures) -> None:
 def check_readers(readers: list[Reader]) -> dict[str, Any]:
     """What the readers met."""
     report = {reader.name: reader.report() for reader in readers}
+    longest = LONGEST_WAIT_SECONDS + report[MachineReader.name]["longest"]
     for name, met in report.items():
         if met["errors"] or not met["queries"]:
             raise SmokeError(f"expected {name} to read without an error, found {met}")
-        if met["longest"] > LONGEST_WAIT_SECONDS:
-            raise SmokeError(f"expected {name} never to wait longer than {LONGEST_WAIT_SECONDS} s, found {met}")
+        if met["longest"] > longest:
+            raise SmokeError(f"expected {name} never to wait longer than {longest:.2f} s, found {met}")
     return report
 
 
@@ -88,7 +89,7 @@ def smoke() -> dict[str, Any]:
     runner.wait_until_published(database)
     metabase = MetabaseReader(os.environ["METABASE_URL"], secret("metabase_user"), secret("metabase_password"))
     metabase.wait_until_connected(PATIENCE_SECONDS)
-    readers: list[Reader] = [direct, metabase]
+    readers: list[Reader] = [direct, metabase, MachineReader()]
     for reader in readers:
         reader.start()
     try:

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ select
 NAMES = ("sessions", "tool_calls", "responses", "output_tokens")
 
 
-class Reader:
+class Reader(ABC):
     """Queries in a thread of its own from start to stop."""
 
     name = "reader"
@@ -30,9 +31,9 @@ class Reader:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._read, name=self.name, daemon=True)
 
+    @abstractmethod
     def figures(self) -> dict[str, int]:
         """The figures of the published database, now."""
-        raise NotImplementedError
 
     def start(self) -> None:
         """Begin to query."""
@@ -73,6 +74,18 @@ class DuckDBReader(Reader):
         with duckdb.connect(str(self.database), read_only=True, config={"temp_directory": "/tmp"}) as connection:  # noqa: S108 - the container's own
             row = connection.execute(FIGURES).fetchone()
         return dict(zip(NAMES, row or (), strict=True))
+
+
+class MachineReader(Reader):
+    """Asks a database of its own, which nobody builds or publishes: what it waits is the machine's doing."""
+
+    name = "machine"
+
+    def figures(self) -> dict[str, int]:
+        """Some work for a processor, about as much as a query."""
+        with duckdb.connect() as connection:
+            connection.execute("select sum(hash(range)) from range(1_000_000)").fetchone()
+        return {}
 
 
 class MetabaseReader(Reader):
