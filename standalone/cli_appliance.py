@@ -73,4 +73,5 @@ def unbundle(
 
     with one_line_errors():
         names = read(archive, folder)
-    console.print(f"{folder}: {len(names)} images loaded; now: cd {folder} && ./analytics up", highlight=False)
+    start = f"cd {folder} && docker compose up -d --wait"  # ./analytics would want packages first
+    console.print(f"{folder}: {len(names)} images loaded; now: {start}", highlight=False, soft_wrap=True)
