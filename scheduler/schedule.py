@@ -12,6 +12,8 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 _INTERVAL = re.compile(r"(?P<count>[1-9]\d*)\s*(?P<unit>[smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_NUMBERED = re.compile(r"(?:\*|(?P<first>[0-7])(?:-(?P<last>[0-7]))?)(?:/(?P<step>[1-9]))?")
 
 
 class ScheduleError(ValueError):
@@ -55,13 +57,32 @@ class _Cron(BaseTrigger):  # type: ignore[misc] # APScheduler ships no types
     """
 
     def __init__(self, text: str, zone: ZoneInfo) -> None:
-        self._cron, self._zone = CronTrigger.from_crontab(text, timezone=zone), zone
+        fields = text.split()
+        fields[4:] = [_named(weekdays) for weekdays in fields[4:]]
+        self._cron, self._zone = CronTrigger.from_crontab(" ".join(fields), timezone=zone), zone
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
         """The first due time after the previous one, or from now on."""
         start = now if previous_fire_time is None else previous_fire_time.astimezone(UTC) + timedelta(microseconds=1)
         due: datetime | None = self._cron.get_next_fire_time(None, start.astimezone(self._zone))
         return due
+
+
+def _named(weekdays: str) -> str:
+    """Cron's numbers, Sunday 0 or 7, as names: APScheduler counts from Monday."""
+    return ",".join(_named_part(part) for part in weekdays.split(","))
+
+
+def _named_part(part: str) -> str:
+    found = _NUMBERED.fullmatch(part)
+    if found is None or part == "*":
+        return part
+    first, is_one_day = int(found["first"] or 0), found["first"] and not found["step"]
+    last = int(found["last"] or (first if is_one_day else 6))
+    days = _WEEKDAYS[first : last + 1 : int(found["step"] or 1)]
+    if not days:
+        raise ValueError(f"{part}: no weekday lies between")
+    return ",".join(days)
 
 
 def _trigger(setting: str, text: str, zone: ZoneInfo) -> Any:

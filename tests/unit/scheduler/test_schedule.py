@@ -40,6 +40,25 @@ def test_a_daily_schedule_keeps_its_local_hour_when_the_clocks_change() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("weekdays", "days"),
+    [
+        ("0", "Sun"),
+        ("7", "Sun"),
+        ("1-5", "Mon Tue Wed Thu Fri"),
+        ("0-2", "Mon Tue Sun"),
+        ("5-7", "Fri Sat Sun"),
+        ("*/2", "Tue Thu Sat Sun"),
+        ("1,thu", "Mon Thu"),
+        ("mon-wed", "Mon Tue Wed"),
+        ("*", "Mon Tue Wed Thu Fri Sat Sun"),
+    ],
+)
+def test_weekdays_are_crons_own_from_sunday_0_to_sunday_7(weekdays: str, days: str) -> None:
+    found = due(f"0 3 * * {weekdays}", datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 6, 8, tzinfo=UTC))
+    assert " ".join(moment.strftime("%a") for moment in found) == days
+
+
 def test_an_interval_counts_from_where_it_started() -> None:
     start = datetime(2026, 5, 1, 10, 0, tzinfo=UTC)
     assert due("30m", start, start + timedelta(hours=1, minutes=1)) == [
@@ -54,7 +73,7 @@ def test_off_is_never_due() -> None:
     assert schedule.next_after(datetime.now(UTC)) is None
 
 
-@pytest.mark.parametrize("text", ["hourly", "0 * * *", "0m", "61 * * * *", ""])
+@pytest.mark.parametrize("text", ["hourly", "0 * * *", "0m", "61 * * * *", "0 3 * * 8", "0 3 * * 6-1", ""])
 def test_a_schedule_that_cannot_be_read_is_refused_with_what_would_do(text: str) -> None:
     with pytest.raises(ScheduleError, match=r"SCHEDULE: expected five cron fields .* found "):
         Schedule("SCHEDULE", text, "UTC")
