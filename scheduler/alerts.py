@@ -59,11 +59,11 @@ class Alerts:
 
     def _failing(self) -> str | None:
         wanted = self.settings.alert_after_failures
-        ended = [run for run in self.history.runs(200, kind="pipeline") if run.status in _DECIDED][:wanted]
-        if len(ended) < wanted or any(run.status != "failed" for run in ended):
+        ended = self.history.query(_DECIDED, (wanted,))
+        if len(ended) < wanted or any(run["status"] != "failed" for run in ended):
             return None
         times = "run" if wanted == 1 else f"{wanted} runs"
-        return f"The last {times} of the pipeline failed. Run {ended[0].id}: {ended[0].message}"
+        return f"The last {times} of the pipeline failed. Run {ended[0]['id']}: {ended[0]['message']}"
 
     def _stale(self) -> str | None:
         """Old figures count only where the runner had its chance: since its first run."""
@@ -89,7 +89,11 @@ class Alerts:
         return not results or any(error is None for error in results)
 
 
-_DECIDED = ("succeeded", "unchanged", "failed")
+_DECIDED = """
+select id, status, message from runs
+where kind = 'pipeline' and status in ('succeeded', 'unchanged', 'failed')
+order by id desc limit ?
+"""
 
 
 def configured_senders(settings: Settings) -> dict[str, Sender]:
@@ -132,7 +136,7 @@ class _Email:
 def _try(sender: Sender, subject: str, text: str) -> str | None:
     try:
         sender(subject, text)
-    except (OSError, smtplib.SMTPException) as error:  # requests' errors are OSErrors
+    except (OSError, ValueError, smtplib.SMTPException) as error:  # requests' errors are OSErrors
         # the URL of a webhook is its secret: of the error only the kind is told
         reason = f"HTTP {error.response.status_code}" if isinstance(error, requests.HTTPError) else type(error).__name__
         log.warning("alert.not_sent", reason=reason)

@@ -114,6 +114,19 @@ def test_runs_that_did_not_happen_or_were_interrupted_decide_nothing(
     assert webhook.texts == []
 
 
+def test_an_incident_is_not_over_because_many_runs_did_not_happen(
+    history: History, settings: Settings, webhook: Webhook
+) -> None:
+    for _ in range(2):
+        end_run(history, "failed")
+    Alerts(history, settings).check()
+    for _ in range(200):
+        history.did_not_happen("pipeline", "schedule", "missed", "the machine slept")
+    Alerts(history, settings).check()
+    assert len(webhook.texts) == 1
+    assert Alerts(history, settings).incident() is not None
+
+
 def test_figures_that_grow_old_are_an_incident_though_no_run_failed(
     history: History, settings: Settings, webhook: Webhook
 ) -> None:
@@ -146,6 +159,11 @@ def test_the_test_message_tells_for_each_way_whether_it_worked_and_no_secret(
     webhook.answer = 404
     assert alerts.test() == {"webhook": "HTTP 404"}
     assert Alerts(history, make_settings(history.path.parent)).test() == {}
+
+
+def test_a_mail_server_that_cannot_be_a_name_is_a_message_that_was_not_sent(history: History, tmp_path: Path) -> None:
+    settings = make_settings(tmp_path, alert_email_to="me@example.com", smtp_host="mail..example.com")
+    assert Alerts(history, settings).test() == {"e-mail": "UnicodeError"}
 
 
 class _Mail(socketserver.StreamRequestHandler):
