@@ -86,7 +86,10 @@ class HttpLoader:
         parts = urlsplit(self._url)
         kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
         connection = kind(parts.hostname or "", parts.port, timeout=_CONNECT_SECONDS)
-        connection.connect()
+        try:
+            connection.connect()
+        except OSError as error:  # no name, no route, refused: a container that restarts has all three
+            raise TransientError(f"the loader at {self._url} cannot be reached: {error.strerror or error}") from error
         return connection
 
     def _await_answer(self, connection: HTTPConnection, progress: Progress | None) -> None:

@@ -101,11 +101,12 @@ def test_a_loader_that_is_busy_or_away_is_worth_another_try(server: Server) -> N
     with pytest.raises(Exception, match="answered 503 to maintain: MongoDB is down") as busy:
         HttpLoader(server.url, None).maintain()
     assert is_transient(busy.value)
-    away = HttpLoader("http://127.0.0.1:1", None)
-    with pytest.raises(ConnectionRefusedError) as gone:
-        away.extract()
-    assert is_transient(gone.value)
-    assert not away.is_healthy()
+    for address in ("http://127.0.0.1:1", "http://no-such-container.invalid:1"):
+        away = HttpLoader(address, None)
+        with pytest.raises(Exception, match=f"the loader at {address} cannot be reached") as gone:
+            away.extract()
+        assert is_transient(gone.value)
+        assert not away.is_healthy()
 
 
 def test_a_run_hears_how_far_the_loader_is_and_one_that_is_stopped_hangs_up(server: Server) -> None:
