@@ -81,7 +81,7 @@ def read_sources(path: Path) -> list[DbtNode]:
 def failing_rows(database: Path, query: str, limit: int = 20) -> tuple[list[str], list[list[str | None]]]:
     """Column names and the first rows of a failed test, as text for people."""
     with duckdb.connect(str(database), read_only=True) as connection:
-        cursor = connection.execute(f"select * from ({query.rstrip().rstrip(';')}) limit {int(limit)}")
+        cursor = connection.execute(f"select * from ({query.rstrip().rstrip(';')}\n) limit {int(limit)}")
         names = [str(column[0]) for column in cursor.description or []]
         return names, [[None if value is None else str(value) for value in row] for row in cursor.fetchall()]
 

@@ -75,9 +75,10 @@ def test_an_outcome_speaks_in_one_line() -> None:
     assert DbtOutcome(command="build", success=False).describe() == "dbt build failed: it gave no reason"
 
 
-def test_failing_rows_are_read_as_text_and_not_all_of_them(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", [";", "-- a remark at the end"])
+def test_failing_rows_are_read_as_text_and_not_all_of_them(tmp_path: Path, end: str) -> None:
     database = tmp_path / "analytics.db"
     with duckdb.connect(str(database)) as connection:
         connection.execute("create table t as select range as n, null as nothing from range(100)")
-    columns, rows = failing_rows(database, "select * from t order by n;", limit=2)
+    columns, rows = failing_rows(database, f"select * from t order by n {end}", limit=2)
     assert (columns, rows) == (["n", "nothing"], [["0", None], ["1", None]])
