@@ -4,21 +4,18 @@ Read-only: nothing is created or changed, so it may run beside a pipeline. A che
 what was found and what to do; none raises.
 """
 
-import json
 import os
 import platform
 import shutil
 import sys
-import time
 from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
 
-import duckdb
 from packaging.requirements import InvalidRequirement, Requirement
 
-from lake.paths import DataPaths
 from lake.settings import Settings
+from scheduler.web.status import Standing, kept_days
 from standalone.doctor_services import docker, iceberg, loader, mongodb, port, published
 from standalone.finding import Finding
 
@@ -32,7 +29,15 @@ AT_RISK_DAYS = 7
 def diagnose(settings: Settings) -> list[Finding]:
     """Look at everything that this mode needs, in the order in which it needs it."""
     checks = APPLIANCE_CHECKS if settings.loader_url else CHECKS
-    return [check(settings) for check in checks.values()]
+    return [_look(name, check, settings) for name, check in checks.items()]
+
+
+def _look(name: str, check: Callable[[Settings], Finding], settings: Settings) -> Finding:
+    try:
+        return check(settings)
+    except OSError as error:  # a folder on the way that is closed to us
+        found, fix = f"{error.filename}: {error.strerror}", f"let {_user()} in there, or choose another folder"
+        return Finding(name, "fail", found, "folders that we may look into", fix)
 
 
 def healthy(findings: list[Finding]) -> bool:
@@ -125,9 +130,9 @@ def _user() -> str:
 
 
 def _retention(settings: Settings) -> Finding:
-    days = cleanup_period_days(settings)
+    days = kept_days(settings)
     expected = f"every transcript collected before Claude Code deletes it ({days} days after its last line)"
-    at_risk = transcripts_at_risk(settings, days)
+    at_risk = transcripts_at_risk(settings)
     if at_risk:
         fix = "run ./analytics run now; ./analytics serve keeps up by itself"
         found = f"{len(at_risk)} not collected whole and gone within {AT_RISK_DAYS} days, such as {at_risk[0]}"
@@ -135,40 +140,10 @@ def _retention(settings: Settings) -> Finding:
     return Finding("Deletion", "ok", f"none goes within {AT_RISK_DAYS} days uncollected", expected)
 
 
-def cleanup_period_days(settings: Settings) -> int:
-    """After how many days Claude Code deletes a transcript: its own settings say, else TRANSCRIPT_DAYS does."""
-    try:
-        chosen = json.loads((settings.transcripts_dir.parent / "settings.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return settings.transcript_days
-    days = chosen.get("cleanupPeriodDays") if isinstance(chosen, dict) else None
-    return days if isinstance(days, int) else settings.transcript_days
-
-
-def transcripts_at_risk(settings: Settings, days: int) -> list[str]:
+def transcripts_at_risk(settings: Settings) -> list[str]:
     """Transcripts about to be deleted, relative to their folder, that the published database does not hold whole."""
-    oldest = time.time() - (days - AT_RISK_DAYS) * 86_400
-    collected = _collected_bytes(settings)
-    risky = []
-    for file in _transcript_files(settings.transcripts_dir, []):
-        name = file.relative_to(settings.transcripts_dir).as_posix()
-        try:
-            status = file.stat()
-        except OSError:  # deleted since it was listed
-            continue
-        if status.st_mtime < oldest and status.st_size > collected.get(name, 0):
-            risky.append(name)
-    return sorted(risky)
-
-
-def _collected_bytes(settings: Settings) -> dict[str, int]:
-    """How far each of this host's transcripts is in the published database; empty where there is none yet."""
-    query = "select source_file, max(read_bytes) from raw.transcript_files where host = ? group by source_file"
-    try:
-        with duckdb.connect(str(DataPaths.of(settings).duckdb.published_database), read_only=True) as database:
-            return dict(database.execute(query, [settings.host_name]).fetchall())
-    except duckdb.Error:
-        return {}
+    at_risk = Standing(settings, stores={}).at_risk()
+    return [each.source_file for each in at_risk if each.days_left < AT_RISK_DAYS]
 
 
 def _data_directory(settings: Settings) -> Finding:

@@ -4,8 +4,8 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -15,12 +15,15 @@ from platform import python_version
 from typing import Generic, TypeVar
 
 import duckdb
+import structlog
 from pydantic import BaseModel
 
 from lake.paths import DataPaths, DuckDBVolume
 from lake.settings import Settings
 from scheduler.publish import Generation, current_generation
 from scheduler.runner import open_history
+
+log = structlog.get_logger()
 
 _KEEP_SECONDS = 30.0
 _DAY = 86_400
@@ -120,17 +123,16 @@ class Standing:
         root = self.settings.transcripts_dir
         sql = "select source_file, read_bytes from raw.transcript_files where host = ?"
         collected = {name: size for name, size in self._ask(sql, [self.settings.host_name]) if isinstance(size, int)}
-        found, kept_days = [], _kept_days(self.settings)
-        for path in root.rglob("*.jsonl"):
-            state, name = path.stat(), path.relative_to(root).as_posix()
+        found, days_kept = [], kept_days(self.settings)
+        for name, state in _transcripts(root):
             missing = state.st_size - collected.get(name, 0)
             if missing > 0:
-                days = kept_days - (time.time() - state.st_mtime) / _DAY
+                days = days_kept - (time.time() - state.st_mtime) / _DAY
                 found.append(AtRisk(source_file=name, missing_bytes=missing, days_left=max(days, 0)))
         return sorted(found, key=lambda each: each.days_left)
 
     def _ask(self, sql: str, parameters: list[str] | None = None) -> list[tuple[object, ...]]:
-        """Rows from the published database; none where there is no such database or table yet."""
+        """Rows from the published database; none where there is no such database or table, or it cannot be read."""
         path = self.volume.published_database
         if not path.exists():
             return []
@@ -141,6 +143,9 @@ class Standing:
                     connection.execute(f"set {name} = '{value}'")
                 return connection.execute(sql, parameters or []).fetchall()
         except duckdb.CatalogException:
+            return []
+        except duckdb.Error as error:
+            log.warning("published.unreadable", reason=str(error).splitlines()[0])
             return []
 
 
@@ -170,7 +175,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _kept_days(settings: Settings) -> float:
+def kept_days(settings: Settings) -> float:
     """After how many days Claude Code deletes a transcript: its own settings say, else TRANSCRIPT_DAYS does."""
     try:
         chosen = json.loads((settings.transcripts_dir.parent / "settings.json").read_text(encoding="utf-8"))
@@ -178,6 +183,25 @@ def _kept_days(settings: Settings) -> float:
         return settings.transcript_days
     days = chosen.get("cleanupPeriodDays") if isinstance(chosen, dict) else None
     return days if isinstance(days, int | float) else settings.transcript_days
+
+
+def _transcripts(root: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """Name and state of every transcript as the collector sees it: links followed, each folder once."""
+    seen = set()
+    for folder, folders, names in os.walk(root, followlinks=True):
+        try:
+            about = Path(folder).stat()
+            if (about.st_dev, about.st_ino) in seen:
+                folders.clear()
+                continue
+            seen.add((about.st_dev, about.st_ino))
+            folders.sort(key=lambda name, folder=folder: (Path(folder, name).is_symlink(), name))
+        except OSError:  # deleted since it was listed
+            continue
+        for path in (Path(folder, name) for name in names if name.endswith(".jsonl")):
+            with suppress(OSError):  # deleted, or a link to nowhere
+                name = os.fsencode(path.relative_to(root).as_posix()).decode("utf-8", "backslashreplace")
+                yield name, path.stat()
 
 
 def _size(path: Path) -> int:

@@ -16,8 +16,9 @@ from packaging.requirements import Requirement
 
 from lake.paths import DataPaths
 from lake.settings import Settings, load_settings
+from scheduler.web.status import kept_days
 from standalone import doctor
-from standalone.doctor import CHECKS, cleanup_period_days, diagnose, healthy, transcripts_at_risk
+from standalone.doctor import CHECKS, diagnose, healthy, transcripts_at_risk
 from standalone.finding import Finding
 
 DAY = 86_400
@@ -103,6 +104,20 @@ def test_whatever_is_not_ok_says_what_to_do(tmp_path: Path) -> None:
         assert bool(each.fix) == (each.status != "ok"), each
 
 
+def test_a_check_that_may_not_look_is_a_finding_too(
+    tmp_path: Path, transcripts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a closed folder on the way raises: file modes do not stop root."""
+
+    def closed(_: Settings) -> Finding:
+        raise PermissionError(13, "Permission denied", "/home/other/data")
+
+    monkeypatch.setitem(CHECKS, "Disk", closed)
+    (found,) = [each for each in diagnose(settings_for(tmp_path)) if each.name == "Disk"]
+    assert (found.status, found.found) == ("fail", "/home/other/data: Permission denied")
+    assert found.fix
+
+
 def test_without_transcripts_it_says_where_it_looked_and_demo_still_works(tmp_path: Path) -> None:
     found = finding(settings_for(tmp_path), "Transcripts")
     assert found.status == "warn"
@@ -147,14 +162,25 @@ def test_what_is_collected_whole_by_this_host_is_not_at_risk(tmp_path: Path, tra
         f"insert into raw.transcript_files values ('here', 'p/grown.jsonl', {size - 1})",
         f"insert into raw.transcript_files values ('elsewhere', 'p/foreign.jsonl', {size})",
     )
-    assert transcripts_at_risk(settings, days=30) == ["p/foreign.jsonl", "p/grown.jsonl"]
+    assert sorted(transcripts_at_risk(settings)) == ["p/foreign.jsonl", "p/grown.jsonl"]
+
+
+def test_at_risk_is_what_the_collector_would_see(tmp_path: Path, transcripts: Path) -> None:
+    """Linked folders and odd names among it; a link to nowhere and a folder with such a name are no transcripts."""
+    elsewhere = write_transcript(tmp_path / "elsewhere", "linked.jsonl", age_days=25).parent
+    (transcripts / "link").symlink_to(elsewhere)
+    (transcripts / "loop").symlink_to(transcripts)
+    (transcripts / "gone.jsonl").symlink_to(tmp_path / "nowhere")
+    (transcripts / "folder.jsonl").mkdir()
+    write_transcript(transcripts, os.fsdecode(b"p/\xff.jsonl"), age_days=25)
+    assert sorted(transcripts_at_risk(settings_for(tmp_path))) == ["link/linked.jsonl", "p/\\xff.jsonl"]
 
 
 def test_claude_codes_own_setting_says_when_it_deletes(tmp_path: Path, transcripts: Path) -> None:
     settings = settings_for(tmp_path, transcript_days=30)
-    assert cleanup_period_days(settings) == 30
+    assert kept_days(settings) == 30
     (transcripts.parent / "settings.json").write_text(json.dumps({"cleanupPeriodDays": 99}))
-    assert cleanup_period_days(settings) == 99
+    assert kept_days(settings) == 99
     write_transcript(transcripts, "p/old.jsonl", age_days=60)
     assert finding(settings, "Deletion").status == "ok"
 
@@ -162,7 +188,7 @@ def test_claude_codes_own_setting_says_when_it_deletes(tmp_path: Path, transcrip
 @pytest.mark.parametrize("content", ["{", "[]", '{"cleanupPeriodDays": "soon"}', "{}"])
 def test_a_settings_file_without_that_setting_changes_nothing(tmp_path: Path, transcripts: Path, content: str) -> None:
     (transcripts.parent / "settings.json").write_text(content)
-    assert cleanup_period_days(settings_for(tmp_path, transcript_days=30)) == 30
+    assert kept_days(settings_for(tmp_path, transcript_days=30)) == 30
 
 
 def test_a_data_directory_that_is_a_file_fails(tmp_path: Path, transcripts: Path) -> None:
