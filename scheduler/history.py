@@ -25,6 +25,17 @@ Status = Literal["running", "succeeded", "unchanged", "failed", "interrupted", "
 DID_NOT_HAPPEN = ("missed", "overlapped", "locked")
 
 
+class HistoryError(Exception):
+    """The history file cannot be read or written; the message says what to do."""
+
+    def __init__(self, path: Path, error: sqlite3.DatabaseError) -> None:
+        if isinstance(error, sqlite3.OperationalError):  # not the file itself but what it lies on
+            remedy = "see that its disk has room and that the file and its folder may be written"
+        else:
+            remedy = "move it away, and the next command begins a new one; it holds no figures"
+        super().__init__(f"the history of runs {path} cannot be used ({error}); {remedy}")
+
+
 class Run(BaseModel):
     """One run. One that did not happen has a status that says so, and a message that says why."""
 
@@ -162,7 +173,7 @@ class History:
         return [StepResult.model_validate(_without(row, "run_id", "position")) for row in rows]
 
     def log_lines(self, run_id: int, after: int = 0, limit: int = 2000) -> list[LogLine]:
-        """The lines of a run's log whose id is above `after`."""
+        """The lines of a run's log whose id is above `after`; all of them where the limit is negative."""
         sql = "select * from log_lines where run_id = ? and id > ? order by id limit ?"
         return [LogLine.model_validate(_without(row, "run_id")) for row in self._read(sql, (run_id, after, limit))]
 
@@ -200,12 +211,12 @@ class History:
         return self._read(sql, parameters)
 
     def _read(self, sql: str, parameters: Sequence[Any]) -> list[sqlite3.Row]:
-        with closing(self._connect()) as database:
+        with self._open() as database:
             return database.execute(sql, parameters).fetchall()
 
     @contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
-        with closing(self._connect()) as database:
+        with self._open() as database:
             database.execute("begin immediate")
             try:
                 yield database
@@ -214,13 +225,17 @@ class History:
                 raise
             database.commit()
 
-    def _connect(self) -> sqlite3.Connection:
-        database = sqlite3.connect(self.path, timeout=30, isolation_level=None)
-        database.row_factory = sqlite3.Row
-        database.execute("pragma journal_mode = wal")
-        database.execute("pragma synchronous = normal")
-        database.execute("pragma foreign_keys = on")
-        return database
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with closing(sqlite3.connect(self.path, timeout=30, isolation_level=None)) as database:
+                database.row_factory = sqlite3.Row
+                database.execute("pragma journal_mode = wal")
+                database.execute("pragma synchronous = normal")
+                database.execute("pragma foreign_keys = on")
+                yield database
+        except sqlite3.DatabaseError as error:
+            raise HistoryError(self.path, error) from error
 
 
 def _migrate(database: sqlite3.Connection) -> None:

@@ -8,13 +8,14 @@ import shutil
 import subprocess
 import sys
 from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
 import duckdb
 import typer
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from lake.paths import DataPaths
 from standalone import cli_appliance, cli_runner
@@ -47,33 +48,46 @@ _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_opti
 @app.command()
 def demo(data: Data = None, as_json: AsJson = False) -> None:
     """The whole pipeline on a generated sample, from nothing; shows figures within two minutes."""
+    from scheduler.lock import PipelineLock
     from standalone.runs import run_once, show_outcome
     from standalone.sample import write_sample
 
     with one_line_errors():
         base = settings_of(data_dir=data)
         folder = (data or base.data_dir / "demo").expanduser().absolute()
-        _empty_demo(folder)
-        stats = write_sample(folder / "transcripts", until=datetime.now().astimezone().date())
         local = {"data_dir": folder, "transcripts_dir": folder / "transcripts", "duckdb_path": None, "runner_dir": None}
-        settings = base.model_copy(update={**local, "mongo_uri": None, "iceberg_rest_uri": None})
-        if not as_json:
-            console.print(f"A generated sample: {stats.lines:,} lines in {stats.files} transcripts", highlight=False)
-        result = run_once(settings, console=console, as_json=as_json)
+        settings = base.model_copy(update={**local, "mongo_uri": None, "iceberg_rest_uri": None, "loader_url": None})
+        marker = _demo_marker(folder)
+        with PipelineLock(marker).hold("demo"):  # a second demo would delete the files of this one
+            _empty_demo(folder, marker)
+            stats = write_sample(folder / "transcripts", until=datetime.now().astimezone().date())
+            if not as_json:
+                made = f"A generated sample: {stats.lines:,} lines in {stats.files} transcripts"
+                console.print(made, highlight=False)
+            result = run_once(settings, console=console, as_json=as_json)
         if not as_json:
             show_outcome(console, settings, result, _sql_hint(folder))
     raise typer.Exit(0 if result.ok else 1)
 
 
-def _empty_demo(folder: Path) -> None:
-    """The demo starts from nothing, and deletes only what a demo made."""
+def _demo_marker(folder: Path) -> Path:
+    """The file that says of a folder that a demo made it; what none made is left alone."""
     marker = folder / "demo"
-    if folder.exists() and any(folder.iterdir()):
-        if not marker.exists():
-            fail(f"{folder} holds something that is no demo; give --data another folder", EXIT_USAGE)
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    marker.touch()
+    if not marker.exists() and folder.exists() and any(folder.iterdir()):
+        fail(f"{folder} holds something that is no demo; give --data another folder", EXIT_USAGE)
+    return marker
+
+
+def _empty_demo(folder: Path, marker: Path) -> None:
+    """The demo starts from nothing. `mongo/server.json` stays: by it a server is ended whose demo was killed."""
+    server = folder / "mongo" / "server.json"
+    for path in [*folder.glob("*"), *server.parent.glob("*")]:
+        if path in (marker, server.parent, server):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def _sql_hint(folder: Path | None) -> str:
@@ -115,6 +129,8 @@ def sql(
     """Ask the published database, read-only."""
     with one_line_errors(), published(settings_of(data_dir=data)) as connection:
         try:
+            if not connection.extract_statements(query):
+                fail("expected a statement such as select 1, found none", EXIT_USAGE)
             cursor = connection.execute(query)
             columns, rows = [column[0] for column in cursor.description or []], cursor.fetchall()
         except duckdb.Error as error:
@@ -131,19 +147,42 @@ def _print_csv(columns: list[str], rows: list[tuple[Any, ...]]) -> None:
     import csv
 
     writer = csv.writer(sys.stdout)
-    writer.writerow(columns)
-    writer.writerows(rows)
+    try:
+        writer.writerow(columns)
+        writer.writerows(rows)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `| head` has seen enough
+        console.on_broken_pipe()
 
 
 def _print_table(columns: list[str], rows: list[tuple[Any, ...]]) -> None:
+    fits = sum(len(name) + 3 for name in columns) < console.width  # else rich would leave columns out
+    console.print(_as_table(columns, rows) if fits else _as_records(columns, rows), highlight=False)
+    console.print(f"{len(rows):,} rows", highlight=False)
+
+
+def _as_records(columns: list[str], rows: list[tuple[Any, ...]]) -> Table:
+    """A line per value, a section per row."""
+    table = Table("column", Column("value", overflow="fold"))
+    for row in rows:
+        for name, value in zip(columns, row, strict=True):
+            table.add_row(escape(name), _as_text(value))
+        table.add_section()
+    return table
+
+
+def _as_text(value: Any) -> str:
+    return "" if value is None else escape(str(value))
+
+
+def _as_table(columns: list[str], rows: list[tuple[Any, ...]]) -> Table:
     table = Table()
     for position, name in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[position], int | float | None) for row in rows)
-        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+        table.add_column(escape(name), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*["" if value is None else escape(str(value)) for value in row])
-    console.print(table, highlight=False)
-    console.print(f"{len(rows):,} rows", highlight=False)
+        table.add_row(*map(_as_text, row))
+    return table
 
 
 @app.command()
@@ -185,7 +224,7 @@ def status(data: Data = None, as_json: AsJson = False) -> None:
         settings = settings_of(data_dir=data)
         volume = DataPaths.of(settings).duckdb
         holder, generation = PipelineLock(volume.lock).holder(), current_generation(volume)
-        summary = summarise(settings)
+        summary = summarise(settings) if volume.published_database.exists() else None
         if as_json:
             shown = {"generation": generation, "summary": summary}
             facts = {name: each.model_dump(mode="json") if each else None for name, each in shown.items()}
@@ -195,7 +234,11 @@ def status(data: Data = None, as_json: AsJson = False) -> None:
             when = generation.created_at.astimezone().strftime("%Y-%m-%d %H:%M %Z")
             console.print(f"Generation {generation.number}, published {when}", highlight=False)
         console.print(f"Running: {escape(str(holder)) if holder else 'nothing'}", highlight=False, soft_wrap=True)
-        show_summary(console, summary, settings, _sql_hint(data))
+        if summary:
+            show_summary(console, summary, settings, _sql_hint(data))
+        else:
+            nothing = f"Nothing is published in {volume.root} yet: start with ./analytics run"
+            console.print(nothing, highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -226,13 +269,19 @@ def doctor(data: Data = None, transcripts: Transcripts = None) -> None:
 @app.command()
 def prices() -> None:
     """Write the price list seed again from genai-prices, and show which lines came and went."""
-    from standalone.prices import update_prices
+    from standalone.prices import PriceDataError, update_prices
 
-    update = update_prices()
-    for sign, lines in (("+", update.added), ("-", update.removed)):
+    with one_line_errors():
+        try:
+            update = update_prices()
+        except PriceDataError as error:
+            fail(str(error))
+    for sign, lines in (("-", update.removed), ("+", update.added)):
         for line in lines:
             console.print(f"{sign} {line}", markup=False, highlight=False, soft_wrap=True)
-    console.print(f"{update.rows} prices in {update.path}", highlight=False, soft_wrap=True)
+    state = "changed; review it with git diff" if update.changed else "unchanged"
+    found = f"{update.rows} prices from genai-prices {version('genai-prices')}, {state}: {update.path}"
+    console.print(found, highlight=False, soft_wrap=True)
 
 
 @app.command(context_settings=_PASS_ON)

@@ -1,15 +1,17 @@
 """What every command shares: the options, the settings, the two consoles, and how an expected failure ends."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
+import duckdb
 import typer
 from pymongo.errors import PyMongoError
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from lake.logs import configure_logs
 from lake.settings import Settings, SettingsError, load_settings
@@ -31,9 +33,12 @@ errors = Console(stderr=True)
 def settings_of(**overrides: Any) -> Settings:
     """The settings, options above the environment.
 
-    A command shows its work itself: of the log only warnings, unless LOG_LEVEL asks for more.
+    A command shows its work itself: of the log only warnings, unless LOG_LEVEL asks for more. What it writes quotes
+    transcripts and is for this user alone; the appliance's volumes are read by several.
     """
     settings = load_settings(**overrides)
+    if not settings.loader_url:
+        os.umask(0o077)
     asked = "log_level" in settings.model_fields_set
     configure_logs(settings if asked else settings.model_copy(update={"log_level": "WARNING"}))
     return settings
@@ -44,6 +49,7 @@ def one_line_errors() -> Iterator[None]:
     """An expected failure becomes one line and its exit code; anything else is a bug and keeps its traceback."""
     from collector import CollectorError
     from scheduler.dbt import DbtProcessError
+    from scheduler.history import HistoryError
     from scheduler.lock import LockHeld
     from scheduler.publish import PublishError
     from scheduler.schedule import ScheduleError
@@ -54,8 +60,8 @@ def one_line_errors() -> Iterator[None]:
     from standalone.verify import VerifyError
 
     expected = (
-        ApplianceError, CollectorError, DatabaseHeldError, DbtProcessError, MongoServerError, NothingPublishedError,
-        OSError, PublishError, VerifyError,
+        ApplianceError, CollectorError, DatabaseHeldError, DbtProcessError, HistoryError, MongoServerError,
+        NothingPublishedError, OSError, PublishError, VerifyError,
     )  # fmt: skip
     try:
         yield
@@ -65,6 +71,8 @@ def one_line_errors() -> Iterator[None]:
         fail(str(error), EXIT_USAGE)
     except PyMongoError as error:
         fail(f"MongoDB: {first_line(error)}; check MONGO_URI, or unset it to use the built-in server")
+    except duckdb.Error as error:  # a damaged file, or one that another version of ours has published
+        fail(f"DuckDB: {first_line(error)}; ./analytics run --full-refresh builds every database anew")
     except expected as error:
         fail(str(error))
 
@@ -83,7 +91,7 @@ def first_line(error: BaseException) -> str:
 def show_findings(findings: list[Finding]) -> None:
     """A table of what was looked at, with what to do where something is wrong."""
     marks = {"ok": "[green]ok[/]", "warn": "[yellow]warn[/]", "fail": "[red]fail[/]"}
-    table = Table("", "what", "found", "what to do", show_edge=False)
+    table = Table("", "what", *[Column(name, overflow="fold") for name in ("found", "what to do")], show_edge=False)
     for finding in findings:
         fix = finding.fix if finding.status != "ok" else ""
         table.add_row(marks[finding.status], escape(finding.name), escape(finding.found), escape(fix or ""))

@@ -9,7 +9,17 @@ from rich.markup import escape
 from rich.table import Table
 
 from lake.settings import Settings
-from standalone.cli_common import AsJson, Data, Transcripts, console, fail, one_line_errors, settings_of
+from standalone.cli_common import (
+    EXIT_FAILED,
+    EXIT_LOCK_HELD,
+    AsJson,
+    Data,
+    Transcripts,
+    console,
+    fail,
+    one_line_errors,
+    settings_of,
+)
 
 _STYLES = {"succeeded": "green", "unchanged": "green", "failed": "red", "interrupted": "yellow", "running": "cyan"}
 
@@ -56,16 +66,18 @@ def runs(
 
 
 def logs(run: Annotated[int, typer.Argument(help="A run's number; `runs` lists them.")], data: Data = None) -> None:
-    """The log of one run."""
+    """The log of one run, and the tests that failed in it."""
     from scheduler.runner import open_history
+    from standalone.show import show_failed_tests
 
     with one_line_errors():
         history = open_history(settings_of(data_dir=data))
         if history.run(run) is None:
             fail(f"there is no run {run}; ./analytics runs lists them")
-        for line in history.log_lines(run):
+        for line in history.log_lines(run, limit=-1):
             when = line.at.astimezone().strftime("%H:%M:%S")
             console.print(f"{when} {line.step:10} {line.message}", markup=False, highlight=False, soft_wrap=True)
+        show_failed_tests(console, [test for test in history.dbt_results(run) if test.node.failed])
 
 
 def pause(data: Data = None) -> None:
@@ -119,5 +131,6 @@ def ask_service(settings: Settings, *, full_refresh: bool) -> None:
         fail(f"no service answers at {base}; start it with ./analytics serve, or leave --now out to run here")
     body: dict[str, Any] = answer.json() if "json" in answer.headers.get("content-type", "") else {}
     if not answer.ok:
-        fail(f"the service at {base} refused: {body.get('detail', answer.reason)}")
+        code = EXIT_LOCK_HELD if answer.status_code == 409 else EXIT_FAILED
+        fail(f"the service at {base} refused: {body.get('error', answer.reason)}", code)
     console.print(f"Run {body.get('id')} began: {base}/runs/{body.get('id')}", highlight=False)

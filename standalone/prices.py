@@ -7,13 +7,11 @@ row holds for UTC days from `valid_from` up to, without, `valid_to`; an empty bo
 import csv
 import io
 import re
-import sys
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -203,18 +201,3 @@ def _adjust(row: Row, adjustment: dict[str, Any]) -> list[Row]:
     if day <= row["valid_from"]:
         return [adjusted]
     return [row | {"valid_to": day}, adjusted | {"valid_from": day}]
-
-
-def main() -> int:
-    """Write the seed and say what changed."""
-    update = update_prices()
-    for sign, lines in (("-", update.removed), ("+", update.added)):
-        for line in lines:
-            sys.stdout.write(f"{sign} {line}\n")
-    state = "changed; review it with git diff" if update.changed else "unchanged"
-    sys.stdout.write(f"{update.path.name}: {update.rows} rows from genai-prices {version('genai-prices')}, {state}\n")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

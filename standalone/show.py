@@ -21,7 +21,7 @@ from rich.text import Text
 
 from lake.paths import DataPaths
 from lake.settings import Settings
-from scheduler.results import Event, RunResult, StepResult
+from scheduler.results import Event, FailedTest, RunResult, StepResult
 from standalone.published import Summary
 from standalone.verify import VerifyReport
 
@@ -110,13 +110,18 @@ def _in_words(warning: str) -> str:
 
 
 def show_failures(console: Console, result: RunResult) -> None:
-    """Warnings, and where the run is no success each failed test with its first rows and the query for the rest."""
+    """Warnings, and where the run is no success each failed test."""
     for warning in result.warnings:
         console.print(f"[yellow]warning:[/] {escape(_cut(_in_words(warning)))}", highlight=False, soft_wrap=True)
     if result.ok:
         return
     console.print(f"[red]{result.status}[/]: {escape(_cut(result.message, 600))}", highlight=False, soft_wrap=True)
-    for failed in result.failed_tests:
+    show_failed_tests(console, result.failed_tests)
+
+
+def show_failed_tests(console: Console, failed_tests: list[FailedTest]) -> None:
+    """Each with its first rows and the query for the rest."""
+    for failed in failed_tests:
         said = escape(_cut(failed.node.message or failed.node.status, 600))
         console.print(f"[red]✗[/] {failed.node.name}: {said}", highlight=False, soft_wrap=True)
         if failed.rows:

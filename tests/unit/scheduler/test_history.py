@@ -10,7 +10,7 @@ import pytest
 import time_machine
 
 from scheduler.dbt_results import DbtNode
-from scheduler.history import History
+from scheduler.history import History, HistoryError
 from scheduler.history_export import TABLES, ensure_tables, export_history
 from scheduler.results import FailedTest, RunResult, StepResult
 
@@ -148,3 +148,17 @@ def test_dbt_creates_the_same_tables_where_no_runner_has_been() -> None:
     with closing(duckdb.connect()) as connection:
         ensure_tables(connection)
         assert len(exported(connection, "select 1 from duckdb_tables() where schema_name = 'raw'")) == 3
+
+
+def test_a_history_that_is_no_database_is_named_with_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    path.write_bytes(b"no database " * 1000)
+    with pytest.raises(HistoryError, match=r"history\.db cannot be used \(.*\); move it away"):
+        History(path)
+
+
+def test_a_history_that_cannot_be_written_is_told_from_a_broken_one(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    path.mkdir()
+    with pytest.raises(HistoryError, match=r"unable to open database file\); see that its disk has room"):
+        History(path)
