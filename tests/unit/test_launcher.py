@@ -1,5 +1,6 @@
 """The launcher `analytics`, run for real in small checkouts of its own: their lock files name no package."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -152,6 +153,21 @@ def test_of_two_started_at_once_one_installs_and_both_run(tmp_path: Path) -> Non
     results = [process.communicate() for process in both]
     assert [json.loads(out)[0] for out, _ in results] == [["x"], ["x"]]
     assert sum(INSTALLING.encode() in err for _, err in results) == 1
+
+
+def test_a_command_that_waited_for_an_installation_does_not_keep_the_lock(tmp_path: Path) -> None:
+    folder = make_checkout(tmp_path / "checkout")
+    waits = "import json, sys\nprint(json.dumps(sys.argv[1:]), flush=True)\nsys.stdin.read()\n"
+    (folder / "standalone" / "__main__.py").write_text(waits)
+    command, pipe = [folder / "analytics", "serve"], subprocess.PIPE
+    both = [subprocess.Popen(command, stdin=pipe, stdout=pipe, env=environment()) for _ in range(2)]
+    for process in both:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b'["serve"]\n'
+    with (folder / ".venv.lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # raises while somebody holds it
+    for process in both:
+        process.communicate()
 
 
 def tools_without_python(folder: Path) -> Path:
