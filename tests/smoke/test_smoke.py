@@ -1,6 +1,9 @@
 """The appliance on a real engine: the user's own compose.yaml, from nothing to figures, killed at every joint."""
 
+import json
 import secrets
+import shutil
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +13,10 @@ import pytest
 from standalone.bundle import bundle, images, unbundle
 from standalone.compose import ApplianceError, Compose, docker
 from standalone.smoke import smoke
+from tests.integration.collecting import wait_until
+from tests.integration.conftest import free_port
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -31,14 +38,19 @@ def test_the_appliance_comes_up_counts_right_and_survives_the_loss_of_every_cont
     }
 
 
+def released(folder: Path, image: str) -> Path:
+    """A folder with one small service and what its image is built from."""
+    folder.mkdir()
+    (folder / "Dockerfile").write_text("FROM scratch\nCOPY compose.yaml /\n")
+    (folder / "compose.yaml").write_text(f"services:\n  only:\n    image: {image}\n    build: .\n")
+    return folder
+
+
 @pytest.fixture
 def checkout(tmp_path: Path) -> Iterator[Compose]:
     """A release of one small service, with a file that belongs to it and one that does not."""
     image = f"claude-analytics-test/{secrets.token_hex(4)}:1"
-    folder = tmp_path / "release"
-    folder.mkdir()
-    (folder / "Dockerfile").write_text("FROM scratch\nCOPY compose.yaml /\n")
-    (folder / "compose.yaml").write_text(f"services:\n  only:\n    image: {image}\n    build: .\n")
+    folder = released(tmp_path / "release", image)
     (folder / ".env").write_text("PRIVATE=1\n")
     for command in (["init", "--quiet"], ["add", "Dockerfile", "compose.yaml"]):
         subprocess.run(["git", "-C", str(folder), *command], check=True)
@@ -60,3 +72,46 @@ def test_what_is_no_bundle_is_refused(tmp_path: Path) -> None:
     (tmp_path / "letter.tar").write_text("hello")
     with pytest.raises(ApplianceError, match=r"expected an archive that `bundle` wrote$"):
         unbundle(tmp_path / "letter.tar", tmp_path / "elsewhere")
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[str]:
+    """A registry of our own, on loopback."""
+    program = shutil.which("docker-registry")
+    if program is None:
+        pytest.skip("no docker-registry on this machine (Debian's package of that name)")
+    address = f"127.0.0.1:{free_port()}"
+    storage = {"filesystem": {"rootdirectory": str(tmp_path / "registry")}}
+    (tmp_path / "registry.yml").write_text(json.dumps({"version": 0.1, "storage": storage, "http": {"addr": address}}))
+    with (tmp_path / "registry.log").open("wb") as log:
+        process = subprocess.Popen([program, "serve", str(tmp_path / "registry.yml")], stdout=log, stderr=log)
+    try:
+        wait_until(lambda: listens(address), 30)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def listens(address: str) -> bool:
+    host, _, port = address.partition(":")
+    with socket.socket() as probe:
+        return probe.connect_ex((host, int(port))) == 0
+
+
+def test_an_image_is_pinned_by_the_digest_under_which_its_registry_gives_it_out(tmp_path: Path, registry: str) -> None:
+    image = f"{registry}/catalog:4.48"
+    docker("build", "--quiet", "--tag", image, str(released(tmp_path / "catalog", "catalog")))
+    pushed = docker("push", image)
+    (tmp_path / "services").mkdir()
+    shutil.copy(ROOT / "services" / "pin-images", tmp_path / "services")
+    (tmp_path / "compose.yaml").write_text(f"services:\n  iceberg:\n    image: ${{ICEBERG_IMAGE:-{image}}}\n")
+    try:
+        said = subprocess.run([tmp_path / "services" / "pin-images"], capture_output=True, text=True, check=True).stdout
+    finally:
+        docker("image", "rm", image)
+    name, _, pinned = said.strip().partition("=")
+    assert (name, pinned.partition("@")[0]) == ("ICEBERG_IMAGE", image)
+    assert f"digest: {pinned.partition('@')[2]} " in pushed
+    docker("pull", "--quiet", pinned)
+    docker("image", "rm", pinned)
