@@ -4,6 +4,7 @@ The JSON is MongoDB's relaxed extended JSON: what JSON cannot say keeps its type
 """
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from datetime import datetime
@@ -28,6 +29,9 @@ _ORJSON = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
 # The end of a double that is NaN or infinite; orjson would write null. These two bytes never meet in UTF-8 text, and
 # where they meet by chance (a negative integer) the slower writer gives the same result.
 _NOT_FINITE = re.compile(rb"[\xf0-\xff][\x7f\xff]")
+
+_ADDED = ("_id", "ingestedAt", "host", "projectId", "sourceFile", "oversized")
+"""What of an envelope is not the line's own; its `message`, say, is but an excerpt of the line's."""
 
 Row = dict[str, Any]
 
@@ -85,16 +89,28 @@ def _text(value: Any) -> str | None:
 
 
 def _whole_line(envelope: dict[str, Any], database: Database[Any]) -> str:
-    """The envelope's fields over those of the line itself, read back from its parts.
+    """The line itself, read back from its parts, with the fields that the collector added.
 
-    What JSON cannot hold (NaN, a lone surrogate) is written as text that it can; the exact bytes stay in the parts.
+    What JSON cannot hold (NaN, a lone surrogate, a number beyond a double) is written as text that it can; the exact
+    bytes stay in the parts. The envelope alone is what remains of a line that nobody can read back.
     """
     parts = database[PARTS].find({"conversationId": envelope["_id"]})
     raw = b"".join(part["data"] for part in sorted(parts, key=lambda part: part["part"]))
+    added = {key: value for key, value in envelope.items() if key in _ADDED}
     try:
-        line = json.loads(raw.decode("utf-8", "replace"), parse_constant=str)
+        line = json.loads(raw.decode("utf-8", "replace"), parse_constant=str, parse_float=_number, parse_int=_number)
+        return _to_text({**line, **added})
     except (ValueError, RecursionError):
-        line = None
-    whole = {**line, **envelope} if isinstance(line, dict) else envelope
+        return _to_text(envelope)
+
+
+def _number(digits: str) -> float | str:
+    """DuckDB takes a document with a number beyond a double for no JSON at all."""
+    if math.isinf(float(digits)):
+        return digits
+    return int(digits) if digits.lstrip("-").isdigit() else float(digits)
+
+
+def _to_text(whole: dict[str, Any]) -> str:
     text = json.dumps(whole, default=lambda value: json_util.default(value, json_options=_RELAXED), ensure_ascii=False)
     return text.encode("utf-8", "replace").decode()

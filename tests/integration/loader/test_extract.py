@@ -12,6 +12,8 @@ from bson import Binary, ObjectId
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from collector.documents import Origin, document, parts, stamped
+from collector.lines import parse
 from lake.catalog import CONVERSATIONS, open_table
 from tests.integration.loader.conftest import LONG_AGO, Extraction, minutes
 
@@ -176,6 +178,23 @@ def test_a_line_kept_in_parts_is_whole_in_iceberg(extraction: Extraction) -> Non
     document = json.loads(extraction.documents()["big"])
     assert document["message"] == {"content": "x" * 300}
     assert document["_id"] == "big"
+
+
+def test_a_line_that_bson_cannot_hold_reaches_iceberg_whole(extraction: Extraction) -> None:
+    """As the collector keeps it: its envelope has an excerpt of the message, which must not hide the message itself."""
+    odd = [b'"\\ud83d"', b'"caf\xe9"', b"9" * 30, b"9" * 5000, b"-1e400", b"NaN", b"1.5", b"[" * 200 + b"]" * 200]
+    for number, value in enumerate(odd):
+        content = b'{"type":"user","_id":7,"message":{"role":"user","content":[{"text":"hi"}]},"x":%b}' % value
+        name, (line,) = f"{number:032}", parse(content)
+        encoded, reason = document(line, name, Origin("laptop", "p", "p/s.jsonl"))
+        assert reason is not None
+        extraction.conversations.insert_one(stamped(encoded, LONG_AGO))
+        extraction.database.conversation_parts.insert_many(list(parts(content, name)))
+    extraction.run()
+    whole = [json.loads(text, parse_constant=pytest.fail) for _, text in sorted(extraction.documents().items())]
+    assert [each["message"] for each in whole] == [{"role": "user", "content": [{"text": "hi"}]}] * len(odd)
+    assert [each["_id"] for each in whole] == [f"{number:032}" for number in range(len(odd))]
+    assert [each["x"] for each in whole[:-1]] == ["?", "caf\ufffd", int("9" * 30), "9" * 5000, "-1e400", "NaN", 1.5]
 
 
 def test_the_watermark_is_in_the_commit_that_holds_the_rows(extraction: Extraction) -> None:
