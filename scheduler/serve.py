@@ -1,6 +1,7 @@
 """Serves the status page until a signal: SIGTERM and Ctrl-C end the current step and then the process."""
 
 import signal
+import socket
 from types import FrameType
 
 import uvicorn
@@ -24,6 +25,16 @@ class _Server(uvicorn.Server):
 
 
 def serve(app: FastAPI, service: Service, host: str, port: int) -> None:
-    """Serve until SIGTERM or SIGINT; to be called from the main thread."""
+    """Serve until SIGTERM or SIGINT; to be called from the main thread. OSError when the address is taken."""
+    listening = _listen(host, port)  # before the service starts: a second one must not begin a run and then end it
     config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=5)
-    _Server(config, service).run()
+    _Server(config, service).run([listening])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise OSError(
+            f"the status page cannot listen on {host}, port {port} ({error.strerror}); set RUNNER_HOST, RUNNER_PORT"
+        ) from None

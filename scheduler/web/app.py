@@ -9,6 +9,7 @@ from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.exceptions import HTTPException as AnyHTTPException
 
 from lake.settings import Settings
 from scheduler.service import Service
@@ -69,8 +70,8 @@ def _protect(app: FastAPI, gate: Gate) -> None:
             response.headers.setdefault(name, value)
         return response
 
-    @app.exception_handler(HTTPException)
-    async def explain(request: Request, error: HTTPException) -> Response:
+    @app.exception_handler(AnyHTTPException)  # those of the router among them, such as an address that is none
+    async def explain(request: Request, error: AnyHTTPException) -> Response:
         if request.url.path.startswith("/api/"):
             return JSONResponse({"error": error.detail}, error.status_code, headers=error.headers)
         return error_page(request, error)

@@ -82,7 +82,11 @@ class Gate:
 
     def check_host(self, request: Request) -> None:
         """On loopback only loopback names are served: else any site could point its own name here and read."""
-        name = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+        host = request.headers.get("host", "")
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+        except ValueError:  # a bracket without its other
+            name = host
         if self.is_loopback and not is_loopback(name):
             raise HTTPException(400, f"expected a loopback name in the Host header, found {name!r}")
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import FileResponse, RedirectResponse, Response
 from fastapi.templating import Jinja2Templates
+from starlette.exceptions import HTTPException as AnyHTTPException
 
 from lake.settings import Settings
 from scheduler.history import DID_NOT_HAPPEN, Run
@@ -39,7 +40,7 @@ def page_routes(service: Service, standing: Standing, gate: Gate, settings: Sett
     return router
 
 
-def error_page(request: Request, error: HTTPException) -> Response:
+def error_page(request: Request, error: AnyHTTPException) -> Response:
     """A page that says what went wrong."""
     context = {"status": error.status_code, "message": error.detail}
     return _templates.TemplateResponse(request, "error.html", context, error.status_code)

@@ -13,7 +13,10 @@ import requests
 from lake.paths import DataPaths
 from scheduler.history import History
 from scheduler.lock import PipelineLock
-from tests.integration.scheduler.small import make_project, make_settings
+from scheduler.serve import serve
+from scheduler.service import Service
+from scheduler.web import create_app
+from tests.integration.scheduler.small import make_project, make_runner, make_settings
 
 pytestmark = pytest.mark.integration
 
@@ -80,3 +83,12 @@ def test_a_killed_runner_leaves_a_free_lock_and_the_next_start_marks_its_run(tmp
     finally:
         again.kill()
         again.wait()
+
+
+def test_an_address_that_is_taken_is_told_before_the_service_starts(tmp_path: Path) -> None:
+    settings = make_settings(tmp_path)
+    runner = make_runner(settings, make_project(tmp_path / "project"))
+    service = Service(runner, settings)
+    with socket.create_server(("127.0.0.1", 0)) as other, pytest.raises(OSError, match="set RUNNER_HOST, RUNNER_PORT"):
+        serve(create_app(service, settings), service, "127.0.0.1", other.getsockname()[1])
+    assert service.started_at is None

@@ -88,6 +88,17 @@ def test_the_cookie_cannot_be_read_by_scripts_nor_sent_from_elsewhere_nor_forged
     assert client.post("/pause").status_code == 401
 
 
+def test_an_address_that_is_none_is_told_in_the_readers_own_way(client: TestClient) -> None:
+    page, api = client.get("/nonsense"), client.get("/api/nonsense")
+    assert (page.status_code, api.status_code) == (404, 404)
+    assert "Back to the status page" in page.text
+    assert api.json() == {"error": "Not Found"}
+
+
+def test_a_host_that_cannot_be_read_is_refused_like_a_foreign_one(client: TestClient) -> None:
+    assert client.get("/", headers={"Host": "["}).status_code == 400
+
+
 def test_guessing_the_token_is_cut_short(client: TestClient) -> None:
     codes = [client.post("/login", data={"token": str(number)}).status_code for number in range(12)]
     assert codes == [401] * 10 + [429] * 2
