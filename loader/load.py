@@ -69,16 +69,16 @@ class _Load:
         self, connection: duckdb.DuckDBPyConnection, table: Table, tool_output_limit: int, progress: Progress | None
     ) -> None:
         self.connection = connection
-        self.table = table
+        self.table, self.table_uuid = table, str(table.metadata.table_uuid)
         self.tool_output_limit = tool_output_limit
         self.progress = progress or (lambda done, total: None)
 
     def run(self, catalog: Catalog, full_refresh: bool) -> LoadResult:
-        last_id, loaded_up_to = self._last_load()
-        full = full_refresh or last_id == 0
+        last_id, last_table = self._last_load()
+        full = full_refresh or last_table != self.table_uuid
         if full:
             self.connection.execute("delete from raw.conversations")
-            loaded_up_to = None
+        loaded_up_to = None if full else self._loaded_up_to()
         load_id = last_id + 1
         documents, rows, extracted_up_to = self._add(load_id, loaded_up_to)
         side_tables_changed = self._replace_side_tables(catalog)
@@ -92,7 +92,7 @@ class _Load:
                     rows,
                     snapshot.snapshot_id if snapshot else None,
                     extracted_up_to,
-                    str(self.table.metadata.table_uuid),
+                    self.table_uuid,
                 ],
             )
         else:
@@ -105,17 +105,16 @@ class _Load:
         assert row is not None  # every query of ours here aggregates
         return row[0]
 
-    def _last_load(self) -> tuple[int, datetime | None]:
-        """The newest load's number, and how far this very table was loaded (None: not at all)."""
-        newest = self._scalar("select coalesce(max(load_id), 0) from raw.loads")
-        same_table = str(self.table.metadata.table_uuid)
-        changed = self._scalar(
-            "select count(*) from raw.loads where load_id = ? and table_uuid <> ?", [newest, same_table]
-        )
-        if changed:
-            self.connection.execute("delete from raw.conversations")
-            return newest, None
-        return newest, self._scalar("select max(extracted_up_to) from raw.loads where table_uuid = ?", [same_table])
+    def _last_load(self) -> tuple[int, str | None]:
+        """The newest load's number, and the uuid of the table that it read; 0 and None before the first."""
+        newest = self.connection.execute(
+            "select load_id, table_uuid from raw.loads order by load_id desc limit 1"
+        ).fetchone()
+        return newest or (0, None)
+
+    def _loaded_up_to(self) -> datetime | None:
+        """How far this very table was loaded; None for one that was empty so far."""
+        return self._scalar("select max(extracted_up_to) from raw.loads where table_uuid = ?", [self.table_uuid])
 
     def _add(self, load_id: int, loaded_up_to: datetime | None) -> tuple[int, int, datetime | None]:
         row_filter = f"extracted_at > '{loaded_up_to.isoformat()}'" if loaded_up_to else "true"

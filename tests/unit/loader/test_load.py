@@ -54,8 +54,21 @@ def test_another_iceberg_table_is_loaded_from_nothing(lake: Lake) -> None:
     lake.load()
     lake.catalog.drop_table(CONVERSATIONS)
     lake.append(_line("b"))
-    assert lake.load().load_id == 2
+    result = lake.load()
+    assert (result.load_id, result.full) == (2, True)
     assert lake.rows("select document_id from raw.conversations") == [{"document_id": "b"}]
+
+
+def test_another_iceberg_table_that_is_empty_is_a_load_as_well(lake: Lake) -> None:
+    """Recorded, or the first table would count as loaded when it comes back."""
+    lake.append(_line("a"))
+    lake.load()
+    first = lake.catalog.load_table(CONVERSATIONS).metadata_location
+    lake.catalog.drop_table(CONVERSATIONS)
+    assert [lake.load().full, lake.load().full] == [True, False]
+    lake.catalog.drop_table(CONVERSATIONS)
+    lake.catalog.register_table(CONVERSATIONS, first)
+    assert (lake.load().documents, lake.load().documents) == (1, 0)
 
 
 def test_a_load_that_is_stopped_leaves_everything_as_it_was(lake: Lake) -> None:
