@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 from pymongo.database import Database
 from watchfiles import Change, watch
+from watchfiles._rust_notify import WatchfilesRustInternalError
 
 from collector.files import absence
 from collector.passes import Collector, Progress
@@ -84,6 +85,20 @@ def _passes(
 
 
 def _watch(root: Path, stop: threading.Event) -> Iterator[set[tuple[Change, str]]]:
+    """Changes, and nothing at each tick; also where the system gives us no notifications: then passes go on without."""
+    told = False
+    while not stop.is_set():
+        try:
+            yield from _notifications(root, stop)
+        except WatchfilesRustInternalError as error:  # the user's inotify instances are used up, by editors for example
+            if not told:
+                log.warning("no_notifications", error=str(error), remedy="raise fs.inotify.max_user_instances")
+            told = True
+            yield set()
+            stop.wait(_RETRY_SECONDS)
+
+
+def _notifications(root: Path, stop: threading.Event) -> Iterator[set[tuple[Change, str]]]:
     return watch(
         root,
         watch_filter=None,

@@ -14,6 +14,7 @@ import pytest
 import stamina
 from pymongo import MongoClient
 from structlog.testing import capture_logs
+from watchfiles._rust_notify import WatchfilesRustInternalError
 
 import collector
 from collector import CollectorError, CollectResult
@@ -98,6 +99,30 @@ def test_a_database_that_was_dropped_is_filled_again_by_the_next_full_pass(
         wait_until(
             lambda: documents(mongo_database) == 3 and bool(mongo_database.transcript_files.count_documents({})), 20
         )
+
+
+def test_where_the_system_gives_no_notifications_passes_go_on(
+    mongo_database: Mongo, projects: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A user has some 128 inotify instances, which editors and containers share."""
+    module = sys.modules["collector.follow"]
+    watch, used_up = module.watch, threading.Event()
+
+    def watch_unless_used_up(*arguments: Any, **options: Any) -> Any:
+        if used_up.is_set():
+            raise WatchfilesRustInternalError("Too many open files (os error 24)")
+        return watch(*arguments, **options)
+
+    used_up.set()
+    monkeypatch.setattr(module, "watch", watch_unless_used_up)
+    monkeypatch.setattr(module, "_RETRY_SECONDS", 0.1)
+    with capture_logs() as logs, following(mongo_database, projects, full_pass_seconds=0.5):
+        append(projects / "p/s.jsonl", LINE % 4)
+        wait_until(lambda: documents(mongo_database) == 4, 20)
+        used_up.clear()
+        append(projects / "p/s.jsonl", LINE % 5)
+        wait_until(lambda: documents(mongo_database) == 5, 20)
+    assert [entry["event"] for entry in logs] == ["no_notifications"]
 
 
 def test_a_transcripts_directory_that_vanishes_is_followed_again_when_it_returns(
