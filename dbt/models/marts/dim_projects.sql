@@ -1,5 +1,5 @@
 -- A project is the folder that Claude Code keeps for a working directory. Its name comes from what the lines say (cwd):
--- the folder's own name is lossy and never decoded.
+-- the folder's own name is lossy and never decoded. Two projects never share a name, or they would be one bar in a chart.
 with lines as (
 
     select * from {{ ref('stg_conversations') }}
@@ -52,21 +52,57 @@ projects as (
 
 ),
 
+parts as (
+
+    select
+        projects.*,
+        roots.project_path,
+        string_split(
+            coalesce(nullif(rtrim(replace(roots.project_path, chr(92), '/'), '/'), ''), projects.project_id), '/'
+        ) as path_parts
+    from projects
+    left join roots on projects.project_id = roots.project_id
+
+),
+
+-- What a project may be called: the last folder, the last two, ... up to the whole path
+candidates as (
+
+    select
+        project_id,
+        unnest(range(1, len(path_parts) + 1)) as part_count,
+        array_to_string(path_parts[-part_count:], '/') as candidate
+    from parts
+
+),
+
+-- The shortest that is no other project's, too
+names as (
+
+    select
+        project_id,
+        arg_min(candidate, part_count) as project_name
+    from (
+        select * from candidates
+        qualify count(*) over (partition by candidate) = 1
+    )
+    group by project_id
+
+),
+
 final as (
 
     select
-        projects.project_id,
-        coalesce(
-            nullif(regexp_extract(rtrim(replace(roots.project_path, chr(92), '/'), '/'), '[^/]+$'), ''),
-            projects.project_id
-        ) as project_name,
-        roots.project_path,
-        projects.session_count,
-        projects.host_count,
-        projects.first_seen_at,
-        projects.last_seen_at
-    from projects
-    left join roots on projects.project_id = roots.project_id
+        parts.project_id,
+        -- folders of one and the same directory differ in nothing but their own names
+        coalesce(names.project_name, parts.path_parts[-1] || ' (' || parts.project_id || ')') as project_name,
+        parts.project_path,
+        parts.session_count,
+        parts.host_count,
+        parts.first_seen_at,
+        parts.last_seen_at
+    from parts
+    left join names on parts.project_id = names.project_id
 
 )
 
