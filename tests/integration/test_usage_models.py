@@ -275,6 +275,11 @@ def test_a_users_own_price_list_goes_before_ours_and_reprices_what_is_there(
     )
     warehouse.build(env={"MODEL_PRICES_CSV": str(own)})
     assert warehouse.rows(cost) == [("m1", 1.0, "opus"), ("m2", 0.00002, "mine")]
+    own.unlink()  # a reader of the published database does not have it
+    assert warehouse.rows("select model_id from intermediate.int_model_rates where list_rank = 0 order by 1") == [
+        ("mine",),
+        ("opus",),
+    ]
     warehouse.build(env={"MODEL_PRICES_CSV": ""})
     assert warehouse.rows(cost) == ours
 

@@ -1,4 +1,7 @@
--- The price list: the seed, and before it the user's own list where MODEL_PRICES_CSV names one.
+-- The price list: the seed, and before it the user's own list where MODEL_PRICES_CSV names one. A table in a layer of views:
+-- whoever reads the published database does not have that file.
+{{ config(materialized='table') }}
+
 with
 {%- set own_prices = var('model_prices_csv', none) or env_var('MODEL_PRICES_CSV', '') %}
 listed as (

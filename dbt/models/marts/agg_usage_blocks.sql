@@ -71,6 +71,7 @@ blocks as (
 select
     blocks.block_started_at,
     blocks.block_ends_at,
-    {{ local_date_key('blocks.block_started_at') }} as date_key,
+    -- the first response's day: where clocks differ from UTC by half an hour, the full hour may lie on a day without lines
+    {{ local_date_key('blocks.first_request_at') }} as date_key,
     blocks.* exclude (block_started_at, block_ends_at)
 from blocks

@@ -24,13 +24,18 @@ models as (
 
 ),
 
-newest_rates as (
+today as (
 
-    -- the price that holds from the latest day on
-    select *
+    select cast(timezone('UTC', now()) as date) as priced_on
+
+),
+
+todays_rates as (
+
+    select rates.*
     from rates
-    where valid_to is null
-    qualify row_number() over (partition by model order by priority) = 1
+    inner join today on {{ price_holds_on('rates', 'today.priced_on') }}
+    qualify row_number() over (partition by rates.model order by rates.priority) = 1
 
 ),
 
@@ -39,7 +44,7 @@ described as (
     select
         models.model,
         {{ normalised_model('models.model') }} as normalised_model,
-        newest_rates.model_id as price_model_id,
+        todays_rates.model_id as price_model_id,
         regexp_extract({{ normalised_model('models.model') }}, '^claude-(?:[0-9.-]+-)?([a-z]+)', 1) as family,
         case
             when regexp_matches(lower(models.model), '(^|[./:])anthropic\.') then 'bedrock'
@@ -52,14 +57,14 @@ described as (
         models.unpriced_responses,
         models.first_used_at,
         models.last_used_at,
-        newest_rates.input_usd,
-        newest_rates.output_usd,
-        newest_rates.cache_read_usd,
-        newest_rates.cache_write_5m_usd,
-        newest_rates.cache_write_1h_usd,
-        newest_rates.source as price_source
+        todays_rates.input_usd,
+        todays_rates.output_usd,
+        todays_rates.cache_read_usd,
+        todays_rates.cache_write_5m_usd,
+        todays_rates.cache_write_1h_usd,
+        todays_rates.source as price_source
     from models
-    left join newest_rates on models.model = newest_rates.model
+    left join todays_rates on models.model = todays_rates.model
 
 )
 
