@@ -6,9 +6,14 @@
   those rows (delete+insert). A line that arrives late therefore corrects what was written from the lines before it.
 -#}
 
-{#- The sessions that loads newer than this fact touched, as a subquery of one column. A line without a session stands for its file. -#}
+{#- What a line belongs to: its session, without one its file. Never NULL, which no list of touched ones would hold. -#}
+{%- macro session_key() -%}
+    coalesce(session_id, source_file, '')
+{%- endmacro -%}
+
+{#- The sessions that loads newer than this fact touched, as a subquery of one column. -#}
 {%- macro touched_sessions() -%}
-    select distinct coalesce(session_id, source_file)
+    select distinct {{ session_key() }}
     from {{ ref('stg_conversations') }}
     where load_id > (select coalesce(max(load_id), 0) from {{ this }})
 {%- endmacro -%}

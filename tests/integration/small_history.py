@@ -138,5 +138,8 @@ def late_load(history: SmallHistory) -> None:
     # With a line before all others the fork is the session that began first: what both hold now counts there.
     history.prompt("f0", -60, "fork", "Hello")
     history.answer("o2", 501, "other", project_id="-work-other", cwd="/work/other", output_tokens=25)
+    # Another tool's document may name neither a session nor a file.
+    history.prompt("x1", 600, None, "Hi", source_file=None)
+    history.call("x2", 601, None, "Bash", "bash-x", source_file=None)
     history.call("l1", 50000, "other", "Bash", "bash-9", project_id="-work-other", cwd="/work/other")
     history.commit()

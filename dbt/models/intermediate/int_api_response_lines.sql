@@ -13,7 +13,7 @@ usage_lines as (
         document_id,
         load_id,
         session_id,
-        coalesce(session_id, source_file) as session_key,
+        {{ session_key() }} as session_key,
         project_id,
         source_file,
         host,

@@ -16,7 +16,7 @@ touched_lines as (
         event_at,
         uuid
     from {{ ref('stg_messages') }}
-    where coalesce(session_id, source_file) in (select * from touched_sessions)
+    where {{ session_key() }} in (select * from touched_sessions)
 
 ),
 

@@ -13,7 +13,7 @@ touched_keys as (
 
     select distinct tool_use_id
     from {{ ref('stg_tool_calls') }}
-    where coalesce(session_id, source_file) in (select * from touched_sessions)
+    where {{ session_key() }} in (select * from touched_sessions)
 
 ),
 {% endif %}
