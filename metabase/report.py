@@ -48,8 +48,6 @@ def write_report(database: Path, target: Path, *, timezone: str) -> None:
 def _render(connection: duckdb.DuckDBPyConnection, catalog: Catalog, timezone: str) -> str:
     payload, shown = encode_catalog(connection, catalog)
     meta = period_of(connection)
-    sessions = _sessions(payload["datasets"])
-    offered = {session for session, _ in sessions}
     payload["meta"] = meta | {"table_rows": TABLE_ROWS, "other": OTHER, "session_card": _session_card(catalog)}
     environment = Environment(
         loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True
@@ -62,7 +60,8 @@ def _render(connection: duckdb.DuckDBPyConnection, catalog: Catalog, timezone: s
         boards=[_board(catalog, board, shown) for board in catalog.dashboards],
         meta=meta,
         projects=_labels(payload["datasets"], "project"),
-        sessions=[(session, name) for session, name in sessions if session in offered],
+        sessions=_sessions(payload["datasets"]),
+        first_session=next((made["first"] for made in payload["datasets"].values() if "first" in made), None),
         style=_ours("page.css"),
         data=_json_for_script(payload),
         vega=_vega(),
@@ -198,4 +197,4 @@ def _scope(catalog: Catalog, card: Card) -> str:
 def _figure(catalog: Catalog, card: Card, found: Rows) -> dict[str, str]:
     [(name, column)] = shown_columns(catalog, card).items()
     now = found.rows[-1][name] if found.rows else None
-    return {"figure": show(now, column.shown_as), "change": ""}
+    return {"figure": show(now, column.shown_as)}

@@ -149,8 +149,8 @@ def _number_with_change(card: Card, dataset: Dataset) -> str:
     """Two rows, the period before and the period itself, each present even when nothing happened in it."""
     [value] = card.values.values()
     measure = measure_sql(value, "day")
-    if value.parts[0] in ("sum", "count", "distinct"):
-        measure = f"coalesce({measure}, 0)"
+    if value.parts[0] == "sum":  # of no rows it is zero; of rows that all lack the figure it is not known
+        measure = f"case when count(day) = 0 then 0 else {measure} end"
     return (
         "\n".join(
             [

@@ -52,7 +52,14 @@ def published(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
         connection.close()
 
 
+# Dates of a broken clock (the year 1, say) are no part of the history, as in the report.
 _SUMMARY = """
+with days as (
+    select full_date
+    from marts.agg_daily_summary
+    inner join marts.dim_date using (date_key)
+    where year between 2000 and 2100
+)
 select
     (select count(*) from marts.dim_sessions) as sessions,
     (select count(distinct project_id) from marts.dim_sessions) as projects,
@@ -63,8 +70,8 @@ select
     (select coalesce(sum(input_tokens + output_tokens + cache_read_tokens + cache_creation_tokens), 0)::bigint
      from marts.fct_api_requests) as tokens,
     (select sum(cost_usd)::double from marts.fct_api_requests) as cost_usd,
-    (select strptime(min(date_key)::varchar, '%Y%m%d')::date from marts.agg_daily_summary) as first_date,
-    (select strptime(max(date_key)::varchar, '%Y%m%d')::date from marts.agg_daily_summary) as last_date,
+    (select min(full_date) from days) as first_date,
+    (select max(full_date) from days) as last_date,
     (select coalesce(sum(lines), 0)::bigint from raw.transcript_files) as lines,
     (select count(*) from raw.dead_letters) as lines_set_aside
 """

@@ -32,6 +32,12 @@ function matching(card, from, to) {
   return found;
 }
 
+// From which day on a card counts, where the period reaches back to rows that the report had to leave out; else null.
+function cutAt(card, from = state.from) {
+  const since = DATA.datasets[card.dataset]?.since ?? null;
+  return since !== null && from <= since ? since : null;
+}
+
 const present = (rows, values) => rows.map((row) => values[row]).filter((value) => value !== null);
 const total = (numbers) => numbers.reduce((sum, number) => sum + number, 0);
 
@@ -129,10 +135,14 @@ function rowsOf(card) {
 function numberOf(card) {
   const [value] = Object.values(card.values);
   if (!card.dataset) return { now: card.rows.length ? Object.values(card.rows[0])[0] : null, before: null, course: [] };
-  const count = (from, to) => measure(card, value, matching(card, from, to)) ?? (value.additive ? 0 : null);
+  const count = (from, to) => {  // of no rows a sum is zero; of rows that all lack the figure it is not known
+    const rows = matching(card, from, to);
+    return rows.length ? measure(card, value, rows) : value.additive ? 0 : null;
+  };
   const timed = DATA.datasets[card.dataset].columns.day;
   const length = state.to - state.from + 1;
-  const before = timed && card.compare && state.preset !== "all" ? count(state.from - length, state.from - 1) : null;
+  const whole = !cutAt(card, state.from - length);
+  const before = timed && card.compare && whole && state.preset !== "all" ? count(state.from - length, state.from - 1) : null;
   return { now: count(state.from, state.to), before, course: timed ? course(card, value) : [] };
 }
 

@@ -42,16 +42,18 @@ function changeText(now, before, format) {
   return [`${share > 0 ? "▲" : "▼"} ${size} vs ${span}`, share > 0 ? "up" : "down"];
 }
 
+const cutText = (card) => (cutAt(card) ? `only from ${dayText(cutAt(card))} on` : "");
+
 function drawNumber(card, node) {
   const [value] = Object.values(card.values);
   const { now, before, course: steps } = numberOf(card);
-  const [text, direction] = changeText(now, before, value.format);
+  const [text, direction] = cutAt(card) ? [cutText(card), "neither"] : changeText(now, before, value.format);
   const verdict = direction === "neither" || card.better === "neither" ? "plain" : direction === card.better ? "good" : "bad";
   const figure = node.querySelector(".figure");
   figure.textContent = show(now, value.format);
   figure.classList.toggle("long", figure.textContent.length > 11);
   const change = node.querySelector(".change");
-  change.textContent = text || " ";
+  change.textContent = text || change.dataset.scope || " ";
   change.className = `change ${verdict}`;
   node.querySelector(".spark").replaceChildren(sparkline(steps));
 }
@@ -169,7 +171,7 @@ function drawCard(card, node) {
   const rows = rowsOf(card);
   const empty = isEmpty(card, rows);
   const step = node.querySelector(".step");
-  if (step) step.textContent = stepOf(card) === "day" ? "" : `per ${stepOf(card)}`;
+  if (step) step.textContent = [stepOf(card) === "day" ? "" : `per ${stepOf(card)}`, cutText(card)].filter(Boolean).join(", ");
   node.classList.toggle("is-empty", empty);
   const holder = node.querySelector(".rows");
   drawTable(card, holder, rows);

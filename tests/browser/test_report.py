@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -309,6 +310,64 @@ def test_an_empty_database_makes_a_page_that_says_so(browser: Browser, tmp_path:
         assert "No session yet" in page.inner_text(".about")
         assert page.is_visible("[data-card='overview.prompts_per_day'] .empty")
         assert errors == []
+
+
+def test_what_the_report_leaves_out_is_said_where_it_is_missing(
+    browser: Browser, database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only over periods that reach back to it; and the comparison with days that are not there is not drawn."""
+    few = CATALOG.datasets["changes"].model_copy(update={"report_limit": 5})
+    cut = replace(CATALOG, datasets={**CATALOG.datasets, "changes": few})
+    monkeypatch.setattr("metabase.report.load_catalog", lambda: cut)
+    write_report(database, tmp_path / "report.html", timezone=ZONE)
+    with _context(browser) as context:
+        page = context.new_page()
+        _open(page, tmp_path / "report.html")
+        since = page.evaluate("dayText(DATA.datasets.changes.since)")
+        assert page.inner_text("[data-card='overview.lines'] .change") == f"only from {since} on"
+        page.click("nav a[href='#code']")
+        assert page.inner_text("[data-card='code.languages'] .step") == f"only from {since} on"
+        assert "only from" not in page.inner_text("[data-card='code.commits'] .change")
+        page.evaluate("() => { const day = DATA.datasets.changes.since + 1; setPeriod(day, day, 'custom'); redraw(); }")
+        assert "only from" not in page.inner_text("#code")
+
+
+def test_a_number_that_no_filter_reaches_says_so(page: Page) -> None:
+    page.click("nav a[href='#rhythm']")
+    assert page.inner_text("[data-card='rhythm.longest_streak'] .change") == "all time"
+    assert page.inner_text("[data-card='rhythm.active_days'] .change") != "all time"
+
+
+def test_a_cost_that_is_not_known_is_a_dash(page: Page) -> None:
+    """As in the SQL: a sum over responses that have no price is not zero, and a sum over no response is."""
+    unpriced = """rows => {
+        const column = columnOf(DATA.datasets.usage, "cost_usd");
+        const kept = [...column];
+        column.fill(null);
+        const made = numberOf(DATA.cards["overview.cost"]);
+        column.splice(0, column.length, ...kept);
+        return [show(made.now, "usd"), numberOf({...DATA.cards["overview.cost"], where: {model: "none"}}).now];
+    }"""
+    assert page.evaluate(unpriced) == [show(None, "usd"), 0]
+
+
+def test_the_session_shown_first_is_the_one_chosen(browser: Browser, database: Path, tmp_path: Path) -> None:
+    """The newest session with a prompt, also where a newer one holds nothing to show."""
+    copied = tmp_path / "analytics.db"
+    copied.write_bytes(database.read_bytes())
+    with duckdb.connect(copied) as connection:
+        newer = "'void' as session_id, started_at + interval 1 second as started_at"
+        connection.execute(
+            f"insert into marts.dim_sessions select * replace ({newer}) from marts.dim_sessions"
+            " order by started_at desc nulls last limit 1"
+        )
+    write_report(copied, tmp_path / "report.html", timezone=ZONE)
+    with _context(browser) as context:
+        page = context.new_page()
+        _open(page, tmp_path / "report.html")
+        page.click("nav a[href='#sessions']")
+        assert page.input_value("#session") == page.evaluate("DATA.datasets.timeline.first")
+        assert page.locator("[data-card='sessions.timeline'] tbody tr").count() > 0
 
 
 def test_the_file_is_small_and_its_data_is_json(report: Path) -> None:

@@ -14,11 +14,19 @@ from typing import Any
 import duckdb
 import pytest
 
+from lake.paths import DataPaths
+from lake.settings import load_settings
+from metabase.definitions import load_catalog
+from metabase.export import export_csv
+from metabase.query import opened, run_card, shown_columns
+from metabase.report import write_report
+from standalone.published import summarise
 from tests.integration.small_history import SmallHistory, first_load, late_load
 
 ROOT = Path(__file__).resolve().parents[2]
 LAYERS = ("staging", "intermediate", "marts", "seeds")
 ZONE = "America/New_York"
+CATALOG = load_catalog()
 WITHOUT_TESTS = ("build", "--target", "prod", "--exclude-resource-type", "test", "exposure")
 Dbt = Callable[..., subprocess.CompletedProcess[str]]
 Tables = dict[str, list[tuple[Any, ...]]]
@@ -116,6 +124,29 @@ def test_a_history_without_a_single_line_builds(dbt: Dbt, tmp_path: Path) -> Non
     out = _passed(dbt("build", "--target", "prod", database=empty.path))
     assert "ERROR=0" in out
     assert _rows(empty.path, "select count(*) from marts.dim_sessions") == [(0,)]
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
+def test_a_broken_clock_stops_nothing(dbt: Dbt, tmp_path: Path, zone: str) -> None:
+    """What it dates counts, and neither the history's bounds nor its newest line nor the report are its doing."""
+    odd = SmallHistory(tmp_path / "analytics.db")
+    for session, at in (("first", datetime(1, 1, 1, tzinfo=UTC)), ("last", datetime(9999, 12, 31, 23, tzinfo=UTC))):
+        odd.prompt(f"p-{session}", 0, session, "Hi", event_at=at)
+        odd.call(f"c-{session}", 0, session, "Edit", f"edit-{session}", event_at=at)
+    odd.prompt("p1", 0, "main", "Hi")
+    odd.commit()
+    _passed(dbt(*WITHOUT_TESTS, database=odd.path, TIMEZONE=zone))
+    place = DataPaths.of(load_settings(data_dir=tmp_path)).duckdb.published_database
+    place.parent.mkdir(parents=True)
+    odd.path.rename(place)
+    found = summarise(load_settings(data_dir=tmp_path))
+    assert (found.first_date, found.prompts) == (found.last_date, 3)
+    with opened(place, zone) as connection:
+        for key, shown in {"trust.freshness": "2026-03-0", "rhythm.current_streak": "1", "code.files": "0"}.items():
+            [name] = shown_columns(CATALOG, CATALOG.cards[key])
+            assert str(run_card(connection, CATALOG, CATALOG.cards[key]).rows[-1][name]).startswith(shown), key
+    write_report(place, tmp_path / "report.html", timezone=zone)
+    export_csv(place, tmp_path / "csv", timezone=zone)
 
 
 def test_a_late_line_leaves_the_same_tables_as_a_full_refresh(dbt: Dbt, history: SmallHistory) -> None:

@@ -55,6 +55,10 @@ def test_headline_figures_are_those_of_a_second_count_from_the_files(
     assert figure("overview.tokens") == tokens
     assert figure("overview.tool_calls") == len(counted.tool_calls)
     assert figure("trust.set_aside") == counted.malformed
+    [(files,)] = connection.execute(
+        "select count(distinct file_path) from marts.fct_file_operations where is_change and date_key is not null"
+    ).fetchall()
+    assert figure("code.files") == files
 
 
 def test_cards_that_show_the_same_thing_agree(connection: duckdb.DuckDBPyConnection) -> None:

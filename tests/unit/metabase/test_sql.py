@@ -31,7 +31,7 @@ def test_tags_are_found_in_order_and_once() -> None:
 
 @pytest.fixture
 def numbers() -> Catalog:
-    """A dataset of five rows on three days, and the two marts that the period reads."""
+    """A dataset of six rows on three days, one without a figure, and the two marts that the period reads."""
     dataset = Dataset(
         marts=("fct_numbers",),
         grain="one row",
@@ -49,7 +49,7 @@ def connection() -> duckdb.DuckDBPyConnection:
         create table marts.fct_numbers as
         select * from (values
             (date '2026-01-10', 'app', 1), (date '2026-01-10', 'lib', 2), (date '2026-02-09', 'app', 4),
-            (date '2026-02-20', 'app', 8), (date '2026-02-20', 'lib', 16)
+            (date '2026-02-20', 'app', 8), (date '2026-02-20', 'lib', 16), (date '2026-02-20', 'new', null)
         ) as t (day, project, n);
         create table marts.dim_date as
         select distinct cast(strftime(day, '%Y%m%d') as integer) as date_key, day as full_date, year(day) as year
@@ -76,7 +76,8 @@ def test_the_period_is_thirty_days_up_to_the_last_day_with_data(
     connection: duckdb.DuckDBPyConnection, numbers: Catalog
 ) -> None:
     card = _card(kind="row", by=["project"])
-    assert connection.execute(*bind(card_sql(numbers, card), {})).fetchall() == [("lib", 16), ("app", 12)]
+    found = connection.execute(*bind(card_sql(numbers, card), {})).fetchall()
+    assert found == [("lib", 16), ("app", 12), ("new", None)]
 
 
 def test_a_number_stands_beside_the_period_before_it_even_when_that_is_empty(
@@ -86,6 +87,13 @@ def test_a_number_stands_beside_the_period_before_it_even_when_that_is_empty(
     assert [row[1] for row in connection.execute(*bind(sql, {})).fetchall()] == [3, 28]
     recent = {"date_from": "2026-02-20", "date_to": "2026-02-20"}
     assert [row[1] for row in connection.execute(*bind(sql, recent)).fetchall()] == [0, 24]
+
+
+def test_a_sum_of_nothing_is_zero_and_a_sum_of_what_is_not_known_is_not_known(
+    connection: duckdb.DuckDBPyConnection, numbers: Catalog
+) -> None:
+    sql = card_sql(numbers, _card(kind="number"))
+    assert [row[1] for row in connection.execute(*bind(sql, {"project": "new"})).fetchall()] == [0, None]
 
 
 def test_a_filter_cuts_both_periods(connection: duckdb.DuckDBPyConnection, numbers: Catalog) -> None:
