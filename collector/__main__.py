@@ -9,14 +9,13 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 import structlog
-from pymongo import MongoClient
 
 from collector.follow import follow
 from collector.results import CollectorError, CollectProgress, CollectResult
 from lake.logs import configure_logs
+from lake.mongo import mongo_client
 from lake.settings import Settings, SettingsError, load_settings
 
 HEARTBEAT = Path(tempfile.gettempdir()) / "claude-analytics-collector.heartbeat"
@@ -56,10 +55,8 @@ def _serve() -> int:
 def _follow(settings: Settings, stop: threading.Event) -> None:
     if settings.mongo_uri is None:
         raise SettingsError("MONGO_URI: expected the address of a MongoDB server, found nothing; set it")
-    client: MongoClient[dict[str, Any]] = MongoClient(
-        settings.mongo_uri.get_secret_value(), appname="claude-analytics-collector", serverSelectionTimeoutMS=5000
-    )
-    with client:
+    uri = settings.mongo_uri.get_secret_value()
+    with mongo_client(uri, "claude-analytics-collector", serverSelectionTimeoutMS=5000) as client:
         log.info("following", transcripts=str(settings.transcripts_dir), host=settings.host_name)
         database = client[settings.mongo_database]
         follow(database, settings.transcripts_dir, settings.host_name, stop, _report, progress=_beat)

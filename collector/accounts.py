@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
+from lake.mongo import mongo_client
 from lake.settings import SettingsError, load_settings
 
 ROLES = {"collector": "readWrite", "loader": "read"}
@@ -28,11 +28,11 @@ def ensure(admin: Database[dict[str, Any]], name: str, password: str, database: 
 def bring_about(arguments: list[str]) -> None:
     """Read the root user's URI from the settings and each password from the file named for it."""
     settings = load_settings()
-    wanted = dict(argument.split("=", 1) for argument in arguments)
+    wanted = {name: file for name, _, file in (argument.partition("=") for argument in arguments)}
     if wanted.keys() != ROLES.keys() or settings.mongo_uri is None:
         raise SettingsError("expected MONGO_URI and the arguments collector=FILE loader=FILE")
     uri = settings.mongo_uri.get_secret_value()
-    with MongoClient[dict[str, Any]](uri, serverSelectionTimeoutMS=60_000) as client:
+    with mongo_client(uri, "claude-analytics-accounts", serverSelectionTimeoutMS=60_000) as client:
         for name, file in wanted.items():
             password = Path(file).read_text(encoding="utf-8").strip()
             ensure(client.get_database("admin"), name, password, settings.mongo_database)

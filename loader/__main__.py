@@ -4,15 +4,14 @@ import argparse
 import sys
 from datetime import timedelta
 from types import FrameType
-from typing import Any
 
 import uvicorn
 from pydantic import SecretStr
-from pymongo import MongoClient
 
 import loader
 from lake.catalog import open_catalog
 from lake.logs import configure_logs
+from lake.mongo import mongo_client
 from lake.paths import DataPaths
 from lake.settings import Settings, SettingsError, load_settings
 from loader.maintenance import maintain
@@ -37,7 +36,7 @@ class Server(uvicorn.Server):
 def steps_of(settings: Settings) -> Steps:
     """The steps over the stores that the settings name; each opens the catalog anew, whose token is short-lived."""
     uri = _required(settings.mongo_uri, "MONGO_URI")
-    client = MongoClient[dict[str, Any]](uri, tz_aware=True, appname="claude-analytics-loader", connect=False)
+    client = mongo_client(uri, "claude-analytics-loader", tz_aware=True, connect=False)
     database = client[settings.mongo_database]
     work_database = DataPaths.of(settings).duckdb.work_database
     return Steps(

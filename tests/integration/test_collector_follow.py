@@ -212,12 +212,18 @@ def test_the_appliance_s_collector_says_that_it_is_healthy_and_ends_on_sigterm(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
-    [((), 1, "collector: MONGO_URI: expected the address"), (("nonsense",), 2, "expected nothing or 'healthy'")],
+    ("arguments", "uri", "code", "said"),
+    [
+        ((), "", 1, "collector: MONGO_URI: expected the address"),
+        ((), "mongodb://robin:se/cret@host", 1, "collector: MONGO_URI: expected mongodb://USER:PASSWORD@HOST:PORT/"),
+        (("nonsense",), "", 2, "expected nothing or 'healthy'"),
+    ],
 )
-def test_a_wrong_start_is_one_line(arguments: tuple[str, ...], code: int, said: str) -> None:
-    process = appliance(*arguments)
+def test_a_wrong_start_is_one_line(arguments: tuple[str, ...], uri: str, code: int, said: str) -> None:
+    """Without the address: a password that was not encoded is mistaken for a port, and would be shown."""
+    process = appliance(*arguments, MONGO_URI=uri)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == code
     assert said in errors
     assert len(errors.splitlines()) == 1
+    assert "'se'" not in errors
