@@ -21,6 +21,7 @@ MAX_DEPTH = 100
 BOM = b"\xef\xbb\xbf"
 _PADDING = re.compile("[ \t\r\n\0\ufeff]*")
 _LEADING = re.compile(rb"(?:[ \t\r\n\0]|\xef\xbb\xbf)*")
+_TRAILING = re.compile(rb"(?:[ \t\r\n\0]|\xbf\xbb\xef)*")  # of a line read backwards, so that it takes linear time
 _LONG_INTEGER = re.compile(rb"[:\[,-]\s*[0-9]{19}")
 _INT64 = range(-(2**63), 2**63)
 _LONGEST_INTEGER = 25  # digits; int() of a hostile million digits would take minutes
@@ -44,7 +45,10 @@ def strip(physical: bytes) -> tuple[bytes, int]:
     """The line without what may lie around it, and how many bytes were taken off its front."""
     found = _LEADING.match(physical)
     start = found.end() if found else 0
-    return physical[start:].rstrip(b" \t\r\n\0"), start
+    raw = physical[start:].rstrip(b" \t\r\n\0")
+    if raw.endswith(BOM) and (mirrored := _TRAILING.match(raw[::-1])):
+        raw = raw[: -mirrored.end()]
+    return raw, start
 
 
 def parse(physical: bytes) -> list[Line]:

@@ -4,7 +4,7 @@ import io
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from collector.lines import identity
@@ -34,6 +34,7 @@ def read_up_to(reading: Reading, content: bytes, end: int) -> tuple[list[Found],
 
 
 @given(contents, st.lists(st.integers(0, 300)), st.booleans())
+@example(b'{"type":"mode"}\xef\xbb\xbf\n' * 2, [19], True)
 @settings(max_examples=400)
 def test_any_way_of_appending_gives_the_same_lines(content: bytes, cuts: list[int], forget: bool) -> None:
     """Also when the reading is made again from the file each time, as after a restart."""
