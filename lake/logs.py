@@ -10,7 +10,8 @@ from lake.settings import Settings
 
 def configure_logs(settings: Settings) -> None:
     """Log from LOG_LEVEL on, as LOG_FORMAT says; standard output stays free for results."""
-    renderer = structlog.processors.JSONRenderer() if settings.log_format == "json" else structlog.dev.ConsoleRenderer()
+    json, console = structlog.processors.JSONRenderer, structlog.dev.ConsoleRenderer
+    renderer = json() if settings.log_format == "json" else console(colors=sys.stderr.isatty())
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

@@ -133,7 +133,13 @@ def _start(folder: Path, options: list[str], credentials: dict[str, Any] | None)
 
 
 def _spawn(folder: Path, port: int, options: list[str]) -> subprocess.Popen[bytes]:
-    command = [str(Path(sys.executable).with_name("secantusd-py")), "--host", "127.0.0.1", "--port", str(port)]
+    server = Path(sys.executable).with_name("secantusd-py")
+    if not server.exists():
+        raise MongoServerError(
+            f"expected the MongoDB server {server}, found none, since there is no package of it for this machine or it is "
+            "not part of this image; set MONGO_URI to a server of your own"
+        )
+    command = [str(server), "--host", "127.0.0.1", "--port", str(port)]
     command += ["--storage-path", str(folder / "data"), "--sync-on-commit", "--cache-size", "256M"]
     with (folder / "server.log").open("wb") as output:
         # Its own process group: Ctrl-C reaches us, and we stop it when the step at work has ended.

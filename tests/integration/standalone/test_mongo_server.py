@@ -68,3 +68,9 @@ def test_a_data_folder_that_the_server_cannot_read_is_one_line_with_its_log(tmp_
     with pytest.raises(MongoServerError, match=r"did not start: .*server\.log") as raised, local_mongo(tmp_path):
         pass
     assert "\n" not in str(raised.value)
+
+
+def test_a_machine_that_has_no_server_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "bin/python"))
+    with pytest.raises(MongoServerError, match=r"^expected the MongoDB server .*set MONGO_URI"), local_mongo(tmp_path):
+        pass
