@@ -136,8 +136,8 @@ def _spawn(folder: Path, port: int, options: list[str]) -> subprocess.Popen[byte
     server = Path(sys.executable).with_name("secantusd-py")
     if not server.exists():
         raise MongoServerError(
-            f"expected the MongoDB server {server}, found none, since there is no package of it for this machine or it is "
-            "not part of this image; set MONGO_URI to a server of your own"
+            f"expected the MongoDB server {server}, found none: there is no package of it for this machine, or none "
+            "in this image; set MONGO_URI to a server of your own"
         )
     command = [str(server), "--host", "127.0.0.1", "--port", str(port)]
     command += ["--storage-path", str(folder / "data"), "--sync-on-commit", "--cache-size", "256M"]
