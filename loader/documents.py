@@ -7,7 +7,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import bson
@@ -23,6 +23,9 @@ CODEC: CodecOptions[dict[str, Any]] = CodecOptions(
     datetime_conversion=DatetimeConversion.DATETIME_AUTO,
     unicode_decode_error_handler="replace",
 )
+
+EARLIEST, LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
+"""A date outside is as none at all: it would overflow in another timezone."""
 
 _RELAXED = json_util.RELAXED_JSON_OPTIONS
 _ORJSON = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
@@ -79,7 +82,7 @@ def _row(document: dict[str, Any], text: str) -> Row:
         "project_id": _text(document.get("projectId")),
         "source_file": _text(document.get("sourceFile")),
         "host": _text(document.get("host")),
-        "ingested_at": ingested_at if isinstance(ingested_at, datetime) else None,
+        "ingested_at": ingested_at if isinstance(ingested_at, datetime) and EARLIEST <= ingested_at <= LATEST else None,
         "document": text,
     }
 

@@ -22,7 +22,7 @@ from pymongo.database import Database
 
 from lake.catalog import CONVERSATIONS, open_table
 from lake.results import ExtractResult
-from loader.documents import CODEC, Row, decode_batch, document_id
+from loader.documents import CODEC, EARLIEST, LATEST, Row, decode_batch, document_id
 from loader.side_tables import copy_side_tables
 from loader.table_state import TableState
 
@@ -39,9 +39,14 @@ IDS_PER_QUERY = 1_000
 SETTLED = timedelta(seconds=10)
 """A moment younger than this may still get documents from a writer at work: the watermark stays behind it."""
 RECENT = timedelta(hours=3)
-EARLIEST, LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
-DATED = {"ingestedAt": {"$gte": EARLIEST, "$lte": LATEST}}
-UNDATED = {"$nor": [DATED]}
+
+
+def dated(**bounds: datetime) -> dict[str, Any]:
+    """Documents whose ingestedAt is a date within these bounds; a comparison alone also finds arrays that hold one."""
+    return {"ingestedAt": {f"${name}": moment for name, moment in bounds.items()} | {"$not": {"$type": "array"}}}
+
+
+UNDATED = {"$nor": [dated(gte=EARLIEST, lte=LATEST)]}
 
 
 def extract(
@@ -90,7 +95,7 @@ class _Extract:
         expected = sum(count for _, _, count in windows) - len(known)
         for low, high, count in windows:
             if sum(1 for moment in known.values() if low < moment <= high) < count:
-                for row in self._rows({"ingestedAt": {"$gt": low, "$lte": high}}):
+                for row in self._rows(dated(gt=low, lte=high)):
                     if row["document_id"] not in known:
                         self._add(row, min(low, settled), expected)
             self._flush(min(high, settled), expected, at_least=BATCH_BYTES // 2)
@@ -100,7 +105,7 @@ class _Extract:
     def _windows(self, watermark: datetime | None) -> Iterator[tuple[datetime, datetime, int]]:
         """(low, high, documents) above the watermark: low exclusive, high inclusive, enough documents in each."""
         low, count = watermark or EARLIEST, 0
-        seconds = self._counts("second", {"ingestedAt": {"$gt": low, "$lte": LATEST}})
+        seconds = self._counts("second", dated(gt=low, lte=LATEST))
         moments = sorted(moment for moment in seconds if moment is not None)
         for moment in moments:
             count += seconds[moment]
@@ -128,13 +133,13 @@ class _Extract:
         return self.collection.estimated_document_count() - self.state.total
 
     def _compare_hours(self, since: datetime | None) -> None:
-        match = {"ingestedAt": {"$gte": since, "$lte": LATEST}} if since else {}
+        match = dated(gte=since, lte=LATEST) if since else {}
         theirs, ours = self._counts("hour", match), self.state.documents_per_hour(since)
         for hour in sorted({*theirs, *ours}, key=lambda moment: moment or EARLIEST):
             if theirs[hour] == ours[hour]:
                 continue
             known = self.state.ids_in_hour(hour)
-            in_hour = {"ingestedAt": {"$gte": hour, "$lt": hour + timedelta(hours=1)}} if hour else UNDATED
+            in_hour = dated(gte=hour, lt=hour + timedelta(hours=1)) if hour else UNDATED
             ids = [document["_id"] for document in self.collection.find(in_hour, {"_id": 1})]
             missing = [each for each in ids if document_id(each) not in known]
             for start in range(0, len(missing), IDS_PER_QUERY):

@@ -43,7 +43,7 @@ class Extraction:
         self.database, self.catalog = database, catalog
         self.conversations: Collection[dict[str, Any]] = database.conversations
 
-    def insert(self, *names: Any, at: datetime | str | None = LONG_AGO, **fields: Any) -> None:
+    def insert(self, *names: Any, at: datetime | list[datetime] | str | None = LONG_AGO, **fields: Any) -> None:
         """Documents with these ids, all ingested at one moment (None: without the field)."""
         moment = {} if at is None else {"ingestedAt": at}
         self.conversations.insert_many([{"_id": name, **moment, **fields} for name in names])
