@@ -16,12 +16,17 @@ import duckdb
 from lake.paths import DuckDBVolume
 
 _CONFLICT = re.compile(r"[Cc]onflicting lock is held(?: in (?P<program>.*?))? ?\(PID (?P<pid>\d+)\)")
+_BROKEN = re.compile(r"not a valid DuckDB database|[Cc]orrupt")
 _CONTAINER = re.compile(r"[0-9a-f]{64}")
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 10.0
 
 
 class DatabaseHeldError(Exception):
     """Another program has the work database open; the message names it and says what to do."""
+
+
+class DatabaseBrokenError(Exception):
+    """The work database is no database any more; the message says how it is made anew."""
 
 
 def connect(database: Path) -> duckdb.DuckDBPyConnection:
@@ -69,6 +74,11 @@ def _holder(database: Path) -> str | None:
     except duckdb.IOException as error:
         if is_lock_conflict(error):
             return describe_holder(str(error))
+        if _BROKEN.search(str(error)):
+            what = str(error).splitlines()[0]
+            raise DatabaseBrokenError(
+                f"{what}; delete {database.parent}: the next run makes it anew from Iceberg"
+            ) from None
         raise
     return None
 

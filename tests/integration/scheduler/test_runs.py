@@ -11,6 +11,7 @@ import duckdb
 import pytest
 
 from scheduler.docs import dbt_docs
+from scheduler.loader_client import LoaderError
 from scheduler.lock import LockHeld
 from scheduler.publish import Generation
 from scheduler.results import Event, RunResult
@@ -163,6 +164,12 @@ def test_an_error_that_no_retry_can_help_fails_at_once_with_its_traceback_in_the
     assert result.message == "extract: ValueError: a document without an id"
     assert result.steps[0].attempts == 1
     assert any("Traceback" in line.message for line in runner.history.log_lines(1))
+
+
+def test_an_error_of_ours_speaks_for_itself(runner: Runner) -> None:
+    loader_of(runner).errors = [LoaderError("the loader answered 500 to extract: check MONGO_URI")]
+    assert run(runner).message == "extract: the loader answered 500 to extract: check MONGO_URI"
+    assert not any("Traceback" in line.message for line in runner.history.log_lines(1))
 
 
 def test_the_dbt_docs_follow_the_models_and_not_every_generation(runner: Runner) -> None:

@@ -67,6 +67,15 @@ def test_old_generations_go_and_the_current_one_stays(volume: DuckDBVolume) -> N
     assert published_rows(volume) == 4
 
 
+def test_a_generation_whose_manifest_cannot_be_read_does_not_count_and_the_next_one_does(volume: DuckDBVolume) -> None:
+    build(volume, 1)
+    publish(volume, keep=2)
+    (volume.generations / "1" / publishing.MANIFEST_FILE).write_text("{")
+    assert publishing.current_generation(volume) is None
+    assert list_generations(volume) == []
+    assert publish(volume, keep=2).number == 2
+
+
 def test_nobody_can_write_to_a_published_file(volume: DuckDBVolume) -> None:
     build(volume, 1)
     publish(volume, keep=2)

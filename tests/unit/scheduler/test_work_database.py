@@ -12,7 +12,13 @@ import requests
 
 from lake.paths import DuckDBVolume
 from scheduler.transient import TransientError, is_transient
-from scheduler.work_database import connect, describe_holder, is_lock_conflict, wait_until_free
+from scheduler.work_database import (
+    DatabaseBrokenError,
+    connect,
+    describe_holder,
+    is_lock_conflict,
+    wait_until_free,
+)
 
 CONFLICT = (
     'IO Error: Could not set lock on file "/d/analytics.db": Conflicting lock is held in {program} (PID {pid}). See'
@@ -34,6 +40,16 @@ def test_a_database_that_does_not_exist_or_is_closed_is_free(tmp_path: Path) -> 
     volume.work_database.parent.mkdir()
     connect(volume.work_database).close()
     wait_until_free(volume, 0, threading.Event())
+
+
+def test_a_work_database_that_is_none_is_told_with_the_way_out(tmp_path: Path) -> None:
+    volume = DuckDBVolume(tmp_path)
+    volume.work_database.parent.mkdir()
+    volume.work_database.write_bytes(b"no database " * 1000)
+    with pytest.raises(
+        DatabaseBrokenError, match=f"; delete {volume.work_database.parent}: the next run makes it anew"
+    ):
+        wait_until_free(volume, 0, threading.Event())
 
 
 def test_the_work_database_is_written_in_a_format_that_older_duckdbs_read(tmp_path: Path) -> None:
