@@ -67,7 +67,9 @@ def absence(root: Path) -> str | None:
     except PermissionError:
         shut = (folder for folder in reversed(root.parents) if not os.access(folder, os.X_OK, effective_ids=True))
         closed = next(shut, root.parent)
-        return f"{closed} belongs to user {closed.stat().st_uid} alone, and this runs as user {os.geteuid()}"
+        owner = closed.stat().st_uid
+        remedy = f"if the transcripts are in it, set TRANSCRIPTS_UID={owner}"
+        return f"{closed} belongs to user {owner} alone, and this runs as user {os.geteuid()}; {remedy}"
     except OSError:  # not absent but wrong, which `check_folder` says
         return None
     return None

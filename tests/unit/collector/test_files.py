@@ -99,7 +99,10 @@ def test_a_directory_in_a_home_that_may_not_be_entered_is_absent_as_far_as_we_ca
         if owner == 0:
             os.seteuid(65534)
         reason, user = absence(folder / "home/.claude/projects"), os.geteuid()
-    assert reason == f"{folder}/home belongs to user {owner} alone, and this runs as user {user}"
+    assert reason == (
+        f"{folder}/home belongs to user {owner} alone, and this runs as user {user}; "
+        f"if the transcripts are in it, set TRANSCRIPTS_UID={owner}"
+    )
 
 
 def test_what_is_there_is_not_absent_and_what_is_not_has_a_reason(tmp_path: Path) -> None:
