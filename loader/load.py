@@ -114,7 +114,10 @@ class _Load:
 
     def _loaded_up_to(self) -> datetime | None:
         """How far this very table was loaded; None for one that was empty so far."""
-        return self._scalar("select max(extracted_up_to) from raw.loads where table_uuid = ?", [self.table_uuid])
+        moment: datetime | None = self._scalar(
+            "select max(extracted_up_to) from raw.loads where table_uuid = ?", [self.table_uuid]
+        )
+        return moment
 
     def _add(self, load_id: int, loaded_up_to: datetime | None) -> tuple[int, int, datetime | None]:
         row_filter = f"extracted_at > '{loaded_up_to.isoformat()}'" if loaded_up_to else "true"
