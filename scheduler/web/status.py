@@ -195,7 +195,7 @@ def _transcripts(root: Path) -> Iterator[tuple[str, os.stat_result]]:
                 folders.clear()
                 continue
             seen.add((about.st_dev, about.st_ino))
-            folders.sort(key=lambda name, folder=folder: (Path(folder, name).is_symlink(), name))
+            folders.sort(key=lambda name: (Path(folder, name).is_symlink(), name))
         except OSError:  # deleted since it was listed
             continue
         for path in (Path(folder, name) for name in names if name.endswith(".jsonl")):

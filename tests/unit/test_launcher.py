@@ -159,7 +159,7 @@ def test_a_command_that_waited_for_an_installation_does_not_keep_the_lock(tmp_pa
     folder = make_checkout(tmp_path / "checkout")
     waits = "import json, sys\nprint(json.dumps(sys.argv[1:]), flush=True)\nsys.stdin.read()\n"
     (folder / "standalone" / "__main__.py").write_text(waits)
-    command, pipe = [folder / "analytics", "serve"], subprocess.PIPE
+    command, pipe = [str(folder / "analytics"), "serve"], subprocess.PIPE
     both = [subprocess.Popen(command, stdin=pipe, stdout=pipe, env=environment()) for _ in range(2)]
     for process in both:
         assert process.stdout is not None
