@@ -37,13 +37,13 @@ noted as (
         end as event_kind,
         subtype,
         event_at as occurred_at,
-        try_cast(attributes ->> '$.durationMs' as bigint) as duration_ms,
+        {{ not_negative_number("attributes ->> '$.durationMs'") }} as duration_ms,
         try_cast(attributes ->> '$.error.status' as integer) as status_code,
         try_cast(attributes ->> '$.retryAttempt' as integer) as retry_attempt,
         try_cast(attributes ->> '$.maxRetries' as integer) as max_retries,
-        try_cast(try_cast(attributes ->> '$.retryInMs' as double) as bigint) as retry_wait_ms,
+        {{ not_negative_number("attributes ->> '$.retryInMs'") }} as retry_wait_ms,
         attributes ->> '$.compactMetadata.trigger' as compaction_trigger,
-        try_cast(attributes ->> '$.compactMetadata.preTokens' as bigint) as tokens_before,
+        {{ not_negative_number("attributes ->> '$.compactMetadata.preTokens'") }} as tokens_before,
         coalesce(attributes ->> '$.error.formatted', block_text) as note
     from originals
 
