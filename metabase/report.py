@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -40,9 +41,13 @@ def write_report(database: Path, target: Path, *, timezone: str) -> None:
     with opened(database, timezone) as connection:
         page = _render(connection, catalog, timezone)
     target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_name(f".{target.name}.unfinished")
-    unfinished.write_text(page, encoding="utf-8")
-    unfinished.replace(target)
+    # A name of its own, for a run and a person may write the same report at once.
+    unfinished = target.with_name(f".{target.name}.{uuid4().hex[:8]}.unfinished")
+    try:
+        unfinished.write_text(page, encoding="utf-8")
+        unfinished.replace(target)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def _render(connection: duckdb.DuckDBPyConnection, catalog: Catalog, timezone: str) -> str:

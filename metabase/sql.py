@@ -12,6 +12,9 @@ from metabase.definitions import Card, Catalog, Column, Dataset, Value
 DEFAULT_DAYS = 30
 """Days a dashboard shows until someone picks a period; they end with the last day that has data."""
 
+WHOLE_BAR = "whole_bar"
+"""The sort key of bars of several values: their sum."""
+
 TAG = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 OPTIONAL = re.compile(r"\[\[(.*?)\]\]", re.DOTALL)
 
@@ -171,20 +174,25 @@ def _number_with_change(card: Card, dataset: Dataset) -> str:
 def sort_keys(card: Card, columns: Mapping[str, Column]) -> list[tuple[str, bool]]:
     """Names to sort by, each with True for largest first.
 
-    What the card names; else days and ordered columns by themselves and all other rows by the first value.
+    What the card names; else days and ordered columns by themselves, bars of several values by their sum, and all
+    other rows by the first value.
     """
     dimensions = [(name, False) for name in card.by]
     if card.sort:
         name = card.sort.removeprefix("-")
         return [(name, card.sort.startswith("-")), *(key for key in dimensions if key[0] != name)]
     if card.by and not _natural(columns[card.by[0]]):
-        return [(next(iter(card.values)), True), *dimensions]
+        stacked = card.kind == "row" and len(card.values) > 1
+        return [(WHOLE_BAR if stacked else next(iter(card.values)), True), *dimensions]
     return dimensions
 
 
 def _order(card: Card, dataset: Dataset) -> str:
     def written(name: str, descending: bool) -> str:
-        shown = _quoted(card.values[name].label) if name in card.values else _sort_key(dataset.columns, name)
+        if name == WHOLE_BAR:
+            shown = " + ".join(f"coalesce({measure_sql(value)}, 0)" for value in card.values.values())
+        else:
+            shown = _quoted(card.values[name].label) if name in card.values else _sort_key(dataset.columns, name)
         return f"{shown} desc nulls last" if descending else shown
 
     return ", ".join(written(*key) for key in sort_keys(card, dataset.columns))

@@ -103,7 +103,7 @@ function grouped(card, rows) {
   return [...groups.values()].map((members) => {
     const made = Object.fromEntries(card.by.map((name, index) => [name, columns[index][members[0]]]));
     for (const [name, value] of Object.entries(card.values)) made[name] = measure(card, value, members);
-    return made;
+    return { ...made, whole_bar: total(Object.keys(card.values).map((name) => made[name] ?? 0)) };
   });
 }
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
@@ -349,6 +350,16 @@ def test_a_cost_that_is_not_known_is_a_dash(page: Page) -> None:
         return [show(made.now, "usd"), numberOf({...DATA.cards["overview.cost"], where: {model: "none"}}).now];
     }"""
     assert page.evaluate(unpriced) == [show(None, "usd"), 0]
+
+
+def test_several_writers_at_once_leave_one_whole_report(database: Path, tmp_path: Path) -> None:
+    """A run and a person may write it in the same second."""
+    target = tmp_path / "report.html"
+    with ThreadPoolExecutor(4) as writers:
+        for made in [writers.submit(write_report, database, target, timezone=ZONE) for _ in range(4)]:
+            made.result()
+    assert target.read_text(encoding="utf-8").rstrip().endswith("</html>")
+    assert list(tmp_path.iterdir()) == [target]
 
 
 def test_the_session_shown_first_is_the_one_chosen(browser: Browser, database: Path, tmp_path: Path) -> None:

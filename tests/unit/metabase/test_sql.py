@@ -80,6 +80,19 @@ def test_the_period_is_thirty_days_up_to_the_last_day_with_data(
     assert found == [("lib", 16), ("app", 12), ("new", None)]
 
 
+def test_bars_of_several_values_are_sorted_by_their_whole_length(
+    connection: duckdb.DuckDBPyConnection, numbers: Catalog
+) -> None:
+    """By the first value alone a limit would drop the longest bars."""
+    values = {"n": {"of": "min(n)", "label": "Least"}, "m": {"of": "max(n)", "label": "Most"}}
+    card = _card(kind="row", by=["project"], values=values, limit=1)
+    everything = {"date_from": "2026-01-01", "date_to": "2026-12-31"}
+    connection.execute(
+        "insert into marts.fct_numbers values (date '2026-02-20', 'big', 0), (date '2026-02-20', 'big', 99)"
+    )
+    assert connection.execute(*bind(card_sql(numbers, card), everything)).fetchall() == [("big", 0, 99)]
+
+
 def test_a_number_stands_beside_the_period_before_it_even_when_that_is_empty(
     connection: duckdb.DuckDBPyConnection, numbers: Catalog
 ) -> None:
