@@ -240,10 +240,10 @@ class History:
 
 def _migrate(database: sqlite3.Connection) -> None:
     version = database.execute("pragma user_version").fetchone()[0]
-    for statements in MIGRATIONS[version:]:
+    for number, statements in enumerate(MIGRATIONS[version:], version + 1):
         for statement in statements.split(";"):
             database.execute(statement)
-    database.execute(f"pragma user_version = {len(MIGRATIONS)}")
+        database.execute(f"pragma user_version = {number}")
 
 
 def _insert(database: sqlite3.Connection, table: str, fields: dict[str, Any]) -> int:

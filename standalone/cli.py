@@ -18,6 +18,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from lake.paths import DataPaths
+from lake.settings import Settings
 from standalone import cli_appliance, cli_runner
 from standalone.cli_common import (
     EXIT_USAGE,
@@ -250,9 +251,18 @@ def verify(data: Data = None, transcripts: Transcripts = None) -> None:
     with one_line_errors():
         settings = settings_of(data_dir=data, transcripts_dir=transcripts)
         path = DataPaths.of(settings).duckdb.published_database
-        answer = count_again(path, settings.transcripts_dir, settings.timezone)
+        answer = count_again(path, settings.transcripts_dir, _built_timezone(settings))
         show_verification(console, answer)
     raise typer.Exit(0 if answer.agrees else 1)
+
+
+def _built_timezone(settings: Settings) -> str:
+    """The timezone that the published days were cut in: by that of a journey, every day would differ."""
+    from scheduler.publish import current_generation
+
+    generation = current_generation(DataPaths.of(settings).duckdb)
+    variables = generation.facts.get("dbt_vars", {}) if generation else {}
+    return str(variables.get("timezone", settings.timezone))
 
 
 @app.command()

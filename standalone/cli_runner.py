@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import requests
 import typer
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from lake.settings import Settings
 from standalone.cli_common import (
@@ -56,7 +56,8 @@ def runs(
     if as_json:
         console.print_json(data=[each.model_dump(mode="json") for each in found])
         return
-    table = Table("run", "started", "kind", "by", "status", "what happened", show_edge=False)
+    names = ("run", "started", "kind", "by", "status")
+    table = Table(*names, Column("what happened", overflow="fold"), show_edge=False)
     for each in found:
         style = _STYLES.get(each.status, "yellow")
         when = each.started_at.astimezone().strftime("%Y-%m-%d %H:%M")

@@ -16,7 +16,7 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from lake.paths import DataPaths
@@ -166,7 +166,8 @@ def show_verification(console: Console, answer: VerifyReport) -> None:
     if answer.agrees:
         console.print("[green]Every figure agrees.[/]")
         return
-    table = Table("figure", "day", "model", "in the files", "in the database", "for example", show_edge=False)
+    names = ("figure", "day", "model", "in the files", "in the database", "for example")
+    table = Table(*[Column(name, overflow="fold") for name in names], show_edge=False)
     for each in answer.differences:
         counts = (f"{each.in_files:,}", f"{each.in_database:,}")
         table.add_row(each.measure, each.day, escape(each.model), *counts, escape(each.example))

@@ -5,6 +5,7 @@ import os
 import stat
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,10 @@ from lake.paths import DuckDBVolume
 from scheduler.dbt_results import DbtNode
 from scheduler.history import History
 from scheduler.lock import PipelineLock
+from scheduler.publish import MANIFEST_FILE, Generation
 from scheduler.results import FailedTest, RunResult
 from standalone.cli import app
+from standalone.verify import VerifyError
 
 
 @pytest.fixture
@@ -100,6 +103,24 @@ def test_a_published_file_that_cannot_be_read_takes_one_line_with_a_remedy(data:
     assert result.exit_code == 1
     assert "./analytics run --full-refresh" in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_verify_cuts_days_in_the_timezone_that_they_were_published_in(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = {"dbt_vars": {"timezone": "Asia/Tokyo"}}
+    made = Generation(number=1, created_at=datetime.now(UTC), bytes=0, row_counts={}, facts=facts)
+    (publish(data).parent / MANIFEST_FILE).write_text(made.model_dump_json())
+    asked: list[str] = []
+
+    def count_again(_: Path, __: Path, timezone: str) -> None:
+        asked.append(timezone)
+        raise VerifyError("enough")
+
+    monkeypatch.setattr("standalone.verify.verify", count_again)
+    monkeypatch.setenv("TIMEZONE", "Europe/Berlin")
+    analytics("verify", "--data", str(data))
+    assert asked == ["Asia/Tokyo"]
 
 
 def test_a_history_that_cannot_be_read_takes_one_line_with_a_remedy(data: Path) -> None:

@@ -1,5 +1,6 @@
 """The run history, and its mirror in the work database."""
 
+import sqlite3
 import threading
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -148,6 +149,15 @@ def test_dbt_creates_the_same_tables_where_no_runner_has_been() -> None:
     with closing(duckdb.connect()) as connection:
         ensure_tables(connection)
         assert len(exported(connection, "select 1 from duckdb_tables() where schema_name = 'raw'")) == 3
+
+
+def test_a_history_of_a_later_version_keeps_its_number(tmp_path: Path) -> None:
+    """Else that version would go through its steps a second time, and fail."""
+    path = History(tmp_path / "history.db").path
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("pragma user_version = 99")
+        History(path)
+        assert database.execute("pragma user_version").fetchone() == (99,)
 
 
 def test_a_history_that_is_no_database_is_named_with_what_to_do(tmp_path: Path) -> None:
