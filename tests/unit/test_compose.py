@@ -81,6 +81,8 @@ def test_every_base_image_has_a_version_and_ends_as_somebody(file: Path) -> None
     lines = file.read_text(encoding="utf-8").splitlines()
     arguments = dict(line.split()[1].split("=", 1) for line in lines if line.startswith("ARG ") and "=" in line)
     stages = {line.split(" AS ")[1] for line in lines if line.startswith("FROM ") and " AS " in line}
+    (base,) = [name for name in arguments if name.endswith("_IMAGE")]
+    assert default(COMPOSE["x-base"][base]) == arguments[base], "the Dockerfile alone and compose build on the same"
     for line in lines:
         if line.startswith("FROM "):
             image = re.sub(r"\$\{(\w+)\}", lambda match: arguments[match[1]], line.split()[1])
