@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
@@ -352,12 +351,20 @@ def test_a_cost_that_is_not_known_is_a_dash(page: Page) -> None:
     assert page.evaluate(unpriced) == [show(None, "usd"), 0]
 
 
-def test_several_writers_at_once_leave_one_whole_report(database: Path, tmp_path: Path) -> None:
-    """A run and a person may write it in the same second."""
-    target = tmp_path / "report.html"
-    with ThreadPoolExecutor(4) as writers:
-        for made in [writers.submit(write_report, database, target, timezone=ZONE) for _ in range(4)]:
-            made.result()
+def test_two_writers_at_once_leave_one_whole_report(
+    database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run writes it while a person's command is about to put its own in place."""
+    target, write_text = tmp_path / "report.html", Path.write_text
+
+    def and_so_does_another(self: Path, *args: Any, **more: Any) -> int:
+        written = write_text(self, *args, **more)
+        monkeypatch.undo()
+        write_report(database, target, timezone=ZONE)
+        return written
+
+    monkeypatch.setattr(Path, "write_text", and_so_does_another)
+    write_report(database, target, timezone=ZONE)
     assert target.read_text(encoding="utf-8").rstrip().endswith("</html>")
     assert list(tmp_path.iterdir()) == [target]
 
