@@ -133,7 +133,7 @@ class _Load:
         return documents, rows, newest
 
     def _add_batch(self, load_id: int, batch: pa.Table) -> int:
-        self.connection.register("incoming", _newest_versions(batch))
+        self.connection.register("incoming", self._newer_than_known(_newest_versions(batch)))
         try:
             self.connection.execute(
                 "delete from raw.conversations where document_id in (select document_id from incoming)"
@@ -146,6 +146,17 @@ class _Load:
         finally:
             self.connection.unregister("incoming")
         return int(added[0]) if added else 0
+
+    def _newer_than_known(self, batch: pa.Table) -> pa.Table:
+        """Without the documents that raw has in a later version: files come in no order, newest first as a rule."""
+        older = self.connection.execute(
+            "select distinct arrived.document_id from batch as arrived join raw.conversations as known"
+            " on known.document_id = arrived.document_id and known.extracted_at > arrived.extracted_at"
+        ).fetchall()
+        if not older:
+            return batch
+        names = pa.array([name for (name,) in older], batch["document_id"].type)
+        return batch.filter(pc.invert(pc.is_in(batch["document_id"], value_set=names)))
 
     def _replace_side_tables(self, catalog: Catalog) -> bool:
         """Copy dead letters and file states whole where their snapshot is another one; True when one was copied."""

@@ -19,7 +19,7 @@ _ROWS = 128
 
 
 def read_documents(table: Table, row_filter: str, extracted_after: datetime | None) -> Iterator[pa.Table]:
-    """The rows extracted after that moment (None: all), oldest file first, in tables of about BATCH_BYTES.
+    """The rows extracted after that moment (None: all), file by file in no order, in tables of about BATCH_BYTES.
 
     row_filter says the same in Iceberg's words, so that files without such rows are not opened.
     """
