@@ -35,16 +35,21 @@ def recycle(
     `published` is that generation's file as we see it; with it, Metabase reads the schema again only when it changed.
     """
     before = client.get(f"/api/database/{database}").get("caveats") or ""
-    schema = schema_fingerprint(published) if published else ""
-    caveats = f"Generation {generation} of claude-analytics" + (f", schema {schema}" if schema else "")
+    found = _CAVEATS.search(before)
+    known = found["schema"] if found else ""
+    schema = schema_fingerprint(published) if published else known
+    caveats = _caveats(generation, known)
     if before != caveats or seen_generation(client, database) != generation:
         client.put(f"/api/database/{database}", {"caveats": caveats if before != caveats else f"{caveats}."})
         until(lambda: _require_generation(client, database, generation), wait_seconds)
-    known = _CAVEATS.search(before)
-    changed = bool(schema) and (known is None or known["schema"] != schema)
-    if changed:
+    if schema != known:  # noted only now: a recycle that ends before this leaves it for the next
         client.post(f"/api/database/{database}/sync_schema")
-    return Recycled(generation, changed)
+        client.put(f"/api/database/{database}", {"caveats": _caveats(generation, schema)})
+    return Recycled(generation, schema != known)
+
+
+def _caveats(generation: int, schema: str) -> str:
+    return f"Generation {generation} of claude-analytics" + (f", schema {schema}" if schema else "")
 
 
 def seen_generation(client: Client, database: int) -> int | None:

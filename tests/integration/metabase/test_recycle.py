@@ -39,6 +39,14 @@ def test_the_schema_is_read_again_only_when_it_changed(client: Client, database:
     assert recycle(client, database, 3, published=volume.file).synced
 
 
+def test_a_changed_schema_is_not_forgotten_where_metabase_was_too_slow(
+    client: Client, database: int, volume: Volume
+) -> None:
+    with pytest.raises(NotReadyError):
+        recycle(client, database, 9, published=volume.file, wait_seconds=0.2)
+    assert recycle(client, database, 1, published=volume.file).synced
+
+
 def test_a_generation_that_is_not_there_is_waited_for_and_then_named(client: Client, database: int) -> None:
     with pytest.raises(NotReadyError, match="still reads generation 1, expected 9"):
         recycle(client, database, 9, wait_seconds=0.5)
