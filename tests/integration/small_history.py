@@ -58,11 +58,11 @@ class SmallHistory:
             | values
         )
 
-    def prompt(self, document: str, minute: float, session: str, text: str, **values: Any) -> None:
+    def prompt(self, document: str, minute: float, session: str | None, text: str, **values: Any) -> None:
         """A user line."""
         self.line(document, minute, session, message_type="user", block_type="text", block_text=text, **values)
 
-    def answer(self, document: str, minute: float, session: str, **values: Any) -> None:
+    def answer(self, document: str, minute: float, session: str | None, **values: Any) -> None:
         """An assistant line with its usage."""
         usage = {"input_tokens": 10, "output_tokens": 20, "cache_read_tokens": 30, "cache_creation_tokens": 40}
         common = {"message_type": "assistant", "model": "claude-opus-4-6", "message_id": f"msg-{document}"}
@@ -70,7 +70,7 @@ class SmallHistory:
         raw = {"usage": json.dumps({"input_tokens": 10, "output_tokens": 20})}
         self.line(document, minute, session, **(common | text | usage | raw | values))
 
-    def call(self, document: str, minute: float, session: str, tool: str, tool_use: str, **values: Any) -> None:
+    def call(self, document: str, minute: float, session: str | None, tool: str, tool_use: str, **values: Any) -> None:
         """An assistant line that calls a tool."""
         block = {"block_type": "tool_use", "block_text": None, "tool_use_id": tool_use, "tool_name": tool}
         self.answer(document, minute, session, **(block | values))
