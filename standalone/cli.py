@@ -10,16 +10,14 @@ import sys
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import duckdb
 import typer
 from rich.markup import escape
-from rich.table import Column, Table
 
 from lake.paths import DataPaths
 from lake.settings import Settings
-from standalone import cli_appliance, cli_runner
+from standalone import cli_appliance, cli_runner, cli_sql
 from standalone.cli_common import (
     EXIT_USAGE,
     AsJson,
@@ -27,7 +25,6 @@ from standalone.cli_common import (
     Transcripts,
     console,
     fail,
-    first_line,
     one_line_errors,
     settings_of,
     show_findings,
@@ -118,72 +115,6 @@ def run(
         if not as_json:
             show_outcome(console, settings, result, _sql_hint(data))
     raise typer.Exit(0 if result.ok else 1)
-
-
-@app.command()
-def sql(
-    query: Annotated[str, typer.Argument(help="Any DuckDB SELECT.")],
-    data: Data = None,
-    as_json: AsJson = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
-) -> None:
-    """Ask the published database, read-only."""
-    with one_line_errors(), published(settings_of(data_dir=data)) as connection:
-        try:
-            if not connection.extract_statements(query):
-                fail("expected a statement such as select 1, found none", EXIT_USAGE)
-            cursor = connection.execute(query)
-            columns, rows = [column[0] for column in cursor.description or []], cursor.fetchall()
-        except duckdb.Error as error:
-            fail(first_line(error))
-        if as_json:
-            console.print_json(data=[dict(zip(columns, row, strict=True)) for row in rows], default=str)
-        elif as_csv:
-            _print_csv(columns, rows)
-        else:
-            _print_table(columns, rows)
-
-
-def _print_csv(columns: list[str], rows: list[tuple[Any, ...]]) -> None:
-    import csv
-
-    writer = csv.writer(sys.stdout)
-    try:
-        writer.writerow(columns)
-        writer.writerows(rows)
-        sys.stdout.flush()
-    except BrokenPipeError:  # `| head` has seen enough
-        console.on_broken_pipe()
-
-
-def _print_table(columns: list[str], rows: list[tuple[Any, ...]]) -> None:
-    fits = sum(len(name) + 3 for name in columns) < console.width  # else rich would leave columns out
-    console.print(_as_table(columns, rows) if fits else _as_records(columns, rows), highlight=False)
-    console.print(f"{len(rows):,} rows", highlight=False)
-
-
-def _as_records(columns: list[str], rows: list[tuple[Any, ...]]) -> Table:
-    """A line per value, a section per row."""
-    table = Table("column", Column("value", overflow="fold"))
-    for row in rows:
-        for name, value in zip(columns, row, strict=True):
-            table.add_row(escape(name), _as_text(value))
-        table.add_section()
-    return table
-
-
-def _as_text(value: Any) -> str:
-    return "" if value is None else escape(str(value))
-
-
-def _as_table(columns: list[str], rows: list[tuple[Any, ...]]) -> Table:
-    table = Table()
-    for position, name in enumerate(columns):
-        numeric = bool(rows) and all(isinstance(row[position], int | float | None) for row in rows)
-        table.add_column(escape(name), justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*map(_as_text, row))
-    return table
 
 
 @app.command()
@@ -312,6 +243,7 @@ def test(context: typer.Context) -> None:
     raise typer.Exit(done.returncode)
 
 
+cli_sql.register(app)
 cli_runner.register(app)
 cli_appliance.register(app)
 
