@@ -138,6 +138,7 @@ opened as (
 texts as (
     select
         *,
+        coalesce(try_cast(wrapped.timestamp as timestamptz), try_cast(line.timestamp as timestamptz)) as said_at,
         case
             when block_json is null then null
             when json_type(block_json) = 'OBJECT' then coalesce(block.type, 'unknown')
@@ -187,7 +188,8 @@ select
     message.id as message_id,
     coalesce(line.agentId, progress.agentId) as agent_id,
     line.parentToolUseID as parent_tool_use_id,
-    coalesce(try_cast(wrapped.timestamp as timestamptz), try_cast(line.timestamp as timestamptz)) as event_at,
+    -- A year of five digits, BC or infinity fits no date key, and one such line would stop every build.
+    case when said_at between '0001-01-02T00:00:00Z' and '9999-12-30T00:00:00Z' then said_at end as event_at,
     line.cwd as cwd,
     line.gitBranch as git_branch,
     line.version as version,

@@ -109,6 +109,14 @@ def test_a_sub_agents_answer_inside_a_progress_line_is_a_message(flatten: Flatte
     assert row["event_at"] == datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
 
 
+@pytest.mark.parametrize("moment", ["infinity", "-infinity", "294247-01-01T00:00:00Z", "0044-03-15 (BC) 12:00:00"])
+def test_a_moment_that_fits_no_date_key_is_none(flatten: Flatten, moment: str) -> None:
+    """DuckDB reads each of these, and a build over one of them ended with an error."""
+    line = {"timestamp": moment, "message": {"content": "x"}}
+    rows = flatten({"_id": "1", "type": "user"} | line, {"_id": "2", "type": "progress", "data": {"message": line}})
+    assert [row["event_at"] for row in rows] == [None, None]
+
+
 def test_a_timestamp_without_a_zone_is_utc_and_rubbish_is_none(flatten: Flatten) -> None:
     """The session's own timezone never decides what a timestamp means."""
     rows = flatten({"_id": "1", "timestamp": "2026-01-02T03:04:05"}, {"_id": "2", "timestamp": "yesterday"})
