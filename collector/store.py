@@ -53,6 +53,7 @@ class Store:
         self._attempts = attempts
         self.clock = self._persist(lambda: ServerClock(self._database))
         self._persist(lambda: self._database[CONVERSATIONS].create_index("ingestedAt"))
+        self._persist(lambda: self._database[PARTS].create_index("conversationId"))
 
     def insert(self, collection: str, encoded: list[bytes]) -> Refusals:
         """Insert encoded documents, stamped with the moment at which they are sent."""

@@ -55,6 +55,7 @@ def test_a_document_says_where_and_when_it_was_collected(mongo_database: Mongo, 
     assert (found["host"], found["projectId"], found["sourceFile"]) == ("laptop", "p", "p/s.jsonl")
     assert before < found["ingestedAt"] < datetime.now(UTC) + timedelta(seconds=1)
     assert "ingestedAt_1" in mongo_database.conversations.index_information()
+    assert "conversationId_1" in mongo_database.conversation_parts.index_information()  # or each look reads them all
 
 
 def test_a_second_pass_opens_no_file_and_adds_nothing(mongo_database: Mongo, sample: tuple[Path, SampleStats]) -> None:
