@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import duckdb
+import requests
 import typer
 from pymongo.errors import PyMongoError
 from rich.console import Console
@@ -71,6 +72,8 @@ def one_line_errors() -> Iterator[None]:
         fail(str(error), EXIT_USAGE)
     except PyMongoError as error:
         fail(f"MongoDB: {first_line(error)}; check MONGO_URI, or unset it to use the built-in server")
+    except requests.RequestException as error:
+        fail(f"Iceberg: {first_line(error)}; check ICEBERG_REST_URI, or unset it to use the built-in catalog")
     except duckdb.Error as error:  # a damaged file, or one that another version of ours has published
         fail(f"DuckDB: {first_line(error)}; ./analytics run --full-refresh builds every database anew")
     except expected as error:

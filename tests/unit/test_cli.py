@@ -12,7 +12,9 @@ from typing import Any
 
 import duckdb
 import pytest
+import requests
 import structlog
+import typer
 from typer.testing import CliRunner, Result
 
 from lake.paths import DuckDBVolume
@@ -22,6 +24,7 @@ from scheduler.lock import PipelineLock
 from scheduler.publish import MANIFEST_FILE, Generation
 from scheduler.results import FailedTest, RunResult
 from standalone.cli import app
+from standalone.cli_common import one_line_errors
 from standalone.verify import VerifyError
 
 
@@ -129,6 +132,15 @@ def test_a_history_that_cannot_be_read_takes_one_line_with_a_remedy(data: Path) 
     result = analytics("runs", "--data", str(data))
     assert result.exit_code == 1
     assert "move it away" in result.stderr
+
+
+def test_a_catalog_that_does_not_answer_takes_one_line_with_its_setting(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(typer.Exit) as end, one_line_errors():
+        requests.get("http://127.0.0.1:1/v1/config", timeout=5)
+    assert end.value.exit_code == 1
+    shown = capsys.readouterr().err
+    assert "check ICEBERG_REST_URI" in shown
+    assert shown.count("\n") == 1
 
 
 def test_the_log_of_a_failed_run_ends_with_its_tests_their_rows_and_their_query(data: Path) -> None:
