@@ -70,7 +70,7 @@ def _join(folder: Path) -> str:
 
     def uri_that_answers() -> str | None:
         server, credentials = _read(folder / "server.json"), _read(folder / "credentials.json")
-        uri = _uri(server["port"], credentials) if server and credentials else None
+        uri = _uri(server["port"], credentials) if server and "port" in server and credentials else None
         return uri if uri and _answers(uri) else None
 
     if uri := _wait_for(uri_that_answers, START_SECONDS):
@@ -122,14 +122,25 @@ def _start(folder: Path, options: list[str], credentials: dict[str, Any] | None)
     for _ in range(PORTS_TO_TRY):
         port = _free_port()
         process = _spawn(folder, port, options)
-        uri = _uri(port, credentials)
-        if _wait_for(lambda: process.poll() is not None or _answers(uri), START_SECONDS) and process.poll() is None:  # noqa: B023
+        # Known from here on: should we be killed while we wait, the next owner ends it.
+        _write_private(folder / "server.json", {"pid": process.pid})
+        if _answers_in_time(process, _uri(port, credentials)):
             return process, port
         process.kill()
         process.wait()
         if not _port_was_taken(folder):
             break
     raise MongoServerError(f"the MongoDB server did not start: {_last_words(folder)} (log: {folder / 'server.log'})")
+
+
+def _answers_in_time(process: subprocess.Popen[bytes], uri: str) -> bool:
+    try:
+        ended_or_answers = _wait_for(lambda: process.poll() is not None or _answers(uri), START_SECONDS)
+    except BaseException:  # Ctrl-C above all: nobody else would stop it
+        process.kill()
+        process.wait()
+        raise
+    return ended_or_answers and process.poll() is None
 
 
 def _spawn(folder: Path, port: int, options: list[str]) -> subprocess.Popen[bytes]:
