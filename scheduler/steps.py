@@ -10,7 +10,7 @@ import duckdb
 
 from lake.paths import DataPaths, DuckDBVolume
 from lake.results import ExtractResult, LoadResult
-from lake.settings import Settings
+from lake.settings import Settings, SettingsError
 from scheduler.build_state import BuildNote, Facts, is_published, read_facts
 from scheduler.dbt import DbtEvent, DbtProject
 from scheduler.dbt_results import DbtNode, failing_rows
@@ -62,7 +62,12 @@ class PipelineParts:
 
     @classmethod
     def of(cls, settings: Settings, loader: Loader, project: DbtProject, **more: Any) -> "PipelineParts":
-        """As the settings say; `more` are the other fields."""
+        """As the settings say; `more` are the other fields.
+
+        Raises SettingsError for dbt's target `test`, which builds in memory and leaves nothing to publish.
+        """
+        if settings.dbt_target == "test":
+            raise SettingsError("DBT_TARGET: expected dev or prod for a run, found test, which is for ./analytics dbt")
         return cls(
             volume=DataPaths.of(settings).duckdb,
             loader=loader,

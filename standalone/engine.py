@@ -7,12 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 from pyiceberg.catalog import Catalog
-from pymongo import MongoClient
 from pymongo.database import Database
 
 import collector
 import loader
 from lake.catalog import open_catalog
+from lake.mongo import mongo_client
 from lake.paths import DataPaths
 from lake.results import ExtractResult, LoadResult, MaintenanceResult
 from lake.settings import Settings
@@ -88,7 +88,7 @@ def open_engine(settings: Settings) -> Iterator[Engine]:
     DataPaths.of(settings).root.mkdir(parents=True, exist_ok=True)
     with (
         _mongo_uri(settings) as uri,
-        MongoClient[dict[str, Any]](uri, tz_aware=True, appname="claude-analytics") as client,
+        mongo_client(uri, "claude-analytics", tz_aware=True) as client,
     ):
         database = client[settings.mongo_database]
         with closing(DbtProject.of(settings)) as project:

@@ -63,7 +63,8 @@ def serve_forever(settings: Settings, console: Console) -> None:
         runner.parts = replace(runner.parts, refresh=(*runner.parts.refresh, dbt_docs(runner.parts.project)))
         service = Service(runner, settings, at_start=Service.run_as_scheduled)
         app = create_app(service, settings, version=VERSION)
-        console.print(f"Status page  http://{settings.runner_host}:{settings.runner_port}/", highlight=False)
+        host = f"[{settings.runner_host}]" if ":" in settings.runner_host else settings.runner_host
+        console.print(f"Status page  http://{host}:{settings.runner_port}/", highlight=False)
         serve(app, service, settings.runner_host, settings.runner_port)
 
 

@@ -106,7 +106,7 @@ def _in_words(warning: str) -> str:
     if not found:
         return warning
     test, rows = found.groups()
-    return f"not true: {test.replace('_', ' ')} ({rows} rows; ./analytics dbt test --select assert_{test})"
+    return f"not true: {test.replace('_', ' ')} ({rows} rows by dbt's test assert_{test})"
 
 
 def show_failures(console: Console, result: RunResult) -> None:

@@ -24,7 +24,7 @@ from scheduler.lock import PipelineLock
 from scheduler.publish import MANIFEST_FILE, Generation
 from scheduler.results import FailedTest, RunResult
 from standalone.cli import app
-from standalone.cli_common import one_line_errors
+from standalone.cli_common import EXIT_USAGE, one_line_errors
 from standalone.verify import VerifyError
 
 
@@ -67,6 +67,24 @@ def test_what_a_command_writes_is_for_this_user_alone(data: Path) -> None:
     assert analytics("pause", "--data", str(data)).exit_code == 0
     for path in (data, data / "runner", data / "runner" / "history.db"):
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+
+
+@pytest.mark.parametrize(
+    ("choices", "said"),
+    [
+        ({"MONGO_URI": "mongodb://u:se/cret@host"}, "MONGO_URI: expected mongodb://USER:PASSWORD@HOST:PORT/"),
+        ({"MONGO_URI": "mongodb://127.0.0.1:9", "DBT_TARGET": "test"}, "DBT_TARGET: expected dev or prod for a run"),
+    ],
+)
+def test_a_run_that_cannot_be_is_refused_before_it_begins(
+    data: Path, monkeypatch: pytest.MonkeyPatch, choices: dict[str, str], said: str
+) -> None:
+    for name, value in choices.items():
+        monkeypatch.setenv(name, value)
+    refused = analytics("run", "--data", str(data), "--transcripts", str(data.parent))
+    assert refused.exit_code == EXIT_USAGE
+    assert refused.output.startswith(f"error: {said}")
+    assert "cret" not in refused.output
 
 
 @pytest.mark.parametrize("query", ["", "  ", "/* nothing */"])
