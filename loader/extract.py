@@ -41,12 +41,22 @@ SETTLED = timedelta(seconds=10)
 RECENT = timedelta(hours=3)
 
 
-def dated(**bounds: datetime) -> dict[str, Any]:
-    """Documents whose ingestedAt is a date within these bounds; a comparison alone also finds arrays that hold one."""
-    return {"ingestedAt": {f"${name}": moment for name, moment in bounds.items()} | {"$not": {"$type": "array"}}}
+def between(**bounds: datetime) -> dict[str, Any]:
+    """Documents whose ingestedAt lies within these bounds, by its index; also arrays that hold such a date.
+
+    Who reads drops those: a condition that does would be looked at for each document of the collection.
+    """
+    return {"ingestedAt": {f"${name}": moment for name, moment in bounds.items()}}
 
 
-UNDATED = {"$nor": [dated(gte=EARLIEST, lte=LATEST)]}
+IS_DATED = {
+    "$and": [
+        {"$eq": [{"$type": "$ingestedAt"}, "date"]},
+        {"$gte": ["$ingestedAt", EARLIEST]},
+        {"$lte": ["$ingestedAt", LATEST]},
+    ]
+}
+UNDATED = {"$nor": [{"ingestedAt": {"$gte": EARLIEST, "$lte": LATEST, "$not": {"$type": "array"}}}]}
 
 
 def extract(
@@ -95,8 +105,8 @@ class _Extract:
         expected = sum(count for _, _, count in windows) - len(known)
         for low, high, count in windows:
             if sum(1 for moment in known.values() if low < moment <= high) < count:
-                for row in self._rows(dated(gt=low, lte=high)):
-                    if row["document_id"] not in known:
+                for row in self._rows(between(gt=low, lte=high)):
+                    if row["ingested_at"] is not None and row["document_id"] not in known:
                         self._add(row, min(low, settled), expected)
             self._flush(min(high, settled), expected, at_least=BATCH_BYTES // 2)
         if windows:
@@ -105,7 +115,7 @@ class _Extract:
     def _windows(self, watermark: datetime | None) -> Iterator[tuple[datetime, datetime, int]]:
         """(low, high, documents) above the watermark: low exclusive, high inclusive, enough documents in each."""
         low, count = watermark or EARLIEST, 0
-        seconds = self._counts("second", dated(gt=low, lte=LATEST))
+        seconds = self._counts("second", between(gt=low, lte=LATEST))
         moments = sorted(moment for moment in seconds if moment is not None)
         for moment in moments:
             count += seconds[moment]
@@ -133,14 +143,17 @@ class _Extract:
         return self.collection.estimated_document_count() - self.state.total
 
     def _compare_hours(self, since: datetime | None) -> None:
-        match = dated(gte=since, lte=LATEST) if since else {}
+        match = between(gte=since, lte=LATEST) if since else {}
         theirs, ours = self._counts("hour", match), self.state.documents_per_hour(since)
+        if since:
+            del theirs[None]
         for hour in sorted({*theirs, *ours}, key=lambda moment: moment or EARLIEST):
             if theirs[hour] == ours[hour]:
                 continue
             known = self.state.ids_in_hour(hour)
-            in_hour = dated(gte=hour, lt=hour + timedelta(hours=1)) if hour else UNDATED
-            ids = [document["_id"] for document in self.collection.find(in_hour, {"_id": 1})]
+            in_hour = between(gte=hour, lt=hour + timedelta(hours=1)) if hour else UNDATED
+            found = self.collection.find(in_hour, {"ingestedAt": 1})
+            ids = [each["_id"] for each in found if hour is None or isinstance(each["ingestedAt"], datetime)]
             missing = [each for each in ids if document_id(each) not in known]
             for start in range(0, len(missing), IDS_PER_QUERY):
                 for row in self._rows({"_id": {"$in": missing[start : start + IDS_PER_QUERY]}}):
@@ -149,10 +162,8 @@ class _Extract:
 
     def _counts(self, unit: str, match: dict[str, Any]) -> Counts:
         """How many documents were ingested in each second or hour; None for those without a usable date."""
-        moment: dict[str, Any] = {"$dateTrunc": {"date": "$ingestedAt", "unit": unit}}
-        if "ingestedAt" not in match:  # what is no date, or none that we can hold, would make $dateTrunc fail
-            since = {"$gte": ["$ingestedAt", EARLIEST]}, {"$lte": ["$ingestedAt", LATEST]}
-            moment = {"$cond": [{"$and": [{"$eq": [{"$type": "$ingestedAt"}, "date"]}, *since]}, moment, None]}
+        # What is no date, or none that we can hold, would make $dateTrunc fail.
+        moment = {"$cond": [IS_DATED, {"$dateTrunc": {"date": "$ingestedAt", "unit": unit}}, None]}
         pipeline = [{"$match": match}, {"$group": {"_id": moment, "documents": {"$sum": 1}}}]
         return Counter({group["_id"]: group["documents"] for group in self.collection.aggregate(pipeline)})
 
