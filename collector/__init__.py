@@ -7,8 +7,8 @@ from typing import Any
 from pymongo.database import Database
 
 from collector.follow import follow
+from collector.pass_result import CollectorError, CollectProgress, CollectResult
 from collector.passes import Collector
-from collector.results import CollectorError, CollectProgress, CollectResult
 
 __all__ = ["CollectProgress", "CollectResult", "Collector", "CollectorError", "collect", "follow"]
 

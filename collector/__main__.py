@@ -13,10 +13,10 @@ from pathlib import Path
 import structlog
 
 from collector.follow import follow
-from collector.results import CollectorError, CollectProgress, CollectResult
-from lake.logs import configure_logs
-from lake.mongo import mongo_client
-from lake.settings import Settings, SettingsError, load_settings
+from collector.pass_result import CollectorError, CollectProgress, CollectResult
+from common.logs import configure_logs
+from common.mongo import mongo_client
+from common.settings import Settings, SettingsError, load_settings
 
 HEARTBEAT = Path(tempfile.gettempdir()) / "claude-analytics-collector.heartbeat"
 HEALTHY_SECONDS = 180.0

@@ -11,8 +11,8 @@ from typing import Any
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
-from lake.mongo import mongo_client
-from lake.settings import SettingsError, load_settings
+from common.mongo import mongo_client
+from common.settings import SettingsError, load_settings
 
 ROLES = {"collector": "readWrite", "loader": "read"}
 """The collector writes; the loader can change nothing, whatever happens to it."""

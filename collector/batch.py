@@ -5,10 +5,10 @@ The order is what makes a pass killable: parts, then documents, then dead letter
 
 from dataclasses import dataclass, field
 
-from collector.documents import Origin, dead_letter, document, envelope
+from collector.line_documents import Origin, dead_letter, document, envelope
 from collector.lines import identity, parse, uuid_of
+from collector.pass_result import CollectorError
 from collector.reader import PhysicalLine, Reading, ReadLine
-from collector.results import CollectorError
 from collector.state import FileState
 from collector.store import CONVERSATIONS, DEAD_LETTERS, Source, Store
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from collector.results import CollectorError
+from collector.pass_result import CollectorError
 
 LOOSE_FILES_PROJECT = "."
 """The project of transcripts that lie directly in the transcripts directory."""

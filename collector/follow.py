@@ -18,8 +18,8 @@ from watchfiles import Change, watch
 from watchfiles._rust_notify import WatchfilesRustInternalError
 
 from collector.files import absence
+from collector.pass_result import CollectorError, CollectResult
 from collector.passes import Collector, Progress
-from collector.results import CollectorError, CollectResult
 
 log = structlog.get_logger()
 

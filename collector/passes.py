@@ -15,8 +15,8 @@ from pymongo.errors import PyMongoError
 
 from collector.batch import Batch, FileRun, Tally
 from collector.files import Findings, Transcript, check_folder, check_regular, describe, find, transcript
+from collector.pass_result import CollectorError, CollectProgress, CollectResult
 from collector.reader import CHUNK_BYTES, Reading, read, retrace
-from collector.results import CollectorError, CollectProgress, CollectResult
 from collector.state import DIRECTORY, FILE, MISSING, OK, UNREADABLE, FileState
 from collector.store import Store
 

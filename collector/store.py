@@ -16,8 +16,8 @@ from pymongo.errors import AutoReconnect, BulkWriteError, DocumentTooLarge, Oper
 from pymongo.write_concern import WriteConcern
 
 from collector.clock import ServerClock
-from collector.documents import parts, stamped
-from collector.results import CollectorError
+from collector.line_documents import parts, stamped
+from collector.pass_result import CollectorError
 from collector.state import FileState, as_utc
 
 CONVERSATIONS, PARTS, DEAD_LETTERS, FILES = "conversations", "conversation_parts", "dead_letters", "transcript_files"

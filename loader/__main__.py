@@ -9,13 +9,13 @@ import uvicorn
 from pydantic import SecretStr
 
 import loader
-from lake.catalog import open_catalog
-from lake.logs import configure_logs
-from lake.mongo import mongo_client
-from lake.paths import DataPaths
-from lake.settings import Settings, SettingsError, load_settings
-from loader.maintenance import maintain
+from common.catalog import open_catalog
+from common.logs import configure_logs
+from common.mongo import mongo_client
+from common.paths import DataPaths
+from common.settings import Settings, SettingsError, load_settings
 from loader.service import Steps, Work, create_app
+from loader.table_maintenance import maintain
 
 PORT = 8322
 

@@ -20,9 +20,9 @@ import structlog
 from pyiceberg.catalog import Catalog
 from pymongo.database import Database
 
-from lake.catalog import CONVERSATIONS, open_table
-from lake.results import ExtractResult
-from loader.documents import CODEC, EARLIEST, LATEST, Row, decode_batch, document_id
+from common.catalog import CONVERSATIONS, open_table
+from common.loader_results import ExtractResult
+from loader.iceberg_rows import CODEC, EARLIEST, LATEST, Row, decode_batch, document_id
 from loader.side_tables import copy_side_tables
 from loader.table_state import TableState
 

@@ -18,9 +18,9 @@ import pyarrow.compute as pc
 from pyiceberg.catalog import Catalog
 from pyiceberg.table import Table
 
-from lake.catalog import CONVERSATIONS, DEAD_LETTERS, TRANSCRIPT_FILES, open_table
-from lake.results import LoadResult
-from lake.settings import Settings
+from common.catalog import CONVERSATIONS, DEAD_LETTERS, TRANSCRIPT_FILES, open_table
+from common.loader_results import LoadResult
+from common.settings import Settings
 from loader.raw_schema import CREATE_RAW, connect
 from loader.read import read_documents
 

@@ -24,7 +24,7 @@ from pymongo.errors import ConnectionFailure
 from requests.exceptions import ConnectionError as HttpConnectionError
 from requests.exceptions import Timeout
 
-from lake.results import ExtractResult, LoadResult, MaintenanceResult
+from common.loader_results import ExtractResult, LoadResult, MaintenanceResult
 
 log = structlog.get_logger()
 

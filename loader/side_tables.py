@@ -13,8 +13,8 @@ import pyarrow as pa
 from pyiceberg.catalog import Catalog
 from pymongo.database import Database
 
-from lake.catalog import DEAD_LETTERS, TRANSCRIPT_FILES, open_table
-from loader.documents import CODEC, document_id
+from common.catalog import DEAD_LETTERS, TRANSCRIPT_FILES, open_table
+from loader.iceberg_rows import CODEC, document_id
 
 DIGEST = "claude-analytics.digest"
 

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from pyiceberg.expressions import And, BooleanExpression, EqualTo, LessThan, Reference
 from pyiceberg.table import Table
 
-from loader.documents import Row
+from loader.iceberg_rows import Row
 
 PREFIX = "claude-analytics."
 WATERMARK = f"{PREFIX}watermark"

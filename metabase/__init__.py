@@ -1,1 +1,1 @@
-"""Dashboards as files: one definition feeds Metabase and a self-contained HTML report."""
+"""Our dashboards in Metabase: first start, provisioning, and the switch to a new generation."""

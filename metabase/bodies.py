@@ -6,11 +6,11 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from metabase.charts import LIGHT
+from dashboards.card_query import shown_columns
+from dashboards.card_sql import card_sql, tags_of
+from dashboards.definitions import Card, Catalog, Column, Dashboard, Format, Tab
+from dashboards.palette import LIGHT
 from metabase.client import native_query
-from metabase.definitions import Card, Catalog, Column, Dashboard, Format, Tab
-from metabase.query import shown_columns
-from metabase.sql import card_sql, tags_of
 
 LISTS = {
     "project": ("Project", 'select distinct project_name as "Project" from marts.dim_projects order by 1\n'),

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from dashboards.definitions import Catalog, Dashboard
 from metabase import bodies
-from metabase.definitions import Catalog, Dashboard
 
 _PARAMETER = (
     "id",

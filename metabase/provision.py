@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dashboards.definitions import Catalog, Dashboard, load_catalog
 from metabase import bodies
 from metabase.client import Client, NotFoundError, native_sql
 from metabase.dashboard_content import content_of_dashboard, place_dashcards, readable_content
-from metabase.definitions import Catalog, Dashboard, load_catalog
 from metabase.first_start import DatabaseSettings, ensure_database
 from metabase.metadata import ensure_metadata
 

@@ -13,7 +13,7 @@ from typing import Any
 import requests
 import structlog
 
-from lake.settings import Settings
+from common.settings import Settings
 from scheduler.history import History
 
 log = structlog.get_logger()

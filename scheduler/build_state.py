@@ -10,8 +10,8 @@ from typing import Any
 
 import duckdb
 
-from lake.paths import DuckDBVolume
-from scheduler.dbt import DbtProject
+from common.paths import DuckDBVolume
+from scheduler.dbt_project import DbtProject
 from scheduler.publish import Generation
 
 Facts = dict[str, Any]

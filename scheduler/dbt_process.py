@@ -39,7 +39,7 @@ class DbtProcess:
         if self._process is not None and self._process.poll() is None:
             return
         self._log.parent.mkdir(parents=True, exist_ok=True)
-        # -P: neither `dbt/` nor `scheduler/dbt.py` of this repository may stand in for the package
+        # -P: neither `dbt/` nor `scheduler/dbt_project.py` of this repository may stand in for the package
         command = [sys.executable, "-P", str(Path(__file__).with_name("dbt_worker.py"))]
         with self._log.open("w", encoding="utf-8") as log:
             self._process = subprocess.Popen(

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from scheduler.dbt import DbtProject
+from scheduler.dbt_project import DbtProject
+from scheduler.pipeline_steps import Refresh
 from scheduler.publish import Generation
-from scheduler.steps import Refresh
 
 _TIME_LIMIT_SECONDS = 300
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from scheduler.dbt_results import DbtNode
 from scheduler.history_schema import MIGRATIONS
-from scheduler.results import FailedTest, RunResult, StepResult
+from scheduler.run_result import FailedTest, RunResult, StepResult
 
 RunKind = Literal["pipeline", "maintenance"]
 Trigger = Literal["schedule", "page", "api", "command"]

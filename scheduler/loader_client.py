@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 import requests
 from pydantic import BaseModel
 
-from lake.results import ExtractResult, LoadResult, MaintenanceResult
-from lake.settings import Settings, SettingsError
-from scheduler.loader import Progress
+from common.loader_results import ExtractResult, LoadResult, MaintenanceResult
+from common.settings import Settings, SettingsError
+from scheduler.loader_calls import Progress
 from scheduler.transient import TransientError
 
 Result = TypeVar("Result", bound=BaseModel)

@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 
 import stamina
 
-from scheduler.dbt import DbtInterruptedError
-from scheduler.results import Event, RunResult, RunStatus, StepResult, StepStatus
-from scheduler.steps import Context, Output, PipelineParts, Step, pipeline_steps
+from scheduler.dbt_project import DbtInterruptedError
+from scheduler.pipeline_steps import Context, Output, PipelineParts, Step, pipeline_steps
+from scheduler.run_result import Event, RunResult, RunStatus, StepResult, StepStatus
 from scheduler.transient import is_transient
 
-_OURS = frozenset({"collector", "lake", "loader", "metabase", "scheduler", "standalone"})
+_OURS = frozenset({"collector", "common", "dashboards", "loader", "metabase", "report", "scheduler", "standalone"})
 _FIRST_BACKOFF, _LONGEST_BACKOFF = 1.0, 10.0
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 from pydantic import BaseModel, ConfigDict
 
-from lake.paths import DATABASE_FILE, DuckDBVolume
+from common.paths import DATABASE_FILE, DuckDBVolume
 
 MANIFEST_FILE = "manifest.json"
 _UNFINISHED = ".tmp"

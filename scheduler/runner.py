@@ -13,16 +13,16 @@ from time import monotonic
 
 import structlog
 
-from lake.paths import DataPaths
-from lake.settings import Settings
+from common.paths import DataPaths
+from common.settings import Settings
 from scheduler.alerts import Alerts
 from scheduler.history import History, RunKind, Status, Trigger
 from scheduler.history_export import export_history
 from scheduler.lock import LockHeld, PipelineLock
-from scheduler.maintenance import maintenance_steps
+from scheduler.maintenance_run import maintenance_steps
 from scheduler.pipeline import run_pipeline
-from scheduler.results import Event, RunResult
-from scheduler.steps import PipelineParts
+from scheduler.pipeline_steps import PipelineParts
+from scheduler.run_result import Event, RunResult
 
 log = structlog.get_logger()
 

@@ -14,7 +14,7 @@ import structlog
 from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobExecutionEvent, JobSubmissionEvent
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from lake.settings import Settings
+from common.settings import Settings
 from scheduler.history import History, RunKind, Trigger
 from scheduler.lock import LockHeld
 from scheduler.runner import Runner

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 
-from lake.paths import DuckDBVolume
+from common.paths import DuckDBVolume
 
 _CONFLICT = re.compile(r"[Cc]onflicting lock is held(?: in (?P<program>.*?))? ?\(PID (?P<pid>\d+)\)")
 _BROKEN = re.compile(r"not a valid DuckDB database|[Cc]orrupt")

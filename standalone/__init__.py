@@ -1,1 +1,1 @@
-"""The whole thing on one machine without containers: wires the rooms together, and the command line."""
+"""The chain wired together on one machine, without containers."""

@@ -11,17 +11,17 @@ from pymongo.database import Database
 
 import collector
 import loader
-from lake.catalog import open_catalog
-from lake.mongo import mongo_client
-from lake.paths import DataPaths
-from lake.results import ExtractResult, LoadResult, MaintenanceResult
-from lake.settings import Settings
-from loader.maintenance import maintain
-from metabase.report import write_report
-from scheduler.dbt import DbtProject
-from scheduler.loader import Progress
+from common.catalog import open_catalog
+from common.loader_results import ExtractResult, LoadResult, MaintenanceResult
+from common.mongo import mongo_client
+from common.paths import DataPaths
+from common.settings import Settings
+from loader.table_maintenance import maintain
+from report.html import write_report
+from scheduler.dbt_project import DbtProject
+from scheduler.loader_calls import Progress
+from scheduler.pipeline_steps import Collected, Export, PipelineParts, Refresh
 from scheduler.publish import Generation
-from scheduler.steps import Collected, Export, PipelineParts, Refresh
 from standalone.mongo_server import local_mongo
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from lake.settings import Settings
+from common.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 CORPUS, EXPECTED = "CLAUDE_ANALYTICS_CORPUS", "CLAUDE_ANALYTICS_EXPECTED"

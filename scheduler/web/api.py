@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from scheduler.history import LogLine, Run, RunKind
 from scheduler.publish import Generation
-from scheduler.results import FailedTest, StepResult
+from scheduler.run_result import FailedTest, StepResult
 from scheduler.service import RunnerBusyError, Service
 from scheduler.web.auth import Gate
 from scheduler.web.status import AtRisk, Freshness, Standing, Store, versions

@@ -11,7 +11,7 @@ from fastapi.staticfiles import StaticFiles
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException as AnyHTTPException
 
-from lake.settings import Settings
+from common.settings import Settings
 from scheduler.service import Service
 from scheduler.web.api import api_routes
 from scheduler.web.auth import Gate

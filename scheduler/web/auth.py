@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from fastapi import HTTPException, Request
 
-from lake.settings import Settings
+from common.settings import Settings
 
 COOKIE = "claude_analytics_session"
 SESSION_SECONDS = 30 * 86_400

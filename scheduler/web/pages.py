@@ -11,7 +11,7 @@ from fastapi.responses import FileResponse, RedirectResponse, Response
 from fastapi.templating import Jinja2Templates
 from starlette.exceptions import HTTPException as AnyHTTPException
 
-from lake.settings import Settings
+from common.settings import Settings
 from scheduler.history import DID_NOT_HAPPEN, Run
 from scheduler.service import RunnerBusyError, Service
 from scheduler.web.auth import COOKIE, SESSION_SECONDS, Gate

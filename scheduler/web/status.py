@@ -18,8 +18,8 @@ import duckdb
 import structlog
 from pydantic import BaseModel
 
-from lake.paths import DataPaths, DuckDBVolume
-from lake.settings import Settings
+from common.paths import DataPaths, DuckDBVolume
+from common.settings import Settings
 from scheduler.publish import Generation, current_generation
 from scheduler.runner import open_history
 

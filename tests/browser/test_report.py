@@ -12,10 +12,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from metabase.definitions import Card, load_catalog
-from metabase.formats import show
-from metabase.query import opened, run_card
-from metabase.report import period_of, write_report
+from dashboards.card_query import opened, run_card
+from dashboards.definitions import Card, load_catalog
+from dashboards.formats import show
+from report.html import period_of, write_report
 from tests.unit.metabase.test_formats import CASES
 
 ZONE = "Europe/Berlin"
@@ -318,7 +318,7 @@ def test_what_the_report_leaves_out_is_said_where_it_is_missing(
     """Only over periods that reach back to it; and the comparison with days that are not there is not drawn."""
     few = CATALOG.datasets["changes"].model_copy(update={"report_limit": 5})
     cut = replace(CATALOG, datasets={**CATALOG.datasets, "changes": few})
-    monkeypatch.setattr("metabase.report.load_catalog", lambda: cut)
+    monkeypatch.setattr("report.html.load_catalog", lambda: cut)
     write_report(database, tmp_path / "report.html", timezone=ZONE)
     with _context(browser) as context:
         page = context.new_page()

@@ -15,7 +15,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
-from standalone.sample import SampleStats, write_sample
+from sample.transcripts import SampleStats, write_sample
 from tests.integration.collecting import LINE, write
 
 _START_SECONDS = 60.0

@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from lake.paths import DataPaths
-from lake.settings import Settings
+from cli.appliance import service as appliance_runner
+from cli.appliance.service import first_runs, make_runner
+from common.paths import DataPaths
+from common.settings import Settings
 from metabase.client import Client, RefusedError, UnreachableError
 from metabase.first_start import connect
 from metabase.recycle import seen_generation
+from scheduler.pipeline_steps import Refresh
 from scheduler.publish import Generation, publish
 from scheduler.service import Service
-from scheduler.steps import Refresh
-from standalone import appliance_runner
-from standalone.appliance_runner import first_runs, make_runner
 from tests.integration.conftest import free_port
 from tests.integration.metabase.conftest import PASSWORD, USER
 from tests.integration.metabase.conftest import metabase_url as metabase_url  # noqa: PLC0414 - a fixture

@@ -11,7 +11,7 @@ import pytest
 
 import collector
 from collector import CollectProgress
-from standalone.sample import SampleStats
+from sample.transcripts import SampleStats
 from tests.integration.collecting import (
     LINE,
     Mongo,

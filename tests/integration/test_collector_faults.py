@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pymongo import MongoClient
 
-from standalone.sample import SampleStats
+from sample.transcripts import SampleStats
 from tests.integration.collecting import LINE, ROOT, Mongo, collect, contents, has_documents, wait_until, write
 from tests.integration.conftest import free_port, start_mongo
 

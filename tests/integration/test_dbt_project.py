@@ -14,13 +14,13 @@ from typing import Any
 import duckdb
 import pytest
 
-from lake.paths import DataPaths
-from lake.settings import load_settings
-from metabase.definitions import load_catalog
-from metabase.export import export_csv
-from metabase.query import opened, run_card, shown_columns
-from metabase.report import write_report
-from standalone.published import summarise
+from cli.published import summarise
+from common.paths import DataPaths
+from common.settings import load_settings
+from dashboards.card_query import opened, run_card, shown_columns
+from dashboards.definitions import load_catalog
+from report.export import export_csv
+from report.html import write_report
 from tests.integration.small_history import SmallHistory, first_load, late_load
 
 ROOT = Path(__file__).resolve().parents[2]

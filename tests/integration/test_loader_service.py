@@ -23,7 +23,7 @@ import uvicorn
 from pydantic import SecretStr
 from pymongo import MongoClient
 
-from lake.results import ExtractResult, LoadResult, MaintenanceResult
+from common.loader_results import ExtractResult, LoadResult, MaintenanceResult
 from loader.service import Progress, Steps, create_app
 from standalone.mongo_server import local_mongo
 

@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from standalone.sample import write_sample
+from sample.transcripts import write_sample
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 VOLATILE = {"load_id", "loaded_at", "extracted_at", "ingested_at", "first_ingested_at", "last_ingested_at"}

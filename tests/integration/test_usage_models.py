@@ -18,13 +18,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from collector.lines import fingerprint, identity, parse
-from lake.paths import DataPaths
-from lake.settings import load_settings
+from common.paths import DataPaths
+from common.settings import load_settings
 from loader.load import ATTRIBUTES_LIMIT, FLATTEN
 from loader.raw_schema import connect, create_raw
-from scheduler.dbt import DbtOutcome, DbtProject
-from standalone.recount import transcript_files
-from standalone.verify import verify
+from scheduler.dbt_project import DbtOutcome, DbtProject
+from verify.compare import verify
+from verify.recount import transcript_files
 
 Line = dict[str, Any]
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from pyiceberg.exceptions import RESTError
 
-from lake.catalog import CONVERSATIONS, open_catalog, open_table
-from lake.settings import Settings, load_settings
+from common.catalog import CONVERSATIONS, open_catalog, open_table
+from common.settings import Settings, load_settings
 
 _PORTS = ("master.port", "filer.port", "volume.port", "s3.port", "s3.port.iceberg")
 

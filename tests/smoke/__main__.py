@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from metabase.client import MetabaseError
-from standalone.recount import Recount, count_file, transcript_files
 from tests.smoke.readers import DuckDBReader, MachineReader, MetabaseReader, Reader
 from tests.smoke.runner import RunnerApi, secret
+from verify.recount import Recount, count_file, transcript_files
 
 PATIENCE_SECONDS = 120.0
 FEWEST_RUNS = 3

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from standalone.bundle import bundle, images, unbundle
-from standalone.compose import ApplianceError, Compose, docker
-from standalone.smoke import smoke
+from cli.appliance.bundle import bundle, images, unbundle
+from cli.appliance.compose import ApplianceError, Compose, docker
+from cli.appliance.smoke import smoke
 from tests.integration.collecting import wait_until
 from tests.integration.conftest import free_port
 
@@ -28,7 +28,7 @@ def _images() -> None:
 
 
 def test_the_appliance_comes_up_counts_right_and_survives_the_loss_of_every_container() -> None:
-    """`./analytics smoke`. What it looks at in between is in standalone/smoke.py and tests/smoke."""
+    """`./analytics smoke`. What it looks at in between is in cli/appliance/smoke.py and tests/smoke."""
     report = smoke(print)
     assert report["first"]["found"]["runs"] >= 1
     assert report["second"]["found"]["tool_calls"] > report["first"]["found"]["tool_calls"]

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from standalone import preflight
-from standalone.appliance import credentials, found_choices, write_choices
-from standalone.compose import ONE_SHOTS, ApplianceError, Compose
+from cli.appliance import preflight
+from cli.appliance.compose import ONE_SHOTS, ApplianceError, Compose
+from cli.appliance.up import credentials, found_choices, write_choices
 from tests.unit.test_compose import LASTING, SERVICES
 
 HOST = socket.gethostname()

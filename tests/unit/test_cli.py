@@ -17,15 +17,15 @@ import structlog
 import typer
 from typer.testing import CliRunner, Result
 
-from lake.paths import DuckDBVolume
+from cli.main import app
+from cli.terminal import EXIT_USAGE, one_line_errors
+from common.paths import DuckDBVolume
 from scheduler.dbt_results import DbtNode
 from scheduler.history import History
 from scheduler.lock import PipelineLock
 from scheduler.publish import MANIFEST_FILE, Generation
-from scheduler.results import FailedTest, RunResult
-from standalone.cli import app
-from standalone.cli_common import EXIT_USAGE, one_line_errors
-from standalone.verify import VerifyError
+from scheduler.run_result import FailedTest, RunResult
+from verify.compare import VerifyError
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def test_verify_cuts_days_in_the_timezone_that_they_were_published_in(
         asked.append(timezone)
         raise VerifyError("enough")
 
-    monkeypatch.setattr("standalone.verify.verify", count_again)
+    monkeypatch.setattr("verify.compare.verify", count_again)
     monkeypatch.setenv("TIMEZONE", "Europe/Berlin")
     analytics("verify", "--data", str(data))
     assert asked == ["Asia/Tokyo"]

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from lake.settings import Settings
-from standalone.preflight import HOME, TRANSCRIPTS
+from cli.appliance.preflight import HOME, TRANSCRIPTS
+from common.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "compose.yaml").read_text(encoding="utf-8")

@@ -14,12 +14,12 @@ import duckdb
 import pytest
 from packaging.requirements import Requirement
 
-from lake.paths import DataPaths
-from lake.settings import Settings, load_settings
+from cli import doctor
+from cli.doctor import CHECKS, diagnose, healthy, transcripts_at_risk
+from cli.finding import Finding
+from common.paths import DataPaths
+from common.settings import Settings, load_settings
 from scheduler.web.status import kept_days
-from standalone import doctor
-from standalone.doctor import CHECKS, diagnose, healthy, transcripts_at_risk
-from standalone.finding import Finding
 
 DAY = 86_400
 

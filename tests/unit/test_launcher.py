@@ -83,8 +83,8 @@ def test_it_works_through_a_chain_of_symlinks_from_any_folder(checkout: Path, tm
 def test_a_folder_named_like_a_room_of_ours_is_not_imported_from_where_one_stands(
     checkout: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "standalone").mkdir()
-    (tmp_path / "standalone" / "__main__.py").write_text("raise SystemExit('the wrong one')")
+    (tmp_path / "cli").mkdir()
+    (tmp_path / "cli" / "__main__.py").write_text("raise SystemExit('the wrong one')")
     assert echoed(launch(checkout / "analytics", "x", cwd=tmp_path))[0] == ["x"]
 
 
@@ -158,7 +158,7 @@ def test_of_two_started_at_once_one_installs_and_both_run(tmp_path: Path) -> Non
 def test_a_command_that_waited_for_an_installation_does_not_keep_the_lock(tmp_path: Path) -> None:
     folder = make_checkout(tmp_path / "checkout")
     waits = "import json, sys\nprint(json.dumps(sys.argv[1:]), flush=True)\nsys.stdin.read()\n"
-    (folder / "standalone" / "__main__.py").write_text(waits)
+    (folder / "cli" / "__main__.py").write_text(waits)
     command, pipe = [str(folder / "analytics"), "serve"], subprocess.PIPE
     both = [subprocess.Popen(command, stdin=pipe, stdout=pipe, env=environment()) for _ in range(2)]
     for process in both:

@@ -10,7 +10,7 @@ import pytest
 from genai_prices import types
 from genai_prices.data import providers
 
-from standalone import prices
+from cli import prices
 
 ANTHROPIC = next(provider for provider in providers if provider.id == "anthropic")
 IDS = (

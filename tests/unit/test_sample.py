@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from standalone.prices import SEED
-from standalone.sample import COMMENT, HALF, STRING, UNPRICED_MODEL, SampleStats, write_sample
+from cli.prices import SEED
+from sample.transcripts import COMMENT, HALF, STRING, UNPRICED_MODEL, SampleStats, write_sample
 
 UNTIL = date(2026, 6, 30)
 Sample = tuple[Path, SampleStats]

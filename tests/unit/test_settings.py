@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from lake.paths import DataPaths
-from lake.settings import Settings, SettingsError, load_settings
+from common.paths import DataPaths
+from common.settings import Settings, SettingsError, load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRETS = sorted(

@@ -9,8 +9,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from standalone.recount import Recount, count_file, transcript_files
-from standalone.verify import Difference, VerifyError, VerifyReport, verify
+from verify.compare import Difference, VerifyError, VerifyReport, verify
+from verify.recount import Recount, count_file, transcript_files
 
 Line = dict[str, Any]
 DAY = "2026-03-01"

@@ -11,9 +11,9 @@ from pymongo import MongoClient
 from pymongo.collection import Collection
 from pymongo.database import Database
 
-from lake.catalog import CONVERSATIONS, DEAD_LETTERS, TRANSCRIPT_FILES, open_catalog, open_table
-from lake.results import ExtractResult
-from lake.settings import Settings, load_settings
+from common.catalog import CONVERSATIONS, DEAD_LETTERS, TRANSCRIPT_FILES, open_catalog, open_table
+from common.loader_results import ExtractResult
+from common.settings import Settings, load_settings
 from loader.extract import extract
 from standalone.mongo_server import local_mongo
 from tests.integration.weed import rest_catalog

@@ -12,9 +12,9 @@ from bson import Binary, ObjectId
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from collector.documents import Origin, document, parts, stamped
+from collector.line_documents import Origin, document, parts, stamped
 from collector.lines import parse
-from lake.catalog import CONVERSATIONS, open_table
+from common.catalog import CONVERSATIONS, open_table
 from tests.integration.loader.conftest import LONG_AGO, Extraction, minutes
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from metabase.definitions import load_catalog
-from metabase.export import export_csv, export_png
-from metabase.query import opened, run_card
-from standalone.recount import Recount, count_file, transcript_files
+from dashboards.card_query import opened, run_card
+from dashboards.definitions import load_catalog
+from report.export import export_csv, export_png
+from verify.recount import Recount, count_file, transcript_files
 
 CATALOG = load_catalog()
 EVERYTHING = {"date_from": "2000-01-01", "date_to": "2100-01-01"}

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from metabase.definitions import load_catalog
-from metabase.query import opened, run_card
-from metabase.report import write_report
+from dashboards.card_query import opened, run_card
+from dashboards.definitions import load_catalog
+from report.html import write_report
 
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
 CATALOG = load_catalog()

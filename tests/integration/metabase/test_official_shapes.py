@@ -11,9 +11,9 @@ from typing import Any
 import jsonschema
 import pytest
 
+from dashboards.definitions import Catalog, load_catalog
 from metabase import bodies
 from metabase.dashboard_content import content_of_dashboard, place_dashcards
-from metabase.definitions import Catalog, load_catalog
 
 CLI = os.environ.get("METABASE_CLI", "")
 pytestmark = pytest.mark.skipif(not CLI, reason="METABASE_CLI names no `mb` command; see the top of the file")

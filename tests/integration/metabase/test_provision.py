@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from dashboards.definitions import Catalog, load_catalog
 from metabase import bodies
 from metabase.client import Client, MetabaseError, native_query
-from metabase.definitions import Catalog, load_catalog
 from metabase.first_start import DatabaseSettings, connect
 from metabase.provision import ASIDE, ProvisionResult, marker_of, provision
 from tests.integration.metabase.conftest import PASSWORD, USER, Volume

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from lake.paths import DuckDBVolume
+from common.paths import DuckDBVolume
 from metabase.client import Client
 from metabase.first_start import DatabaseSettings, connect, ensure_database
 from metabase.recycle import recycle

@@ -4,13 +4,13 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from lake.paths import DataPaths
-from lake.results import ExtractResult, LoadResult, MaintenanceResult
-from lake.settings import Settings
-from scheduler.dbt import DbtProject
-from scheduler.loader import Progress
+from common.loader_results import ExtractResult, LoadResult, MaintenanceResult
+from common.paths import DataPaths
+from common.settings import Settings
+from scheduler.dbt_project import DbtProject
+from scheduler.loader_calls import Progress
+from scheduler.pipeline_steps import PipelineParts
 from scheduler.runner import Runner
-from scheduler.steps import PipelineParts
 from scheduler.work_database import connect
 
 PROFILES = """

@@ -11,8 +11,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from lake.paths import DataPaths
-from scheduler.dbt import DbtInterruptedError, DbtProcessError, DbtProject
+from common.paths import DataPaths
+from scheduler.dbt_project import DbtInterruptedError, DbtProcessError, DbtProject
 from tests.integration.scheduler.small import CountingLoader, make_project, make_settings
 
 pytestmark = pytest.mark.integration
@@ -21,8 +21,8 @@ SLOW_MODEL = "select count(*) as n from range(100000000) a, range(100000) b wher
 BUILD = """
 import sys
 from pathlib import Path
-from scheduler.dbt import DbtProject
-from lake.paths import DataPaths
+from scheduler.dbt_project import DbtProject
+from common.paths import DataPaths
 from tests.integration.scheduler.small import make_settings
 settings = make_settings(Path(sys.argv[1]))
 project = DbtProject(Path(sys.argv[2]), DataPaths.of(settings).duckdb, settings)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lake.settings import SettingsError, load_settings
+from common.settings import SettingsError, load_settings
 from scheduler.loader_client import HttpLoader, LoaderError
 from scheduler.transient import is_transient
 

@@ -13,10 +13,10 @@ import pytest
 from scheduler.docs import dbt_docs
 from scheduler.loader_client import LoaderError
 from scheduler.lock import LockHeld
+from scheduler.pipeline_steps import Collected, Refresh
 from scheduler.publish import Generation
-from scheduler.results import Event, RunResult
+from scheduler.run_result import Event, RunResult
 from scheduler.runner import Runner
-from scheduler.steps import Collected, Refresh
 from tests.integration.scheduler.small import CountingLoader, make_project, make_runner, make_settings
 
 pytestmark = pytest.mark.integration

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from lake.paths import DataPaths
+from common.paths import DataPaths
 from scheduler.history import History
 from scheduler.lock import PipelineLock
 from scheduler.serve import serve

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lake.paths import DuckDBVolume
+from common.paths import DuckDBVolume
 from scheduler.lock import PipelineLock
 from scheduler.work_database import connect
 from tests.integration.scheduler.writer import write_for_ever

@@ -9,7 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from scheduler.dbt_results import DbtNode
-from scheduler.results import FailedTest, RunResult
+from scheduler.run_result import FailedTest, RunResult
 from scheduler.runner import Runner
 from scheduler.service import Service
 from scheduler.web import create_app

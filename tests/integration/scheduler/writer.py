@@ -5,7 +5,7 @@ from pathlib import Path
 
 import duckdb
 
-from lake.paths import DuckDBVolume
+from common.paths import DuckDBVolume
 from scheduler.lock import PipelineLock
 from scheduler.work_database import connect
 

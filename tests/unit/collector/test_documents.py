@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import bson
 import pytest
 
-from collector.documents import OUR_FIELDS, PART_BYTES, Origin, dead_letter, document, part_count, parts, stamped
+from collector.line_documents import OUR_FIELDS, PART_BYTES, Origin, dead_letter, document, part_count, parts, stamped
 from collector.lines import Line, parse
 
 ID = "0123456789abcdef0123456789abcdef"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from collector.files import absence, check_folder, find, project_of
-from collector.results import CollectorError
+from collector.pass_result import CollectorError
 
 
 def touch(root: Path, *names: str) -> None:

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pytest
 from pyiceberg.catalog import Catalog
 
-from lake.catalog import CONVERSATIONS, open_catalog, open_table
-from lake.results import LoadResult
-from lake.settings import Settings, load_settings
+from common.catalog import CONVERSATIONS, open_catalog, open_table
+from common.loader_results import LoadResult
+from common.settings import Settings, load_settings
 from loader.load import load
 
 Document = dict[str, Any]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lake.catalog import CONVERSATIONS, open_table
+from common.catalog import CONVERSATIONS, open_table
 from tests.unit.loader.conftest import Lake
 
 

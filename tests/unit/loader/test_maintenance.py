@@ -7,13 +7,13 @@ import duckdb
 import pytest
 from pyiceberg.catalog import Catalog
 
-from lake.catalog import CONVERSATIONS, open_catalog, open_table
-from lake.results import MaintenanceResult
-from lake.settings import Settings
+from common.catalog import CONVERSATIONS, open_catalog, open_table
+from common.loader_results import MaintenanceResult
+from common.settings import Settings
 from loader import load
-from loader import maintenance as maintenance_module
-from loader.documents import Row
-from loader.maintenance import maintain
+from loader import table_maintenance as maintenance_module
+from loader.iceberg_rows import Row
+from loader.table_maintenance import maintain
 from loader.table_state import TableState, progress_properties
 
 WATERMARK = datetime(2026, 4, 2, tzinfo=UTC)

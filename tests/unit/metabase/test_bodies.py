@@ -5,8 +5,8 @@ import re
 import jsonschema
 import pytest
 
+from dashboards.definitions import Catalog, load_catalog
 from metabase import bodies
-from metabase.definitions import Catalog, load_catalog
 from tests.standin_metabase import shapes
 from tests.standin_metabase.state import check_tags
 

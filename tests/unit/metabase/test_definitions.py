@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
-from metabase import exposures
-from metabase.definitions import Catalog, DefinitionError, load_catalog
-from metabase.sql import card_sql, tags_of
+from dashboards import exposures
+from dashboards.card_sql import card_sql, tags_of
+from dashboards.definitions import Catalog, DefinitionError, load_catalog
 
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
 MARTS = {path.stem for path in (ROOT / "dbt" / "models" / "marts").glob("**/*.sql")}
@@ -83,7 +83,7 @@ def test_every_filter_of_a_dashboard_reaches_one_of_its_cards(catalog: Catalog) 
 
 def test_dbt_knows_what_each_dashboard_reads(catalog: Catalog) -> None:
     assert exposures.TARGET.read_text(encoding="utf-8") == exposures.exposures(catalog), (
-        "run python -m metabase.exposures"
+        "run python -m dashboards.exposures"
     )
 
 

@@ -4,8 +4,8 @@ from datetime import date, datetime
 
 import pytest
 
-from metabase.definitions import Format
-from metabase.formats import show
+from dashboards.definitions import Format
+from dashboards.formats import show
 
 CASES: list[tuple[float, Format, str]] = [
     (0, "count", "0"),

@@ -3,8 +3,8 @@
 import duckdb
 import pytest
 
-from metabase.definitions import Card, Catalog, Dataset, load_catalog
-from metabase.sql import bind, card_sql, tags_of
+from dashboards.card_sql import bind, card_sql, tags_of
+from dashboards.definitions import Card, Catalog, Dataset, load_catalog
 
 SQL = "select 1 where true [[and project = {{project}}]] [[and day between {{date_from}} and {{date_to}}]]"
 

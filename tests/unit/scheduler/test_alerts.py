@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import time_machine
 
-from lake.settings import Settings
+from common.settings import Settings
 from scheduler.alerts import Alerts
 from scheduler.history import History, Status
 from tests.integration.scheduler.small import make_settings

@@ -13,7 +13,7 @@ import time_machine
 from scheduler.dbt_results import DbtNode
 from scheduler.history import History, HistoryError
 from scheduler.history_export import TABLES, ensure_tables, export_history
-from scheduler.results import FailedTest, RunResult, StepResult
+from scheduler.run_result import FailedTest, RunResult, StepResult
 
 NOW = datetime(2026, 5, 1, 8, 0, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from lake.paths import DuckDBVolume
+from common.paths import DuckDBVolume
 from scheduler import publish as publishing
 from scheduler.publish import PublishError, current_generation, list_generations, publish, remove_old_generations
 from scheduler.work_database import connect

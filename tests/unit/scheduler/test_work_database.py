@@ -10,7 +10,7 @@ import pymongo.errors
 import pytest
 import requests
 
-from lake.paths import DuckDBVolume
+from common.paths import DuckDBVolume
 from scheduler.transient import TransientError, is_transient
 from scheduler.work_database import (
     DatabaseBrokenError,

@@ -1,0 +1,75 @@
+"""Docker Compose as a program: one project over this checkout's compose.yaml."""
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+ONE_SHOTS = frozenset({"init", "mongo-accounts", "smoke"})
+"""Services that do something once and end."""
+
+
+class ApplianceError(Exception):
+    """Docker is not there, or refused; the message is one line and says what to do."""
+
+
+@dataclass(frozen=True)
+class Compose:
+    """One project. `choices` win over .env and the environment."""
+
+    root: Path = ROOT
+    project: str | None = None
+    choices: Mapping[str, str] = field(default_factory=dict)
+
+    def run(self, *arguments: str, check: bool = True) -> int:
+        """Run a command that talks to the person; its exit code."""
+        code = subprocess.run(self._command(arguments), env=self._environment(), check=False).returncode
+        if check and code:
+            raise ApplianceError(f"docker compose {' '.join(arguments)}: ended with {code}; its own words are above")
+        return code
+
+    def say(self, *arguments: str) -> str:
+        """Run a command for what it prints."""
+        command = self._command(arguments)
+        answer = subprocess.run(command, env=self._environment(), capture_output=True, text=True, check=False)
+        if answer.returncode:
+            lines = answer.stderr.strip().splitlines() or answer.stdout.strip().splitlines() or ["it printed nothing"]
+            raise ApplianceError(f"docker compose {' '.join(arguments)}: {lines[-1]}")
+        return answer.stdout
+
+    def config(self, *profiles: str) -> dict[str, Any]:
+        """The file as compose understands it, with every choice filled in."""
+        asked = [word for profile in profiles for word in ("--profile", profile)]
+        parsed: dict[str, Any] = json.loads(self.say(*asked, "config", "--format", "json"))
+        return parsed
+
+    def containers(self) -> list[str]:
+        """The ids of this project's containers, those that ended among them."""
+        return self.say("--profile", "test", "ps", "--all", "--quiet").split()
+
+    def address(self, service: str, port: int) -> str:
+        """Where a published port can be reached, such as http://127.0.0.1:3000."""
+        return f"http://{self.say('port', service, str(port)).strip()}"
+
+    def _command(self, arguments: tuple[str, ...]) -> list[str]:
+        project = ["--project-name", self.project] if self.project else []
+        return ["docker", "compose", "--project-directory", str(self.root), *project, *arguments]
+
+    def _environment(self) -> dict[str, str]:
+        return os.environ | dict(self.choices)
+
+
+def docker(*arguments: str) -> str:
+    """What a docker command prints."""
+    try:
+        answer = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise ApplianceError("docker is not installed; see https://docs.docker.com/engine/install/") from None
+    if answer.returncode:
+        last = (answer.stderr.strip().splitlines() or ["it printed nothing"])[-1]
+        raise ApplianceError(f"docker {arguments[0]}: {last}")
+    return answer.stdout

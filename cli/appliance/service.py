@@ -1,0 +1,110 @@
+"""The appliance's runner: `python -m cli.appliance.service`, which is what the scheduler container runs.
+
+It is the scheduler room's service with what that room must not know of: Metabase and the HTML report follow each new
+generation; the loader is the service at LOADER_URL. On a host where nothing was ever published it starts at once and
+goes on until the collector's first look at the transcripts is in the figures, so that nobody waits for the schedule.
+"""
+
+import sys
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from common import VERSION
+from common.paths import DataPaths
+from common.settings import Settings, SettingsError, load_settings
+from metabase.client import Client, MetabaseError
+from metabase.first_start import DatabaseSettings, connect, find_database
+from metabase.provision import provision
+from metabase.recycle import recycle, seen_generation
+from report.html import write_report
+from scheduler.dbt_project import DbtProject
+from scheduler.docs import dbt_docs
+from scheduler.loader_client import HttpLoader
+from scheduler.pipeline_steps import PipelineParts, Refresh
+from scheduler.publish import Generation, current_generation
+from scheduler.runner import Runner
+from scheduler.schedule import ScheduleError
+from scheduler.serve import serve
+from scheduler.service import Service
+from scheduler.web import create_app
+
+log = structlog.get_logger()
+
+Account = tuple[str, str, str]
+"""Metabase's address, our user there, and its password."""
+
+FIRST_START_SECONDS = 300.0
+"""How long the first generation waits for Metabase, which makes its own database then."""
+WAIT_SECONDS = 20.0
+"""How long a later one does; what fails is tried again by the next run."""
+FIRST_RUNS, BETWEEN_SECONDS, QUIET_RUNS = 30, 20.0, 2
+"""The collector may need a moment, so that one run which finds nothing is no sign that there is nothing."""
+
+
+def make_runner(settings: Settings) -> Runner:
+    """The pipeline over the appliance's services, and what follows a generation."""
+    project = DbtProject.of(settings)
+    refresh = [Refresh("report", lambda _: _write_report(settings))]
+    if settings.metabase_url and settings.metabase_user and settings.metabase_password:
+        account = settings.metabase_url, settings.metabase_user, settings.metabase_password.get_secret_value()
+        shows = partial(_show_in_metabase, account, settings, project.target_path() / "manifest.json")
+        refresh.append(Refresh("metabase", shows, partial(_is_shown_in_metabase, account)))
+    parts = PipelineParts.of(settings, HttpLoader.of(settings), project, refresh=(*refresh, dbt_docs(project)))
+    return Runner(parts, settings)
+
+
+def _write_report(settings: Settings) -> None:
+    paths = DataPaths.of(settings)
+    write_report(paths.duckdb.published_database, paths.report, timezone=settings.timezone)
+
+
+def _show_in_metabase(account: Account, settings: Settings, manifest: Path, generation: Generation) -> None:
+    """Set up what is missing there, then make it read this generation."""
+    client = connect(*account, wait_seconds=FIRST_START_SECONDS if generation.number == 1 else WAIT_SECONDS)
+    volume = DataPaths.of(settings).duckdb
+    # The volume is mounted at the same place in Metabase's container.
+    wanted = DatabaseSettings(file=str(volume.well_known_database), timezone=settings.timezone)
+    done = provision(client, wanted, manifest=manifest if manifest.exists() else None)
+    recycle(client, done.database, generation.number, published=volume.published_database, wait_seconds=WAIT_SECONDS)
+
+
+def _is_shown_in_metabase(account: Account, generation: Generation) -> bool:
+    """Whether Metabase, which may have lost its own database since, still reads this generation."""
+    url, *user = account
+    client = Client(url)
+    try:
+        client.sign_in(*user)
+        ours = find_database(client)
+        return ours is not None and seen_generation(client, ours["id"]) == generation.number
+    except MetabaseError:
+        return False  # what is wrong with it is said by who tries to mend it
+
+
+def first_runs(service: Service) -> None:
+    """On a host where nothing was published yet, run until two runs in a row find nothing new."""
+    if current_generation(service.runner.parts.volume) is not None:
+        return
+    quiet = 0
+    for _ in range(FIRST_RUNS):
+        quiet = quiet + 1 if service.run_as_scheduled() == "unchanged" else 0
+        if quiet == QUIET_RUNS or service.runner.stop.wait(BETWEEN_SECONDS):
+            return
+
+
+def main() -> int:
+    """Serve until a signal; an expected failure takes one line."""
+    try:
+        settings = load_settings()
+        service = Service(make_runner(settings), settings, at_start=first_runs)
+        app = create_app(service, settings, version=VERSION)
+    except (SettingsError, ScheduleError) as error:
+        print(f"runner: {error}", file=sys.stderr)
+        return 2
+    serve(app, service, settings.runner_host, settings.runner_port)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

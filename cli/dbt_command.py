@@ -1,0 +1,37 @@
+"""`./analytics dbt ARGS...`: dbt with the project, the profile, the variables and the lock that a run would use."""
+
+from contextlib import closing
+
+from common.paths import DataPaths
+from common.settings import Settings
+from loader.raw_schema import create_raw
+from scheduler.dbt_project import DbtProject
+from scheduler.lock import PipelineLock
+from standalone.sample_raw_tables import sample_raw
+
+
+def run_dbt(settings: Settings, args: list[str]) -> int:
+    """Run one dbt command in this terminal and return its exit code.
+
+    On a data directory without a load the raw tables are created empty, so that every model can be built. The target
+    `test` builds in memory on the generated sample, and leaves the work database alone.
+    """
+    paths = DataPaths.of(settings)
+    with (
+        PipelineLock(paths.duckdb.lock).hold("dbt"),
+        closing(DbtProject.of(settings)) as project,
+    ):
+        target = _target(args) or settings.dbt_target
+        if target == "test":
+            return project.console(args, target=target, env={"SAMPLE_RAW_PATH": str(sample_raw(paths.root / "dbt"))})
+        create_raw(paths.duckdb.work_database)
+        return project.console(args, target=target)
+
+
+def _target(args: list[str]) -> str | None:
+    for position, arg in enumerate(args):
+        if arg in ("--target", "-t") and position + 1 < len(args):
+            return args[position + 1]
+        if arg.startswith("--target="):
+            return arg.partition("=")[2]
+    return None

@@ -1,0 +1,202 @@
+"""What this machine has, what it lacks, and how to get it: every check of `./analytics doctor`.
+
+Read-only: nothing is created or changed, so it may run beside a pipeline. A check that fails says what was expected,
+what was found and what to do; none raises.
+"""
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from importlib import metadata
+from pathlib import Path
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from cli.doctor_services import docker, iceberg, loader, mongodb, port, published
+from cli.finding import Finding
+from common.settings import Settings
+from scheduler.web.status import Standing, kept_days
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCK = ROOT / "requirements" / "standalone.txt"
+GIB = 1024**3
+AT_RISK_DAYS = 7
+"""A transcript that Claude Code deletes within this many days and that is not collected whole is at risk."""
+
+
+def diagnose(settings: Settings) -> list[Finding]:
+    """Look at everything that this mode needs, in the order in which it needs it."""
+    checks = APPLIANCE_CHECKS if settings.loader_url else CHECKS
+    return [_look(name, check, settings) for name, check in checks.items()]
+
+
+def _look(name: str, check: Callable[[Settings], Finding], settings: Settings) -> Finding:
+    try:
+        return check(settings)
+    except OSError as error:  # a folder on the way that is closed to us
+        found, fix = f"{error.filename}: {error.strerror}", f"let {_user()} in there, or choose another folder"
+        return Finding(name, "fail", found, "folders that we may look into", fix)
+
+
+def healthy(findings: list[Finding]) -> bool:
+    """Whether the pipeline can run here: nothing failed; warnings may remain."""
+    return all(finding.status != "fail" for finding in findings)
+
+
+def _python(_: Settings) -> Finding:
+    found = f"{platform.python_version()} at {sys.executable}"
+    if sys.version_info >= (3, 14):
+        fix = "install Python 3.13, delete .venv and run again; or set MONGO_URI to a MongoDB of your own"
+        return Finding("Python", "warn", found, "3.11, 3.12 or 3.13 (no MongoDB server of ours for newer ones)", fix)
+    return Finding("Python", "ok", found, "3.11, 3.12 or 3.13")
+
+
+def locked_requirements(lock: Path) -> Iterator[Requirement]:
+    """The packages that a lock file asks for on this machine, each with its one version."""
+    for line in lock.read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith((" ", "#")):
+            requirement = Requirement(line.removesuffix("\\").strip())
+            if requirement.marker is None or requirement.marker.evaluate():
+                yield requirement
+
+
+def _packages(_: Settings) -> Finding:
+    expected = f"what {LOCK.name} names"
+    try:
+        wanted = list(locked_requirements(LOCK))
+    except (OSError, InvalidRequirement) as error:
+        return Finding("Packages", "fail", f"{LOCK}: {error}", expected, "restore the file from git")
+    wrong = [str(each.name) for each in wanted if _version(each.name) not in each.specifier]
+    if wrong:
+        fix = "delete .venv and run any ./analytics command"
+        return Finding("Packages", "fail", f"missing or of another version: {', '.join(wrong)}", expected, fix)
+    return Finding("Packages", "ok", f"{len(wanted)} packages, each of the locked version", expected)
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "0"
+
+
+def _timezone(settings: Settings) -> Finding:
+    expected = "the IANA timezone that cuts your days"
+    if settings.timezone in ("UTC", "Etc/UTC"):
+        return Finding(
+            "Timezone",
+            "warn",
+            settings.timezone,
+            expected,
+            "unless you live by UTC, set TIMEZONE=Europe/Berlin or yours",
+        )
+    return Finding("Timezone", "ok", settings.timezone, expected)
+
+
+def _transcripts(settings: Settings) -> Finding:
+    folder, expected = settings.transcripts_dir, "a readable folder of Claude Code's transcripts (*.jsonl)"
+    if not folder.is_dir():
+        fix = "set TRANSCRIPTS_DIR or pass --transcripts DIR; ./analytics demo needs none"
+        return Finding("Transcripts", "warn", f"no folder {folder}", expected, fix)
+    refused: list[str] = []
+    files = list(_transcript_files(folder, refused))
+    refused += [str(file) for file in files if not os.access(file, os.R_OK)]
+    if refused:
+        fix = f"let {_user()} read them, or run as their owner"
+        return Finding("Transcripts", "fail", f"{len(refused)} not readable, such as {refused[0]}", expected, fix)
+    if not files:
+        return Finding("Transcripts", "warn", f"none in {folder}", expected, "use Claude Code, or set TRANSCRIPTS_DIR")
+    size = sum(_size(file) for file in files)
+    return Finding("Transcripts", "ok", f"{len(files)} files, {size / 1e6:,.0f} MB, in {folder}", expected)
+
+
+def _transcript_files(folder: Path, refused: list[str]) -> Iterator[Path]:
+    """Every transcript below the folder; folders that may not be listed are added to `refused`."""
+    for parent, _, names in os.walk(folder, onerror=lambda error: refused.append(error.filename)):
+        yield from (Path(parent, name) for name in names if name.endswith(".jsonl"))
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:  # deleted since it was listed: it weighs nothing
+        return 0
+
+
+def _user() -> str:
+    return os.environ.get("USER") or f"user {os.getuid()}"
+
+
+def _retention(settings: Settings) -> Finding:
+    days = kept_days(settings)
+    expected = f"every transcript collected before Claude Code deletes it ({days} days after its last line)"
+    at_risk = transcripts_at_risk(settings)
+    if at_risk:
+        fix = "run ./analytics run now; ./analytics serve keeps up by itself"
+        found = f"{len(at_risk)} not collected whole and gone within {AT_RISK_DAYS} days, such as {at_risk[0]}"
+        return Finding("Deletion", "warn", found, expected, fix)
+    return Finding("Deletion", "ok", f"none goes within {AT_RISK_DAYS} days uncollected", expected)
+
+
+def transcripts_at_risk(settings: Settings) -> list[str]:
+    """Transcripts about to be deleted, relative to their folder, that the published database does not hold whole."""
+    at_risk = Standing(settings, stores={}).at_risk()
+    return [each.source_file for each in at_risk if each.days_left < AT_RISK_DAYS]
+
+
+def _data_directory(settings: Settings) -> Finding:
+    expected = "a folder that we may write, or may make"
+    wrong = [str(folder) for folder in (settings.data_dir, settings.duckdb_dir) if not _writable(folder)]
+    if wrong:
+        fix = f"let {_user()} write there, or set DATA_DIR (DUCKDB_PATH) or pass --data DIR"
+        return Finding("Data directory", "fail", f"cannot write {wrong[0]}", expected, fix)
+    state = "there" if settings.data_dir.is_dir() else "will be made"
+    return Finding("Data directory", "ok", f"{settings.data_dir} ({state})", expected)
+
+
+def _existing(folder: Path) -> Path:
+    return next(each for each in (folder, *folder.parents) if each.exists())
+
+
+def _writable(folder: Path) -> bool:
+    nearest = _existing(folder)
+    return nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
+
+
+def _free_disk(settings: Settings) -> Finding:
+    size = sum(_size(file) for file in _transcript_files(settings.transcripts_dir, []))
+    needed = GIB + 5 * size  # MongoDB, Iceberg, the work database and KEEP_GENERATIONS copies of it
+    free = shutil.disk_usage(_existing(settings.data_dir)).free
+    expected, found = f"{needed / GIB:.1f} GiB", f"{free / GIB:.1f} GiB free at {_existing(settings.data_dir)}"
+    if free >= needed:
+        return Finding("Disk", "ok", found, expected)
+    fix = "free some space, or set DATA_DIR to a larger disk"
+    return Finding("Disk", "fail" if free < GIB / 2 else "warn", found, expected, fix)
+
+
+CHECKS: dict[str, Callable[[Settings], Finding]] = {
+    "Python": _python,
+    "Packages": _packages,
+    "Timezone": _timezone,
+    "Transcripts": _transcripts,
+    "Deletion": _retention,
+    "Data directory": _data_directory,
+    "Disk": _free_disk,
+    "MongoDB": mongodb,
+    "Iceberg": iceberg,
+    "Port": port,
+    "Published": published,
+    "Docker": docker,
+}
+"""Every check by the name of what it finds."""
+
+APPLIANCE_CHECKS: dict[str, Callable[[Settings], Finding]] = {
+    "Timezone": _timezone,
+    "Data directory": _data_directory,
+    "Disk": _free_disk,
+    "Loader": loader,
+    "Published": published,
+}
+"""What there is to see from the scheduler's container; `./analytics up` looks at the host."""

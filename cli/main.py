@@ -1,0 +1,254 @@
+"""The command line: `./analytics COMMAND`, and in the appliance `docker compose exec scheduler analytics COMMAND`.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 75 another run holds the lock. An expected failure takes one line.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from cli import schedule, sql
+from cli.appliance import commands as appliance
+from cli.published import published, summarise
+from cli.terminal import (
+    EXIT_USAGE,
+    AsJson,
+    Data,
+    Transcripts,
+    console,
+    fail,
+    one_line_errors,
+    settings_of,
+    show_findings,
+)
+from common.paths import DataPaths
+from common.settings import Settings
+
+app = typer.Typer(
+    name="analytics",
+    help="Your Claude Code history, kept for good and turned into figures you can trust.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+ROOT = Path(__file__).resolve().parent.parent
+_PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+
+@app.command()
+def demo(data: Data = None, as_json: AsJson = False) -> None:
+    """The whole pipeline on a generated sample, from nothing; shows figures within two minutes."""
+    from cli.run import run_once, show_outcome
+    from sample.transcripts import write_sample
+    from scheduler.lock import PipelineLock
+
+    with one_line_errors():
+        base = settings_of(data_dir=data)
+        folder = (data or base.data_dir / "demo").expanduser().absolute()
+        local = {"data_dir": folder, "transcripts_dir": folder / "transcripts", "duckdb_path": None, "runner_dir": None}
+        settings = base.model_copy(update={**local, "mongo_uri": None, "iceberg_rest_uri": None, "loader_url": None})
+        marker = _demo_marker(folder)
+        with PipelineLock(marker).hold("demo"):  # a second demo would delete the files of this one
+            _empty_demo(folder, marker)
+            stats = write_sample(folder / "transcripts", until=datetime.now().astimezone().date())
+            if not as_json:
+                made = f"A generated sample: {stats.lines:,} lines in {stats.files} transcripts"
+                console.print(made, highlight=False)
+            result = run_once(settings, console=console, as_json=as_json)
+        if not as_json:
+            show_outcome(console, settings, result, _sql_hint(folder))
+    raise typer.Exit(0 if result.ok else 1)
+
+
+def _demo_marker(folder: Path) -> Path:
+    """The file that says of a folder that a demo made it; what none made is left alone."""
+    marker = folder / "demo"
+    if not marker.exists() and folder.exists() and any(folder.iterdir()):
+        fail(f"{folder} holds something that is no demo; give --data another folder", EXIT_USAGE)
+    return marker
+
+
+def _empty_demo(folder: Path, marker: Path) -> None:
+    """The demo starts from nothing. `mongo/server.json` stays: by it a server is ended whose demo was killed."""
+    server = folder / "mongo" / "server.json"
+    for path in [*folder.glob("*"), *server.parent.glob("*")]:
+        if path in (marker, server.parent, server):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def _sql_hint(folder: Path | None) -> str:
+    option = f" --data {folder}" if folder else ""
+    return f'./analytics sql{option} "SELECT * FROM marts.agg_daily_summary ORDER BY date_key DESC LIMIT 7"'
+
+
+@app.command()
+def run(
+    transcripts: Transcripts = None,
+    data: Data = None,
+    full_refresh: Annotated[bool, typer.Option("--full-refresh", help="Build every store anew from MongoDB.")] = False,
+    now: Annotated[
+        bool, typer.Option("--now", help="Ask the service at work to run, instead of running here.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Collect, model, test and publish your transcripts, once."""
+    from cli.run import run_once, show_outcome
+
+    with one_line_errors():
+        settings = settings_of(transcripts_dir=transcripts, data_dir=data)
+        if now:
+            schedule.ask_service(settings, full_refresh=full_refresh)
+            return
+        result = run_once(settings, full_refresh=full_refresh, console=console, as_json=as_json)
+        if not as_json:
+            show_outcome(console, settings, result, _sql_hint(data))
+    raise typer.Exit(0 if result.ok else 1)
+
+
+@app.command()
+def report(
+    data: Data = None,
+    output: Annotated[Path | None, typer.Option("--output", help="Where to write it.", show_default=False)] = None,
+    png: Annotated[
+        Path | None, typer.Option("--png", help="A folder for each chart as PNG.", show_default=False)
+    ] = None,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", help="A folder for each card as CSV.", show_default=False)
+    ] = None,
+) -> None:
+    """Write the HTML report of what is published: one file that needs no network."""
+    from report.export import export_csv, export_png
+    from report.html import write_report
+
+    with one_line_errors():
+        settings = settings_of(data_dir=data)
+        with published(settings):
+            paths = DataPaths.of(settings)
+        target = output or paths.report
+        write_report(paths.duckdb.published_database, target, timezone=settings.timezone)
+        console.print(str(target), highlight=False, soft_wrap=True)
+        for folder, export in ((png, export_png), (csv, export_csv)):
+            if folder is not None:
+                export(paths.duckdb.published_database, folder, timezone=settings.timezone)
+                console.print(str(folder), highlight=False, soft_wrap=True)
+
+
+@app.command()
+def status(data: Data = None, as_json: AsJson = False) -> None:
+    """What is published, since when, and whether a run is at work."""
+    from cli.show import show_summary
+    from scheduler.lock import PipelineLock
+    from scheduler.publish import current_generation
+
+    with one_line_errors():
+        settings = settings_of(data_dir=data)
+        volume = DataPaths.of(settings).duckdb
+        holder, generation = PipelineLock(volume.lock).holder(), current_generation(volume)
+        summary = summarise(settings) if volume.published_database.exists() else None
+        if as_json:
+            shown = {"generation": generation, "summary": summary}
+            facts = {name: each.model_dump(mode="json") if each else None for name, each in shown.items()}
+            console.print_json(data={**facts, "running": str(holder) if holder else None})
+            return
+        if generation:
+            when = generation.created_at.astimezone().strftime("%Y-%m-%d %H:%M %Z")
+            console.print(f"Generation {generation.number}, published {when}", highlight=False)
+        console.print(f"Running: {escape(str(holder)) if holder else 'nothing'}", highlight=False, soft_wrap=True)
+        if summary:
+            show_summary(console, summary, settings, _sql_hint(data))
+        else:
+            nothing = f"Nothing is published in {volume.root} yet: start with ./analytics run"
+            console.print(nothing, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def verify(data: Data = None, transcripts: Transcripts = None) -> None:
+    """Count again from the transcripts, by other code, and compare with what is published, day by day."""
+    from cli.show import show_verification
+    from verify.compare import verify as count_again
+
+    with one_line_errors():
+        settings = settings_of(data_dir=data, transcripts_dir=transcripts)
+        path = DataPaths.of(settings).duckdb.published_database
+        answer = count_again(path, settings.transcripts_dir, _built_timezone(settings))
+        show_verification(console, answer)
+    raise typer.Exit(0 if answer.agrees else 1)
+
+
+def _built_timezone(settings: Settings) -> str:
+    """The timezone that the published days were cut in: by that of a journey, every day would differ."""
+    from scheduler.publish import current_generation
+
+    generation = current_generation(DataPaths.of(settings).duckdb)
+    variables = generation.facts.get("dbt_vars", {}) if generation else {}
+    return str(variables.get("timezone", settings.timezone))
+
+
+@app.command()
+def doctor(data: Data = None, transcripts: Transcripts = None) -> None:
+    """What this machine has, what it lacks, and how to get it."""
+    from cli.doctor import diagnose, healthy
+
+    with one_line_errors():
+        findings = diagnose(settings_of(data_dir=data, transcripts_dir=transcripts))
+    show_findings(findings)
+    raise typer.Exit(0 if healthy(findings) else 1)
+
+
+@app.command()
+def prices() -> None:
+    """Write the price list seed again from genai-prices, and show which lines came and went."""
+    from cli.prices import PriceDataError, update_prices
+
+    with one_line_errors():
+        try:
+            update = update_prices()
+        except PriceDataError as error:
+            fail(str(error))
+    for sign, lines in (("-", update.removed), ("+", update.added)):
+        for line in lines:
+            console.print(f"{sign} {line}", markup=False, highlight=False, soft_wrap=True)
+    state = "changed; review it with git diff" if update.changed else "unchanged"
+    found = f"{update.rows} prices from genai-prices {version('genai-prices')}, {state}: {update.path}"
+    console.print(found, highlight=False, soft_wrap=True)
+
+
+@app.command(context_settings=_PASS_ON)
+def dbt(context: typer.Context) -> None:
+    """Any dbt command against the work database, under the pipeline lock: `./analytics dbt build`."""
+    from cli.dbt_command import run_dbt
+
+    with one_line_errors():
+        code = run_dbt(settings_of(), context.args)
+    raise typer.Exit(code)
+
+
+@app.command(context_settings=_PASS_ON)
+def test(context: typer.Context) -> None:
+    """Everything this machine can test; what it cannot is skipped with its reason. Takes pytest's arguments."""
+    command = [sys.executable, "-m", "pytest", *context.args]
+    done = subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False)
+    raise typer.Exit(done.returncode)
+
+
+sql.register(app)
+schedule.register(app)
+appliance.register(app)
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="analytics")

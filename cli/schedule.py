@@ -1,0 +1,137 @@
+"""The commands of the runner: the service and its status page, the history of runs, the schedule."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import requests
+import typer
+from rich.markup import escape
+from rich.table import Column, Table
+
+from cli.terminal import (
+    EXIT_FAILED,
+    EXIT_LOCK_HELD,
+    AsJson,
+    Data,
+    Transcripts,
+    console,
+    fail,
+    one_line_errors,
+    settings_of,
+)
+from common.settings import Settings
+
+_STYLES = {"succeeded": "green", "unchanged": "green", "failed": "red", "interrupted": "yellow", "running": "cyan"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    for command in (serve, runs, logs, pause, resume):
+        app.command()(command)
+    app.command("test-alert")(alert_test)
+
+
+def serve(
+    transcripts: Transcripts = None,
+    data: Data = None,
+    port: Annotated[int | None, typer.Option("--port", help="Of the status page (RUNNER_PORT).")] = None,
+) -> None:
+    """Keep everything up to date on schedule, and serve the status page on this machine."""
+    from cli.run import serve_forever
+
+    with one_line_errors():
+        serve_forever(settings_of(transcripts_dir=transcripts, data_dir=data, runner_port=port), console)
+
+
+def runs(
+    data: Data = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="How many.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """The last runs, those that failed or did not happen among them."""
+    from scheduler.runner import open_history
+
+    with one_line_errors():
+        found = open_history(settings_of(data_dir=data)).runs(limit)
+    if as_json:
+        console.print_json(data=[each.model_dump(mode="json") for each in found])
+        return
+    names = ("run", "started", "kind", "by", "status")
+    table = Table(*names, Column("what happened", overflow="fold"), show_edge=False)
+    for each in found:
+        style = _STYLES.get(each.status, "yellow")
+        when = each.started_at.astimezone().strftime("%Y-%m-%d %H:%M")
+        message = escape(" ".join((each.message or "").split())[:120])
+        table.add_row(str(each.id), when, each.kind, each.trigger, f"[{style}]{each.status}[/]", message)
+    console.print(table, highlight=False)
+
+
+def logs(run: Annotated[int, typer.Argument(help="A run's number; `runs` lists them.")], data: Data = None) -> None:
+    """The log of one run, and the tests that failed in it."""
+    from cli.show import show_failed_tests
+    from scheduler.runner import open_history
+
+    with one_line_errors():
+        history = open_history(settings_of(data_dir=data))
+        if history.run(run) is None:
+            fail(f"there is no run {run}; ./analytics runs lists them")
+        for line in history.log_lines(run, limit=-1):
+            when = line.at.astimezone().strftime("%H:%M:%S")
+            console.print(f"{when} {line.step:10} {line.message}", markup=False, highlight=False, soft_wrap=True)
+        show_failed_tests(console, [test for test in history.dbt_results(run) if test.node.failed])
+
+
+def pause(data: Data = None) -> None:
+    """Start nothing on schedule until `resume`; runs by hand still work."""
+    _set_paused(data, paused=True)
+
+
+def resume(data: Data = None) -> None:
+    """Start on schedule again."""
+    _set_paused(data, paused=False)
+
+
+def _set_paused(data: Path | None, *, paused: bool) -> None:
+    from scheduler.runner import open_history
+    from scheduler.service import set_paused
+
+    with one_line_errors():
+        set_paused(open_history(settings_of(data_dir=data)), paused=paused)
+    console.print("The schedule is paused." if paused else "The schedule works again.")
+
+
+def alert_test(data: Data = None) -> None:
+    """Send a test message by every way that the settings name."""
+    from scheduler.alerts import Alerts
+    from scheduler.runner import open_history
+
+    with one_line_errors():
+        settings = settings_of(data_dir=data)
+        sent = Alerts(open_history(settings), settings).test()
+        if not sent:
+            fail("expected ALERT_WEBHOOK_URL, or ALERT_EMAIL_TO and SMTP_HOST; found neither")
+    for way, error in sent.items():
+        console.print(f"{way}: {escape(error) if error else 'sent'}", highlight=False)
+    raise typer.Exit(1 if any(sent.values()) else 0)
+
+
+def _token(settings: Settings) -> str:
+    if settings.runner_token:
+        return settings.runner_token.get_secret_value()
+    file = (settings.runner_dir or settings.data_dir / "runner") / "token"
+    return file.read_text().strip() if file.exists() else ""
+
+
+def ask_service(settings: Settings, *, full_refresh: bool) -> None:
+    """Start a run in the service at work; its status page shows it."""
+    base = f"http://{settings.runner_host}:{settings.runner_port}"
+    headers = {"Authorization": f"Bearer {_token(settings)}"}
+    try:
+        answer = requests.post(f"{base}/api/runs", json={"full_refresh": full_refresh}, headers=headers, timeout=30)
+    except requests.ConnectionError:
+        fail(f"no service answers at {base}; start it with ./analytics serve, or leave --now out to run here")
+    body: dict[str, Any] = answer.json() if "json" in answer.headers.get("content-type", "") else {}
+    if not answer.ok:
+        code = EXIT_LOCK_HELD if answer.status_code == 409 else EXIT_FAILED
+        fail(f"the service at {base} refused: {body.get('error', answer.reason)}", code)
+    console.print(f"Run {body.get('id')} began: {base}/runs/{body.get('id')}", highlight=False)

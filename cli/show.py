@@ -1,0 +1,174 @@
+"""What a person sees of a run in the terminal: per step a bar with rows and rate, then a line; a summary at the end."""
+
+import re
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Column, Table
+from rich.text import Text
+
+from cli.published import Summary
+from common.paths import DataPaths
+from common.settings import Settings
+from scheduler.run_result import Event, FailedTest, RunResult, StepResult
+from verify.compare import VerifyReport
+
+_UNITS = {"collect": "bytes", "extract": "documents", "load": "documents", "transform": "models and tests"}
+_MARKS = {"succeeded": "[green]✓[/]", "skipped": "[dim]-[/]", "warned": "[yellow]![/]"}
+_FAILED = "[red]✗[/]"
+
+
+class RunView:
+    """Turns a run's events into lines; a context manager, so that the bar goes when the run does."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description:<10}"),
+            BarColumn(),
+            _Amount(),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+        )
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def __call__(self, event: Event) -> None:
+        """Take one event."""
+        if event.kind == "step_started":
+            self._task = self._bar.add_task(event.step, total=None, unit=_UNITS.get(event.step, ""))
+        elif event.kind == "progress" and self._task is not None:
+            self._bar.update(self._task, completed=event.done, total=event.total)
+        elif event.kind == "log" and event.level == "warn" and event.step != "transform":  # its log is dbt's own
+            self._console.print(
+                f"  [yellow]{event.step}:[/] {escape(_cut(event.message))}", highlight=False, soft_wrap=True
+            )
+        elif event.kind == "step_finished" and event.result is not None:
+            if self._task is not None:
+                self._bar.remove_task(self._task)
+            self._task = None
+            self._console.print(_step_line(event.result), highlight=False, soft_wrap=True)
+
+
+class _Amount(ProgressColumn):
+    """Done of total, and how many a second."""
+
+    def render(self, task: Task) -> Text:
+        if not task.completed:
+            return Text("")
+        unit = task.fields["unit"]
+        rate = task.completed / max(task.elapsed or 0, 0.001)
+        if unit == "bytes":
+            total = f" of {task.total / 2**20:,.0f}" if task.total else ""
+            return Text(f"{task.completed / 2**20:,.0f}{total} MiB, {rate / 2**20:,.1f} MiB/s")
+        total = f" of {task.total:,.0f}" if task.total else ""
+        return Text(f"{task.completed:,.0f}{total} {unit}, {rate:,.0f}/s")
+
+
+def _step_line(step: StepResult) -> str:
+    mark = _MARKS.get(step.status, _FAILED)
+    rows = step.rows_out if step.rows_out is not None else step.rows_in
+    counted = f"{rows:,} rows" if rows is not None else ""
+    return f"{mark} {step.name:<10}{counted:>16}  {step.seconds:>6.1f} s  {escape(_cut(step.message))}"
+
+
+def _cut(message: str, limit: int = 160) -> str:
+    """One line of it: what follows is in the log."""
+    line = " ".join(message.split())
+    return line if len(line) <= limit else f"{line[: limit - 3]}..."
+
+
+def _in_words(warning: str) -> str:
+    """A test of ours is a sentence that should be true; say it as one."""
+    found = re.match(r"assert_(\w+): Got (\d+) results?", warning)
+    if not found:
+        return warning
+    test, rows = found.groups()
+    return f"not true: {test.replace('_', ' ')} ({rows} rows by dbt's test assert_{test})"
+
+
+def show_failures(console: Console, result: RunResult) -> None:
+    """Warnings, and where the run is no success each failed test."""
+    for warning in result.warnings:
+        console.print(f"[yellow]warning:[/] {escape(_cut(_in_words(warning)))}", highlight=False, soft_wrap=True)
+    if result.ok:
+        return
+    console.print(f"[red]{result.status}[/]: {escape(_cut(result.message, 600))}", highlight=False, soft_wrap=True)
+    show_failed_tests(console, result.failed_tests)
+
+
+def show_failed_tests(console: Console, failed_tests: list[FailedTest]) -> None:
+    """Each with its first rows and the query for the rest."""
+    for failed in failed_tests:
+        said = escape(_cut(failed.node.message or failed.node.status, 600))
+        console.print(f"[red]✗[/] {failed.node.name}: {said}", highlight=False, soft_wrap=True)
+        if failed.rows:
+            rows = Table(*failed.columns, show_edge=False)
+            for row in failed.rows[:5]:
+                rows.add_row(*[escape(cell or "") for cell in row])
+            console.print(rows)
+        if failed.node.query:
+            console.print(f"  see the rows: [bold]{escape(failed.node.query)}[/]", highlight=False, soft_wrap=True)
+
+
+def show_summary(console: Console, summary: Summary, settings: Settings, sql_hint: str) -> None:
+    """What is published now, and where to look."""
+    table = Table(show_header=False, box=None, padding=(0, 2))
+    cost = "no model with a known price" if summary.cost_usd is None else f"{summary.cost_usd:,.2f} USD at list prices"
+    aside = f" ({summary.lines_set_aside:,} set aside)" if summary.lines_set_aside else ""
+    dates = f"{summary.first_date} to {summary.last_date}" if summary.first_date else "none yet"
+    sessions = f"{summary.sessions:,} in {summary.projects:,} projects"
+    table.add_row("sessions", sessions, "prompts", f"{summary.prompts:,}")
+    table.add_row("messages", f"{summary.messages:,}", "tool calls", f"{summary.tool_calls:,}")
+    table.add_row("tokens", f"{summary.tokens:,}", "cost", cost)
+    table.add_row("dates", dates, "lines read", f"{summary.lines:,}{aside}")
+    console.print(table, highlight=False)
+    paths = DataPaths.of(settings)
+    console.print(f"Report    {paths.report}", highlight=False, soft_wrap=True)
+    database = paths.duckdb.published_database
+    console.print(f"Database  {database}  (any DuckDB client, read-only)", highlight=False, soft_wrap=True)
+    console.print(f"SQL       {sql_hint}", highlight=False, soft_wrap=True)
+
+
+def show_verification(console: Console, answer: VerifyReport) -> None:
+    """What was counted again, and each figure that differs."""
+    counted = f"{answer.files:,} files, {answer.sessions:,} sessions, {answer.responses:,} responses"
+    console.print(f"Counted again: {counted}, {answer.tool_calls:,} tool calls, {answer.days:,} days", highlight=False)
+    if answer.not_yet_collected:
+        console.print(
+            f"{answer.not_yet_collected:,} bytes were written since the last run and are left out", highlight=False
+        )
+    kept = ", ".join(f"{count:,} {name}" for name, count in answer.only_in_database.items() if count)
+    if kept:
+        console.print(f"Only in the database, their transcripts are gone: {kept}", highlight=False, soft_wrap=True)
+    if answer.agrees:
+        console.print("[green]Every figure agrees.[/]")
+        return
+    names = ("figure", "day", "model", "in the files", "in the database", "for example")
+    table = Table(*[Column(name, overflow="fold") for name in names], show_edge=False)
+    for each in answer.differences:
+        counts = (f"{each.in_files:,}", f"{each.in_database:,}")
+        table.add_row(each.measure, each.day, escape(each.model), *counts, escape(each.example))
+    console.print(table, highlight=False)

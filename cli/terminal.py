@@ -1,0 +1,101 @@
+"""What every command shares: the options, the settings, the two consoles, and how an expected failure ends."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import duckdb
+import requests
+import typer
+from pymongo.errors import PyMongoError
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Column, Table
+
+from cli.finding import Finding
+from common.logs import configure_logs
+from common.settings import Settings, SettingsError, load_settings
+
+EXIT_FAILED, EXIT_USAGE, EXIT_LOCK_HELD = 1, 2, 75
+
+Data = Annotated[Path | None, typer.Option("--data", help="Where everything is kept (DATA_DIR).", show_default=False)]
+Transcripts = Annotated[
+    Path | None,
+    typer.Option("--transcripts", help="The folder Claude Code writes to (TRANSCRIPTS_DIR).", show_default=False),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+console = Console()
+errors = Console(stderr=True)
+
+
+def settings_of(**overrides: Any) -> Settings:
+    """The settings, options above the environment.
+
+    A command shows its work itself: of the log only warnings, unless LOG_LEVEL asks for more. What it writes quotes
+    transcripts and is for this user alone; the appliance's volumes are read by several.
+    """
+    settings = load_settings(**overrides)
+    if not settings.loader_url:
+        os.umask(0o077)
+    asked = "log_level" in settings.model_fields_set
+    configure_logs(settings if asked else settings.model_copy(update={"log_level": "WARNING"}))
+    return settings
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """An expected failure becomes one line and its exit code; anything else is a bug and keeps its traceback."""
+    from cli.appliance.compose import ApplianceError
+    from cli.published import NothingPublishedError
+    from collector import CollectorError
+    from scheduler.dbt_project import DbtProcessError
+    from scheduler.history import HistoryError
+    from scheduler.lock import LockHeld
+    from scheduler.publish import PublishError
+    from scheduler.schedule import ScheduleError
+    from scheduler.work_database import DatabaseHeldError
+    from standalone.mongo_server import MongoServerError
+    from verify.compare import VerifyError
+
+    expected = (
+        ApplianceError, CollectorError, DatabaseHeldError, DbtProcessError, HistoryError, MongoServerError,
+        NothingPublishedError, OSError, PublishError, VerifyError,
+    )  # fmt: skip
+    try:
+        yield
+    except LockHeld as error:
+        fail(str(error), EXIT_LOCK_HELD)
+    except (SettingsError, ScheduleError) as error:
+        fail(str(error), EXIT_USAGE)
+    except PyMongoError as error:
+        fail(f"MongoDB: {first_line(error)}; check MONGO_URI, or unset it to use the built-in server")
+    except requests.RequestException as error:
+        fail(f"Iceberg: {first_line(error)}; check ICEBERG_REST_URI, or unset it to use the built-in catalog")
+    except duckdb.Error as error:  # a damaged file, or one that another version of ours has published
+        fail(f"DuckDB: {first_line(error)}; ./analytics run --full-refresh builds every database anew")
+    except expected as error:
+        fail(str(error))
+
+
+def fail(message: str, code: int = EXIT_FAILED) -> NoReturn:
+    """Say why, in one line, and end."""
+    errors.print(f"[red]error:[/] {escape(' '.join(message.split()))}", highlight=False, soft_wrap=True)
+    raise typer.Exit(code)
+
+
+def first_line(error: BaseException) -> str:
+    """What an error of somebody else's says, without its explanations."""
+    return (str(error).splitlines() or [type(error).__name__])[0][:300]
+
+
+def show_findings(findings: list[Finding]) -> None:
+    """A table of what was looked at, with what to do where something is wrong."""
+    marks = {"ok": "[green]ok[/]", "warn": "[yellow]warn[/]", "fail": "[red]fail[/]"}
+    table = Table("", "what", *[Column(name, overflow="fold") for name in ("found", "what to do")], show_edge=False)
+    for finding in findings:
+        fix = finding.fix if finding.status != "ok" else ""
+        table.add_row(marks[finding.status], escape(finding.name), escape(finding.found), escape(fix or ""))
+    console.print(table, highlight=False)

@@ -1,0 +1,106 @@
+"""The Iceberg catalog and tables of namespace `raw`: REST where ICEBERG_REST_URI is set, else SQLite on local files."""
+
+from typing import Any
+
+from pyiceberg.catalog import Catalog, load_catalog
+from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.partitioning import PartitionField, PartitionSpec
+from pyiceberg.schema import Schema
+from pyiceberg.table import Table
+from pyiceberg.transforms import MonthTransform
+from pyiceberg.types import IntegerType, LongType, NestedField, StringType, TimestamptzType
+from sqlalchemy import URL
+
+from common.paths import DataPaths
+from common.settings import Settings
+
+NAMESPACE = "raw"
+CONVERSATIONS = f"{NAMESPACE}.conversations"
+DEAD_LETTERS = f"{NAMESPACE}.dead_letters"
+TRANSCRIPT_FILES = f"{NAMESPACE}.transcript_files"
+
+CONVERSATIONS_SCHEMA = Schema(
+    NestedField(1, "document_id", StringType(), required=True, doc="MongoDB _id; other types as extended JSON"),
+    NestedField(2, "session_id", StringType(), doc="sessionId of the line"),
+    NestedField(3, "uuid", StringType(), doc="uuid of the line"),
+    NestedField(4, "type", StringType(), doc="type of the line"),
+    NestedField(5, "project_id", StringType(), doc="folder below projects/ that held the transcript"),
+    NestedField(6, "source_file", StringType(), doc="transcript, relative to the transcripts directory"),
+    NestedField(7, "host", StringType(), doc="machine that the line was collected on"),
+    NestedField(8, "ingested_at", TimestamptzType(), doc="when the line reached MongoDB"),
+    NestedField(9, "extracted_at", TimestamptzType(), required=True, doc="when the document was appended; never falls"),
+    NestedField(10, "document", StringType(), required=True, doc="the whole document as JSON"),
+    schema_id=0,
+)
+
+DEAD_LETTERS_SCHEMA = Schema(
+    NestedField(1, "document_id", StringType(), required=True, doc="the same whenever the same line is read again"),
+    NestedField(2, "project_id", StringType(), doc="folder below projects/ that held the transcript"),
+    NestedField(3, "source_file", StringType(), doc="transcript, relative to the transcripts directory"),
+    NestedField(4, "host", StringType(), doc="machine that the line was read on"),
+    NestedField(5, "byte_offset", LongType(), doc="where the line starts in the file"),
+    NestedField(6, "line_bytes", LongType(), doc="length of the line"),
+    NestedField(7, "reason", StringType(), doc="why it could not be parsed"),
+    NestedField(8, "line", StringType(), doc="the line, bytes that are no UTF-8 replaced"),
+    NestedField(9, "ingested_at", TimestamptzType(), doc="when it was set aside"),
+    schema_id=0,
+)
+
+TRANSCRIPT_FILES_SCHEMA = Schema(
+    NestedField(1, "host", StringType(), doc="machine that the file was read on"),
+    NestedField(2, "source_file", StringType(), doc="transcript, relative to the transcripts directory"),
+    NestedField(3, "project_id", StringType(), doc="folder below projects/ that held the transcript"),
+    NestedField(4, "read_bytes", LongType(), doc="bytes read up to the end of the last complete line"),
+    NestedField(5, "lines", LongType(), doc="complete lines that are not blank"),
+    NestedField(6, "dead_letters", LongType(), doc="of these, lines set aside"),
+    NestedField(7, "duplicates", LongType(), doc="of these, lines whose document was there already"),
+    NestedField(8, "status", StringType(), doc="ok, missing, unreadable"),
+    NestedField(9, "error", StringType(), doc="why the file could not be read"),
+    NestedField(10, "modified_at", TimestamptzType(), doc="modification time at the last read"),
+    NestedField(11, "collected_at", TimestamptzType(), doc="when what is known of the file last changed"),
+    NestedField(12, "resets", IntegerType(), doc="times the file was truncated or replaced"),
+    schema_id=0,
+)
+
+_BY_MONTH = PartitionSpec(PartitionField(8, 1000, MonthTransform(), "ingested_month"))
+_TABLES: dict[str, tuple[Schema, PartitionSpec]] = {
+    CONVERSATIONS: (CONVERSATIONS_SCHEMA, _BY_MONTH),
+    DEAD_LETTERS: (DEAD_LETTERS_SCHEMA, PartitionSpec()),
+    TRANSCRIPT_FILES: (TRANSCRIPT_FILES_SCHEMA, PartitionSpec()),
+}
+
+
+def open_catalog(settings: Settings) -> Catalog:
+    """The catalog that the settings name. The SQLite one is created where it does not exist."""
+    if settings.iceberg_rest_uri:
+        return load_catalog("claude_analytics", **_rest_properties(settings))
+    folder = DataPaths.of(settings).iceberg
+    (folder / "warehouse").mkdir(parents=True, exist_ok=True)
+    uri = URL.create("sqlite", database=str(folder / "catalog.db")).render_as_string()
+    # A path, for pyiceberg takes a URI's escapes literally: `My%20Data` would become a folder beside `My Data`.
+    return SqlCatalog("claude_analytics", uri=uri, warehouse=str(folder / "warehouse"))
+
+
+def _rest_properties(settings: Settings) -> dict[str, Any]:
+    properties: dict[str, Any] = {
+        "type": "rest",
+        "uri": settings.iceberg_rest_uri,
+        "warehouse": settings.iceberg_warehouse,
+        "s3.region": settings.s3_region,
+    }
+    if settings.iceberg_oauth2_server_uri:
+        properties["oauth2-server-uri"] = settings.iceberg_oauth2_server_uri
+    if settings.s3_endpoint:
+        properties["s3.endpoint"] = settings.s3_endpoint
+    if settings.s3_access_key_id and settings.s3_secret_access_key:
+        key, secret = settings.s3_access_key_id.get_secret_value(), settings.s3_secret_access_key.get_secret_value()
+        properties |= {"s3.access-key-id": key, "s3.secret-access-key": secret, "credential": f"{key}:{secret}"}
+    return properties
+
+
+def open_table(catalog: Catalog, name: str) -> Table:
+    """One of the tables of namespace `raw`, created where it does not exist."""
+    schema, spec = _TABLES[name]
+    catalog.create_namespace_if_not_exists(NAMESPACE)
+    properties = {"write.parquet.compression-codec": "zstd", "write.metadata.delete-after-commit.enabled": "true"}
+    return catalog.create_table_if_not_exists(name, schema=schema, partition_spec=spec, properties=properties)

@@ -1,0 +1,20 @@
+"""A MongoDB client from its address."""
+
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+
+from common.settings import SettingsError
+
+
+def mongo_client(uri: str, appname: str, **options: Any) -> MongoClient[dict[str, Any]]:
+    """A client that connects when it is first used.
+
+    Raises SettingsError for what is no address, and does not repeat it: it holds a password.
+    """
+    try:
+        return MongoClient(uri, appname=appname, **options)
+    except (PyMongoError, ValueError) as error:
+        expected = "mongodb://USER:PASSWORD@HOST:PORT/, percent-encoded where USER or PASSWORD hold one of :/?#[]@%"
+        raise SettingsError(f"MONGO_URI: expected {expected}, found what is none ({type(error).__name__})") from None

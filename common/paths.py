@@ -1,0 +1,79 @@
+"""Where things lie in the data directory and on the DuckDB volume. Paths only; nothing here opens a file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from common.settings import Settings
+
+DATABASE_FILE = "analytics.db"
+"""The basename of every DuckDB file of ours: views keep the catalog's name, which is the file's stem."""
+
+
+@dataclass(frozen=True)
+class DuckDBVolume:
+    """The folder that holds the work database, the published generations and the lock."""
+
+    root: Path
+
+    @property
+    def work_database(self) -> Path:
+        """The database being built; only the holder of the pipeline lock opens it."""
+        return self.root / "work" / DATABASE_FILE
+
+    @property
+    def generations(self) -> Path:
+        """One folder per published generation, named by its number, never written again."""
+        return self.root / "generations"
+
+    @property
+    def current(self) -> Path:
+        """The relative link to the newest published generation's folder."""
+        return self.root / "current"
+
+    @property
+    def published_database(self) -> Path:
+        """What readers open: `current/analytics.db`."""
+        return self.current / DATABASE_FILE
+
+    @property
+    def well_known_database(self) -> Path:
+        """`analytics.db` at the top of the volume, a relative link to the published database."""
+        return self.root / DATABASE_FILE
+
+    @property
+    def lock(self) -> Path:
+        """The file whose flock means: a pipeline is running."""
+        return self.root / "pipeline.lock"
+
+
+@dataclass(frozen=True)
+class DataPaths:
+    """The data directory of the standalone mode."""
+
+    root: Path
+    duckdb: DuckDBVolume
+
+    @classmethod
+    def of(cls, settings: Settings) -> "DataPaths":
+        """The paths that these settings lead to."""
+        return cls(settings.data_dir, DuckDBVolume(settings.duckdb_dir))
+
+    @property
+    def mongo(self) -> Path:
+        """Data, credentials and log of the MongoDB server that the standalone mode starts."""
+        return self.root / "mongo"
+
+    @property
+    def iceberg(self) -> Path:
+        """The SQLite catalog and the warehouse of the standalone mode."""
+        return self.root / "iceberg"
+
+    @property
+    def report(self) -> Path:
+        """The self-contained HTML report of the last published generation."""
+        return self.root / "report.html"
+
+    @property
+    def logs(self) -> Path:
+        """Log files, dbt's among them."""
+        return self.root / "logs"

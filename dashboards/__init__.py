@@ -1,0 +1,1 @@
+"""The dashboards as files: one definition feeds Metabase and the HTML report."""

@@ -1,0 +1,75 @@
+"""Cards run against a database: the statement a dashboard would send, and its rows under the card's own names."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+
+from dashboards.card_sql import bind, card_sql, label_of
+from dashboards.definitions import Card, Catalog, Column
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What a card shows: named columns and the rows, or why there are none to be had."""
+
+    names: tuple[str, ...]
+    rows: list[dict[str, Any]]
+    missing: str | None = None
+    """The database lacks a mart the card reads: DuckDB's words."""
+
+
+@contextmanager
+def opened(database: Path, timezone: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A read-only connection whose local time is `timezone`."""
+    with duckdb.connect(database, read_only=True) as connection:
+        connection.execute("set timezone = ?", [ZoneInfo(timezone).key])
+        yield connection
+
+
+def shown_columns(catalog: Catalog, card: Card) -> dict[str, Column]:
+    """The columns of a card's rows in order, values included, each with label and format."""
+    known = catalog.columns_of(card)
+    values = {
+        name: Column(kind="number", label=value.label, format=value.format) for name, value in card.values.items()
+    }
+    names = (*card.by, *card.list_) if card.dataset else tuple(known)
+    plain = {name: known[name].model_copy(update={"label": label_of(known, name)}) for name in names}
+    return {**plain, **values}
+
+
+def run_card(connection: duckdb.DuckDBPyConnection, catalog: Catalog, card: Card, **given: str) -> Rows:
+    """Run the card's SQL with these parameters; a missing mart is an answer, any other error is raised."""
+    names = tuple(shown_columns(catalog, card))
+    if card.opens and "session_id" not in names:
+        names = (*names, "session_id")
+    if card.kind == "number" and card.dataset and card.compare and "day" in catalog.columns_of(card):
+        names = ("period_from", *names)
+    return run_sql(connection, *bind(card_sql(catalog, card), given), names=names)
+
+
+def run_sql(
+    connection: duckdb.DuckDBPyConnection, sql: str, values: dict[str, str], names: tuple[str, ...] | None = None
+) -> Rows:
+    """Run a statement; `names` replace its own column names, in order."""
+    try:
+        result = connection.execute(sql, values or None)
+    except duckdb.CatalogException as error:
+        return Rows(names or (), [], str(error).splitlines()[0])
+    found = names or tuple(column[0] for column in result.description)
+    rows = [dict(zip(found, map(_plain, row), strict=True)) for row in result.fetchall()]
+    return Rows(found, rows)
+
+
+def _plain(value: Any) -> Any:
+    """Decimals and huge integers as floats, instants as local wall-clock time: what a page and a CSV can hold."""
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=None)
+    if hasattr(value, "as_tuple"):
+        return float(value)
+    return value

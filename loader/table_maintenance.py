@@ -1,0 +1,142 @@
+"""The care of the Iceberg tables: many small files become few, old snapshots go, and files of no snapshot are deleted.
+
+Nothing here changes a row. A compaction's commit carries the loader's progress on, so an extract or a load after it
+goes on where the last one ended. The caller holds the pipeline lock.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pyarrow.fs as pafs
+from pyiceberg.catalog import Catalog
+from pyiceberg.expressions import AlwaysTrue
+from pyiceberg.io.pyarrow import ArrowScan, PyArrowFileIO, _dataframe_to_data_files
+from pyiceberg.table import FileScanTask, Table
+
+from common.catalog import CONVERSATIONS, DEAD_LETTERS, TRANSCRIPT_FILES, open_table
+from common.loader_results import MaintenanceResult
+from loader.table_state import progress_properties
+
+Progress = Callable[[int, int | None], None]
+
+SMALL_BYTES = 16 * 1024 * 1024
+"""A file below this is worth putting together with others."""
+GROUP_BYTES = 32 * 1024 * 1024
+"""Files that are read at once, compressed: some ten times that in memory, whatever the partition's size."""
+FEWEST_FILES = 4
+"""Fewer small files of one partition are left alone: each compaction also costs a snapshot."""
+SNAPSHOT_AGE = timedelta(days=7)
+ORPHAN_AGE = timedelta(days=1)
+"""A younger file may belong to a commit that another engine is about to make."""
+
+
+def maintain(
+    catalog: Catalog,
+    *,
+    snapshot_age: timedelta = SNAPSHOT_AGE,
+    orphan_age: timedelta = ORPHAN_AGE,
+    progress: Progress | None = None,
+) -> MaintenanceResult:
+    """Maintain every table of ours; what was done."""
+    started, report = time.monotonic(), progress or (lambda done, total: None)
+    tables = [open_table(catalog, name) for name in (CONVERSATIONS, DEAD_LETTERS, TRANSCRIPT_FILES)]
+    read, written = compact(tables[0], report)  # the other two are overwritten whole at each change
+    expired = sum(expire_snapshots(table, snapshot_age) for table in tables)
+    deleted = [size for table in tables for size in delete_orphans(table, orphan_age)]
+    return MaintenanceResult(
+        files_compacted=read,
+        files_written=written,
+        snapshots_expired=expired,
+        orphans_deleted=len(deleted),
+        bytes_freed=sum(deleted),
+        seconds=time.monotonic() - started,
+    )
+
+
+def compact(table: Table, progress: Progress) -> tuple[int, int]:
+    """Rewrite small files, one group and one commit at a time: files read, files written."""
+    read, written = 0, 0
+    groups = list(_groups(table))
+    total = sum(len(group) for group in groups)
+    for group in groups:
+        progress(read, total)
+        written += _rewrite(table, group)
+        read += len(group)
+    return read, written
+
+
+def expire_snapshots(table: Table, age: timedelta) -> int:
+    """Forget the snapshots older than that, but never the current one; how many."""
+    table.refresh()
+    before = len(table.metadata.snapshots)
+    oldest = datetime.now(UTC) - age
+    if not any(snapshot.timestamp_ms < oldest.timestamp() * 1000 for snapshot in table.metadata.snapshots):
+        return 0
+    table.maintenance.expire_snapshots().older_than(oldest).commit()
+    table.refresh()
+    return before - len(table.metadata.snapshots)
+
+
+def delete_orphans(table: Table, age: timedelta) -> Iterator[int]:
+    """Delete data files, manifests and manifest lists that no snapshot knows; the size of each.
+
+    Table metadata (`*.metadata.json`) is the catalog's to delete, which it does at each commit.
+    """
+    if not isinstance(table.io, PyArrowFileIO):
+        return
+    scheme, netloc, root = PyArrowFileIO.parse_location(table.location())
+    files = table.io.fs_by_scheme(scheme, netloc)
+    known = {PyArrowFileIO.parse_location(location)[2] for location in _referenced(table)}
+    oldest = datetime.now(UTC) - age
+    for info in files.get_file_info(pafs.FileSelector(root, allow_not_found=True, recursive=True)):
+        if info.type != pafs.FileType.File or not info.path.endswith((".parquet", ".avro")):
+            continue
+        if info.path not in known and info.mtime < oldest:
+            files.delete_file(info.path)
+            yield info.size
+
+
+def _groups(table: Table) -> Iterator[list[FileScanTask]]:
+    """Small files of one partition, as many as may be read at once."""
+    partitions: dict[str, list[FileScanTask]] = defaultdict(list)
+    for task in table.scan().plan_files():
+        if task.file.file_size_in_bytes < SMALL_BYTES and not task.delete_files:
+            partitions[str(task.file.partition)].append(task)
+    for tasks in partitions.values():
+        group: list[FileScanTask] = []
+        for task in tasks:
+            group.append(task)
+            if sum(each.file.file_size_in_bytes for each in group) >= GROUP_BYTES:
+                yield group
+                group = []
+        if len(group) >= FEWEST_FILES:
+            yield group
+
+
+def _rewrite(table: Table, group: list[FileScanTask]) -> int:
+    """Replace the files of a group by what they hold, in one commit; how many files that made."""
+    rows = ArrowScan(table.metadata, table.io, table.schema(), AlwaysTrue()).to_table(group)
+    rows = rows.cast(table.schema().as_arrow())
+    written = list(_dataframe_to_data_files(table.metadata, rows, table.io, uuid4()))
+    with (
+        table.transaction() as transaction,
+        transaction.update_snapshot(snapshot_properties=progress_properties(table)).overwrite() as snapshot,
+    ):
+        for task in group:
+            snapshot.delete_data_file(task.file)
+        for file in written:
+            snapshot.append_data_file(file)
+    return len(written)
+
+
+def _referenced(table: Table) -> Iterator[str]:
+    """Every file that a snapshot of the table needs."""
+    for snapshot in table.metadata.snapshots:
+        yield snapshot.manifest_list
+        for manifest in snapshot.manifests(table.io):
+            yield manifest.manifest_path
+            for entry in manifest.fetch_manifest_entry(table.io, discard_deleted=True):
+                yield entry.data_file.file_path

@@ -1,0 +1,205 @@
+"""One self-contained HTML file with every dashboard: opens from disk, asks the network for nothing.
+
+The figures of the first view come from the same SQL as Metabase's; the page counts again when a reader picks another
+period or project.
+"""
+
+import json
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+import duckdb
+import vl_convert
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from dashboards.card_query import Rows, opened, run_sql, shown_columns
+from dashboards.card_sql import DEFAULT_DAYS
+from dashboards.definitions import Card, Catalog, Dashboard, load_catalog
+from dashboards.formats import show
+from report.charts import OTHER, has_chart
+from report.payload import TABLE_ROWS, days_since_epoch, encode_catalog
+
+PAGE = Path(__file__).parent / "page"
+SCRIPTS = ("format.js", "data.js", "draw.js", "page.js")
+TITLE = "Claude Code history"
+SESSIONS_OFFERED = 400
+BOUNDS = """\
+select min(full_date), max(full_date)
+from marts.agg_daily_summary
+inner join marts.dim_date using (date_key)
+where year between 2000 and 2100"""
+
+
+def write_report(database: Path, target: Path, *, timezone: str) -> None:
+    """Write the report of a published database to `target`, whole or not at all."""
+    catalog = load_catalog()
+    with opened(database, timezone) as connection:
+        page = _render(connection, catalog, timezone)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # A name of its own, for a run and a person may write the same report at once.
+    unfinished = target.with_name(f".{target.name}.{uuid4().hex[:8]}.unfinished")
+    try:
+        unfinished.write_text(page, encoding="utf-8")
+        unfinished.replace(target)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _render(connection: duckdb.DuckDBPyConnection, catalog: Catalog, timezone: str) -> str:
+    payload, shown = encode_catalog(connection, catalog)
+    meta = period_of(connection)
+    payload["meta"] = meta | {"table_rows": TABLE_ROWS, "other": OTHER, "session_card": _session_card(catalog)}
+    environment = Environment(
+        loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    return environment.get_template("page.html").render(
+        title=TITLE,
+        about=_about(connection, meta, timezone),
+        footer=f"Made {datetime.now(ZoneInfo(timezone)):%Y-%m-%d %H:%M} ({timezone}) by claude-analytics. "
+        "Costs are list prices of the day the tokens were spent, not a bill.",
+        boards=[_board(catalog, board, shown) for board in catalog.dashboards],
+        meta=meta,
+        projects=_labels(payload["datasets"], "project"),
+        sessions=_sessions(payload["datasets"]),
+        first_session=next((made["first"] for made in payload["datasets"].values() if "first" in made), None),
+        style=_ours("page.css"),
+        data=_json_for_script(payload),
+        vega=_vega(),
+        script=_ours(*SCRIPTS),
+    )
+
+
+def _ours(*names: str) -> Markup:
+    """Files of this package, as they are: nothing in them comes from a transcript."""
+    return Markup("\n".join((PAGE / name).read_text(encoding="utf-8") for name in names))  # noqa: S704  our own text
+
+
+@cache
+def _vega() -> Markup:
+    bundle = str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
+    return Markup(bundle.replace("</script", "<\\/script"))  # noqa: S704  the library's own text
+
+
+def _json_for_script(value: Any) -> Markup:
+    """JSON that no content can end early: inside a script element only `<` could."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=str)
+    safe = text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    return Markup(safe)  # noqa: S704  every < is escaped
+
+
+def period_of(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+    """First and last day that have data, and the period shown first, as numbers and as text."""
+    found = run_sql(connection, BOUNDS, {}, ("first", "last"))
+    row = found.rows[0] if found.rows else {"first": None, "last": None}
+    today = datetime.now(ZoneInfo("UTC")).date()
+    first, last = row["first"] or today, row["last"] or today
+    start = last - timedelta(days=DEFAULT_DAYS - 1)
+    return {
+        "first_day": days_since_epoch(first),
+        "last_day": days_since_epoch(last),
+        "period": {"from": days_since_epoch(start), "to": days_since_epoch(last), "preset": str(DEFAULT_DAYS)},
+        "first_text": first.isoformat(),
+        "last_text": last.isoformat(),
+        "from_text": start.isoformat(),
+        "to_text": last.isoformat(),
+    }
+
+
+def _about(connection: duckdb.DuckDBPyConnection, meta: dict[str, Any], timezone: str) -> str:
+    found = run_sql(
+        connection, "select count(*), count(distinct project_id) from marts.dim_sessions", {}, ("sessions", "projects")
+    )
+    row = found.rows[0] if found.rows else {"sessions": 0, "projects": 0}
+    if not row["sessions"]:
+        return "No session yet: run the pipeline over a folder of transcripts, then open this page again."
+    counts = f"{show(row['sessions'], 'count')} sessions in {show(row['projects'], 'count')} projects"
+    return f"{counts}, {meta['first_text']} to {meta['last_text']}. Days and hours in {timezone}."
+
+
+def _labels(datasets: dict[str, Any], column: str) -> list[str]:
+    found = {text for made in datasets.values() for text in made["columns"].get(column, {}).get("dictionary", [])}
+    return sorted(found, key=str.casefold)
+
+
+def _sessions(datasets: dict[str, Any]) -> list[tuple[str, str]]:
+    """Sessions that the report can open, newest first, each with the name a reader knows it by."""
+    picked = next((made for made in datasets.values() if made.get("pick") == "session_id"), None)
+    listed = datasets.get("sessions")
+    if not (picked and listed):
+        return []
+    can_open = set(picked["columns"]["session_id"]["dictionary"])
+    columns = listed["columns"]
+
+    def text(name: str, row: int) -> str:
+        code = columns[name]["codes"][row]
+        return str(columns[name]["dictionary"][code]) if code >= 0 else ""
+
+    rows = sorted(range(listed["rows"]), key=lambda row: text("started", row), reverse=True)
+    named = [
+        (text("session_id", row), f"{text('started', row)[:16]} · {text('project', row)} · {text('title', row)}")
+        for row in rows
+    ]
+    return [pair for pair in named if pair[0] in can_open][:SESSIONS_OFFERED]
+
+
+def _session_card(catalog: Catalog) -> str | None:
+    picked = (key for key, card in catalog.cards.items() if card.dataset and catalog.datasets[card.dataset].pick)
+    return next(picked, None)
+
+
+def _board(catalog: Catalog, board: Dashboard, shown: dict[str, Rows]) -> dict[str, Any]:
+    tabs = [
+        {
+            "name": tab.name,
+            "pick": any(card.dataset and catalog.datasets[card.dataset].pick for card in tab.cards),
+            "cards": [
+                _card(catalog, f"{board.id}.{card.id}", card, shown[f"{board.id}.{card.id}"]) for card in tab.cards
+            ],
+        }
+        for tab in board.tabs
+    ]
+    return {"id": board.id, "title": board.title, "description": board.description, "tabs": tabs}
+
+
+def _card(catalog: Catalog, key: str, card: Card, found: Rows) -> dict[str, Any]:
+    columns = shown_columns(catalog, card)
+    made = {
+        "key": key,
+        "kind": card.kind,
+        "title": card.title,
+        "description": card.description,
+        "place": card.place,
+        "drawn": has_chart(card),
+        "empty": card.empty,
+        "empty_now": card.kind != "number" and not found.rows,
+        "missing": found.missing
+        and f"This database does not have what the card reads ({', '.join(catalog.marts_of(card))}).",
+        "source": catalog.source_of(card),
+        "scope": _scope(catalog, card),
+        "columns": [{"label": column.label, "align": column.kind} for column in columns.values()],
+        "rows": [
+            [show(row[name], column.shown_as) for name, column in columns.items()] for row in found.rows[:TABLE_ROWS]
+        ],
+    }
+    return made | (_figure(catalog, card, found) if card.kind == "number" else {})
+
+
+def _scope(catalog: Catalog, card: Card) -> str:
+    """Which of the page's filters the card does not follow."""
+    if card.dataset and catalog.datasets[card.dataset].pick:
+        return ""
+    columns = catalog.columns_of(card)
+    if card.dataset and "day" in columns:
+        return "" if "project" in columns else "all projects"
+    return "all time"
+
+
+def _figure(catalog: Catalog, card: Card, found: Rows) -> dict[str, str]:
+    [(name, column)] = shown_columns(catalog, card).items()
+    now = found.rows[-1][name] if found.rows else None
+    return {"figure": show(now, column.shown_as)}

@@ -1,0 +1,1 @@
+"""The generated sample: the transcripts of one invented person, laid out as Claude Code lays them out."""

@@ -1,0 +1,174 @@
+"""dbt on the work database: where its files go, which variables it gets, and what came of a command.
+
+Nothing is ever written into the project folder: target and logs lie in the data directory.
+"""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from common.paths import DataPaths, DuckDBVolume
+from common.settings import Settings
+from scheduler.dbt_process import DbtEvent, DbtInterruptedError, DbtProcess, DbtProcessError
+from scheduler.dbt_results import DbtOutcome, read_run_results, read_sources
+
+__all__ = ["DbtEvent", "DbtInterruptedError", "DbtOutcome", "DbtProcessError", "DbtProject"]
+
+_OURS = Path(__file__).parent.parent / "dbt"
+_IGNORED_FOLDERS = frozenset({"target", "logs", "dbt_packages", "__pycache__"})
+_MADE_BY_DBT = frozenset({"package-lock.yml", ".user.yml"})
+
+
+class DbtProject:
+    """The dbt project over one DuckDB volume, run in a warm process. The caller holds the pipeline lock."""
+
+    def __init__(self, project_dir: Path, volume: DuckDBVolume, settings: Settings) -> None:
+        self.project_dir, self.volume, self.target = project_dir, volume, settings.dbt_target
+        self.timezone, self.own_prices = settings.timezone, settings.model_prices_csv
+        self.vars: dict[str, Any] = {"timezone": settings.timezone} | settings.dbt_vars
+        paths = DataPaths.of(settings)
+        self._files, self._logs = paths.root / "dbt", paths.logs / "dbt"
+        self._process = DbtProcess(self._logs / "worker.log")
+
+    @classmethod
+    def of(cls, settings: Settings) -> "DbtProject":
+        """Our project, or the one that the settings name."""
+        return cls(settings.dbt_project_dir or _OURS, DataPaths.of(settings).duckdb, settings)
+
+    def warm_up(self) -> None:
+        """Start the dbt process in the background: it has imported dbt when the build begins."""
+        self._process.start()
+
+    def close(self) -> None:
+        """End the dbt process. The project can be used again: the next command starts a new one."""
+        self._process.close()
+
+    def target_path(self, target: str | None = None) -> Path:
+        """Where dbt writes artifacts: a folder per target, so that no target spoils another's partial parse."""
+        return self._files / f"target-{target or self.target}"
+
+    def fingerprint(self) -> str:
+        """Changes with any file of the project, a price list of one's own, and the version of dbt or DuckDB."""
+        digest = hashlib.sha256()
+        for package in ("dbt-core", "dbt-duckdb", "duckdb"):
+            digest.update(f"{package}={version(package)}\n".encode())
+        for path in sorted(self._project_files()):
+            digest.update(f"{path.relative_to(self.project_dir).as_posix()}\0".encode())
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+        if self.own_prices and self.own_prices.is_file():
+            digest.update(self.own_prices.read_bytes())
+        return digest.hexdigest()[:16]
+
+    def build(
+        self,
+        *,
+        full_refresh: bool = False,
+        on_event: Callable[[DbtEvent], None] | None = None,
+        stop: threading.Event | None = None,
+        time_limit: float | None = None,
+    ) -> DbtOutcome:
+        """Build and test everything. Unit tests check the code on fixed rows, not the data: CI runs those."""
+        args = ["build", "--exclude-resource-type", "unit_test", *(["--full-refresh"] if full_refresh else [])]
+        return self.invoke(args, on_event=on_event, stop=stop, time_limit=time_limit)
+
+    def freshness(self, *, stop: threading.Event | None = None, time_limit: float | None = None) -> DbtOutcome:
+        """How old the sources are. Old data is no reason against publishing: the caller only records this."""
+        return self.invoke(["source", "freshness"], stop=stop, time_limit=time_limit)
+
+    def docs(self, *, stop: threading.Event | None = None, time_limit: float | None = None) -> DbtOutcome:
+        """Write the documentation as one static page, at `docs_page`."""
+        return self.invoke(["docs", "generate", "--static"], stop=stop, time_limit=time_limit)
+
+    @property
+    def docs_page(self) -> Path:
+        """The documentation that `docs` wrote."""
+        return self.target_path() / "static_index.html"
+
+    def invoke(
+        self,
+        args: list[str],
+        *,
+        target: str | None = None,
+        env: Mapping[str, str] | None = None,
+        on_event: Callable[[DbtEvent], None] | None = None,
+        stop: threading.Event | None = None,
+        time_limit: float | None = None,
+    ) -> DbtOutcome:
+        """Run one dbt command in the warm process; afterwards nothing of ours has the work database open.
+
+        Raises DbtInterruptedError when `stop` is set or the time is up, DbtProcessError when the process was killed.
+        """
+        started, folder = time.monotonic(), self.target_path(target)
+        self._prepare(folder)
+        success, error = self._process.run(
+            self._with_vars(args),
+            self.environment(target) | {"DBT_USE_COLORS": "false"} | dict(env or {}),
+            self.volume.work_database,
+            on_event=on_event or (lambda _: None),
+            stop=stop or threading.Event(),
+            time_limit=time_limit,
+        )
+        nodes = read_run_results(folder / "run_results.json") + read_sources(folder / "sources.json")
+        command, seconds = " ".join(args[:2] if args[0] in ("source", "docs") else args[:1]), time.monotonic() - started
+        return DbtOutcome(command=command, success=success, error=error, nodes=nodes, seconds=seconds)
+
+    def console(self, args: list[str], *, target: str | None = None, env: Mapping[str, str] | None = None) -> int:
+        """Run any dbt command with this terminal and return its exit code: what `./analytics dbt` does."""
+        self._prepare(self.target_path(target))
+        program = "from dbt.cli.main import cli; cli(prog_name='dbt')"
+        command = [sys.executable, "-P", "-c", program, *self._with_vars(args)]
+        return subprocess.run(
+            command, env=os.environ | self.environment(target) | dict(env or {}), check=False
+        ).returncode
+
+    def environment(self, target: str | None = None) -> dict[str, str]:
+        """What dbt and profiles.yml read from the environment. An option on the command line still wins."""
+        return {
+            "DUCKDB_PATH": str(self.volume.work_database),
+            "TIMEZONE": self.timezone,
+            "MODEL_PRICES_CSV": str(self.own_prices or ""),
+            "DBT_TARGET": target or self.target,
+            "DBT_PROJECT_DIR": str(self.project_dir),
+            "DBT_PROFILES_DIR": str(self.project_dir),
+            "DBT_TARGET_PATH": str(self.target_path(target)),
+            "DBT_LOG_PATH": str(self._logs),
+            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+            "DBT_VERSION_CHECK": "false",
+        }
+
+    def _prepare(self, folder: Path) -> None:
+        """An artifact of the command before must not pass for this one's."""
+        for path in (folder, self._logs, self.volume.work_database.parent):
+            path.mkdir(parents=True, exist_ok=True)
+        for name in ("run_results.json", "sources.json"):
+            (folder / name).unlink(missing_ok=True)
+
+    def _with_vars(self, args: list[str]) -> list[str]:
+        """Our variables below those that the command brings itself."""
+        if not args or args[0].startswith("-") or args[0] == "init":
+            return args
+        if "--vars" not in args:
+            return [*args, "--vars", json.dumps(self.vars)]
+        at = args.index("--vars") + 1
+        return [*args[:at], json.dumps(self.vars | _parse_vars(args[at : at + 1])), *args[at + 1 :]]
+
+    def _project_files(self) -> Iterator[Path]:
+        for folder, folders, files in os.walk(self.project_dir):
+            folders[:] = [name for name in folders if name not in _IGNORED_FOLDERS and not name.startswith(".")]
+            yield from (Path(folder) / name for name in files if name not in _MADE_BY_DBT)
+
+
+def _parse_vars(value: list[str]) -> dict[str, Any]:
+    """Variables as dbt takes them, in YAML; what is not a mapping is left for dbt to complain about."""
+    import yaml  # noqa: PLC0415 (only the command line needs it)
+
+    parsed = yaml.safe_load(value[0]) if value else {}
+    return parsed if isinstance(parsed, dict) else {}

@@ -1,0 +1,25 @@
+"""The loader as the runner sees it: the same three calls whether it works in this process or behind HTTP."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from common.loader_results import ExtractResult, LoadResult, MaintenanceResult
+
+Progress = Callable[[int, int | None], None]
+"""Called with rows done and rows expected (None: unknown). It raises when the run is to stop: let that through."""
+
+
+class Loader(Protocol):
+    """MongoDB to Iceberg to `raw`, and the care of the Iceberg tables."""
+
+    def extract(self, *, full_refresh: bool = False, progress: Progress | None = None) -> ExtractResult:
+        """Append what is new in MongoDB to Iceberg."""
+        ...
+
+    def load(self, *, full_refresh: bool = False, progress: Progress | None = None) -> LoadResult:
+        """Bring `raw` in the work database up to Iceberg."""
+        ...
+
+    def maintain(self, *, progress: Progress | None = None) -> MaintenanceResult:
+        """Compact small files, expire snapshots, delete orphan files."""
+        ...

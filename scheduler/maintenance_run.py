@@ -1,0 +1,51 @@
+"""The care of what grows: Iceberg's files and snapshots, old generations, history, logs."""
+
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+from scheduler.history import History
+from scheduler.pipeline_steps import Context, Output, Step
+from scheduler.publish import remove_old_generations
+
+
+def maintenance_steps(history: History, logs: Path, *, history_days: int, log_days: int) -> list[Step]:
+    """The steps of the maintenance job; a further one is one more entry."""
+    return [
+        Step("iceberg", _iceberg, retries=3),
+        Step("generations", _generations),
+        Step("history", lambda context: _history(history, history_days)),
+        Step("logs", lambda context: _logs(logs, log_days)),
+    ]
+
+
+def _iceberg(context: Context) -> Output:
+    result = context.parts.loader.maintain(progress=context.progress)
+    message = (
+        f"{result.files_compacted} files into {result.files_written}, {result.snapshots_expired} snapshots expired,"
+        f" {result.orphans_deleted} orphans deleted, {result.bytes_freed / 2**20:.1f} MiB freed"
+    )
+    return Output(message, result.files_compacted, result.files_written)
+
+
+def _generations(context: Context) -> Output:
+    removed = remove_old_generations(context.parts.volume, context.parts.keep_generations)
+    return Output(f"{removed} old generations deleted", rows_out=removed)
+
+
+def _history(history: History, days: int) -> Output:
+    removed = history.remove_older_than(days)
+    return Output(f"{removed} runs older than {days} days forgotten", rows_out=removed)
+
+
+def _logs(folder: Path, days: int) -> Output:
+    before = time.time() - timedelta(days=days).total_seconds()
+    old = [path for path in _log_files(folder) if path.stat().st_mtime < before]
+    for path in old:
+        path.unlink(missing_ok=True)
+    return Output(f"{len(old)} log files older than {days} days deleted", rows_out=len(old))
+
+
+def _log_files(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob("*.log*") if path.is_file())

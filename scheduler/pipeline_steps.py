@@ -1,0 +1,287 @@
+"""The steps of the pipeline, in order: collect (standalone only), extract, load, transform, publish, refresh."""
+
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import duckdb
+
+from common.loader_results import ExtractResult, LoadResult
+from common.paths import DataPaths, DuckDBVolume
+from common.settings import Settings, SettingsError
+from scheduler.build_state import BuildNote, Facts, is_published, read_facts
+from scheduler.dbt_project import DbtEvent, DbtProject
+from scheduler.dbt_results import DbtNode, failing_rows
+from scheduler.loader_calls import Loader, Progress
+from scheduler.publish import Generation, current_generation, publish
+from scheduler.run_result import Event, FailedTest, Level
+from scheduler.work_database import connect, wait_until_free
+
+Export = Callable[[duckdb.DuckDBPyConnection], None]
+_TESTS_WITH_ROWS = 10
+
+
+class BuildFailedError(Exception):
+    """A dbt test or model failed; nothing is published."""
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What the collect step hands to the log: complete lines seen and documents added."""
+
+    lines: int
+    documents: int
+
+
+@dataclass(frozen=True)
+class Refresh:
+    """Something that follows a new generation: the HTML report, Metabase, the docs. Its failure is a warning."""
+
+    name: str
+    run: Callable[[Generation], None]
+    holds: Callable[[Generation], bool] | None = None
+    """Whether what `run` once did is still so, where somebody else can undo it; asked by runs that publish nothing."""
+
+
+@dataclass(frozen=True)
+class PipelineParts:
+    """Everything the steps work with; who wires the runner makes one."""
+
+    volume: DuckDBVolume
+    loader: Loader
+    project: DbtProject
+    keep_generations: int = 3
+    collect: Callable[[Progress], Collected] | None = None
+    exports: Sequence[Export] = ()
+    """Write the runner's own tables into the work database before dbt reads them."""
+    refresh: Sequence[Refresh] = ()
+    step_time_limit: float | None = 3600
+    database_wait: float = 300
+
+    @classmethod
+    def of(cls, settings: Settings, loader: Loader, project: DbtProject, **more: Any) -> "PipelineParts":
+        """As the settings say; `more` are the other fields.
+
+        Raises SettingsError for dbt's target `test`, which builds in memory and leaves nothing to publish.
+        """
+        if settings.dbt_target == "test":
+            raise SettingsError("DBT_TARGET: expected dev or prod for a run, found test, which is for ./analytics dbt")
+        return cls(
+            volume=DataPaths.of(settings).duckdb,
+            loader=loader,
+            project=project,
+            keep_generations=settings.keep_generations,
+            step_time_limit=settings.step_time_limit_seconds,
+            database_wait=settings.database_wait_seconds,
+            **more,
+        )
+
+
+@dataclass
+class Context:
+    """What one run knows while it works."""
+
+    parts: PipelineParts
+    full_refresh: bool
+    stop: threading.Event
+    emit: Callable[[Event], None]
+    step: str = ""
+    deadline: Callable[[], float | None] = lambda: None
+    progress: Progress = lambda done, total: None
+    extracted: ExtractResult | None = None
+    loaded: LoadResult | None = None
+    facts: Facts = field(default_factory=dict)
+    unchanged: bool = False
+    generation: Generation | None = None
+    published: bool = False
+    dbt: list[DbtNode] = field(default_factory=list)
+    failed_tests: list[FailedTest] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def note(self) -> BuildNote:
+        """What the work database was built from."""
+        return BuildNote(self.parts.volume)
+
+    def say(self, message: str, level: Level = "info") -> None:
+        """A line for the run's log."""
+        self.emit(Event("log", self.step, message, level))
+
+    def warn(self, message: str) -> None:
+        """Something that did not keep the run from publishing, but should be seen."""
+        self.warnings.append(message)
+        self.say(message, "warn")
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a step says of itself."""
+
+    message: str
+    rows_in: int | None = None
+    rows_out: int | None = None
+    status: Literal["succeeded", "skipped", "warned"] = "succeeded"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: what it does, and how often it may be tried again after an error that a retry can help."""
+
+    name: str
+    work: Callable[[Context], Output]
+    retries: int = 0
+
+
+def pipeline_steps(parts: PipelineParts) -> list[Step]:
+    """The steps of a run. A failed test is never retried; a server that is down is."""
+    steps = [
+        Step("extract", _extract, retries=3),
+        Step("load", _load, retries=3),
+        Step("transform", _transform),
+        Step("publish", _publish),
+        Step("refresh", _refresh),
+    ]
+    return [Step("collect", _collect, retries=3), *steps] if parts.collect else steps
+
+
+def _collect(context: Context) -> Output:
+    assert context.parts.collect is not None  # the step exists only then
+    collected = context.parts.collect(context.progress)
+    return Output(f"{collected.documents} new lines", collected.lines, collected.documents)
+
+
+def _extract(context: Context) -> Output:
+    context.parts.project.warm_up()
+    result = context.parts.loader.extract(full_refresh=context.full_refresh, progress=context.progress)
+    context.extracted = result
+    late = f", {result.late_documents} of them late" if result.late_documents else ""
+    message = f"{result.documents} new documents{late}, {result.total_documents} in Iceberg"
+    return Output(message, result.documents, result.documents)
+
+
+def _load(context: Context) -> Output:
+    _wait_for_database(context)
+    if context.full_refresh:
+        context.note.forget_build()
+    result = context.parts.loader.load(full_refresh=context.full_refresh, progress=context.progress)
+    if result.full:
+        context.note.forget_build()
+    context.loaded = result
+    context.generation = current_generation(context.parts.volume)
+    context.facts = read_facts(context.parts.volume, context.parts.project)
+    context.unchanged = not context.full_refresh and is_published(context.facts, context.generation)
+    message = f"{result.rows} new rows, {result.total_rows} in raw (load {result.load_id})"
+    return Output(message, result.documents, result.rows)
+
+
+def _transform(context: Context) -> Output:
+    if context.unchanged:
+        return Output("nothing new since the last publication", status="skipped")
+    _wait_for_database(context)
+    _export(context)
+    full = context.note.needs_full_refresh(context.facts)
+    if full:
+        context.note.forget_build()
+    outcome = context.parts.project.build(
+        full_refresh=full, on_event=_dbt_events(context), stop=context.stop, time_limit=context.deadline()
+    )
+    context.dbt.extend(outcome.nodes)
+    if not outcome.success:
+        context.failed_tests.extend(_with_rows(context, outcome.failures))
+        raise BuildFailedError(f"{outcome.describe()}; nothing was published")
+    context.note.remember_build(context.facts)
+    _check_freshness(context)
+    for node in outcome.warnings:
+        context.warn(f"{node.name}: {node.message}")
+    return Output(outcome.describe(), rows_out=sum(node.rows or 0 for node in outcome.nodes) or None)
+
+
+def _publish(context: Context) -> Output:
+    if context.unchanged:
+        return Output("nothing new since the last publication", status="skipped")
+    _wait_for_database(context)
+    generation = publish(context.parts.volume, keep=context.parts.keep_generations, facts=context.facts)
+    context.generation, context.published = generation, True
+    rows = sum(generation.row_counts.values())
+    return Output(f"generation {generation.number}, {generation.bytes / 2**20:.1f} MiB", rows_out=rows)
+
+
+def _refresh(context: Context) -> Output:
+    """Whatever failed last time or was undone since is done again, also when nothing new was published."""
+    generation = context.generation
+    if generation is None:
+        return Output("nothing is published yet", status="skipped")
+    due = [each for each in context.parts.refresh if not _is_done(context, each, generation)]
+    if not due:
+        return Output("all up to date", status="skipped")
+    done = [each.name for each in due if _refreshed(context, each, generation)]
+    failed = [each.name for each in due if each.name not in done]
+    message = "; ".join(
+        f"{', '.join(names)} {what}" for names, what in ((done, "refreshed"), (failed, "failed")) if names
+    )
+    return Output(message, status="warned" if failed else "succeeded")
+
+
+def _is_done(context: Context, refresh: Refresh, generation: Generation) -> bool:
+    once = context.note.is_refreshed(refresh.name, generation)
+    return once and (refresh.holds is None or refresh.holds(generation))
+
+
+def _refreshed(context: Context, refresh: Refresh, generation: Generation) -> bool:
+    try:
+        refresh.run(generation)
+    except Exception as error:  # noqa: BLE001 (whatever it is, the figures are published and right)
+        context.warn(f"{refresh.name}: {str(error) or type(error).__name__}; the next run tries again")
+        return False
+    context.note.remember_refresh(refresh.name, generation)
+    return True
+
+
+def _wait_for_database(context: Context) -> None:
+    parts = context.parts
+    wait_until_free(parts.volume, parts.database_wait, context.stop, lambda text: context.say(text, "warn"))
+
+
+def _export(context: Context) -> None:
+    with closing(connect(context.parts.volume.work_database)) as connection:
+        for export in context.parts.exports:
+            export(connection)
+
+
+def _check_freshness(context: Context) -> None:
+    """Old data is worth a warning, and no reason to keep what there is from being published."""
+    outcome = context.parts.project.freshness(stop=context.stop, time_limit=context.deadline())
+    context.dbt.extend(outcome.nodes)
+    for node in outcome.nodes:
+        if node.status != "pass":
+            context.warn(f"source {node.name}: {node.message or node.status}")
+    if outcome.error:
+        context.warn(f"source freshness: {outcome.error}")
+
+
+def _dbt_events(context: Context) -> Callable[[DbtEvent], None]:
+    def forward(event: DbtEvent) -> None:
+        context.say(event["message"], event["level"])
+        if event["total"] and not event["name"].endswith("StartLine"):
+            context.progress(event["index"], event["total"])
+
+    return forward
+
+
+def _with_rows(context: Context, nodes: list[DbtNode]) -> list[FailedTest]:
+    return [
+        _failed(context, node) if node.query and position < _TESTS_WITH_ROWS else FailedTest(node=node)
+        for position, node in enumerate(nodes)
+    ]
+
+
+def _failed(context: Context, node: DbtNode) -> FailedTest:
+    assert node.query is not None  # the caller looked
+    try:
+        columns, rows = failing_rows(context.parts.volume.work_database, node.query)
+    except duckdb.Error as error:
+        context.say(f"{node.name}: its rows cannot be read: {error}", "warn")
+        return FailedTest(node=node)
+    return FailedTest(node=node, columns=columns, rows=rows)

@@ -1,5 +1,0 @@
-"""`python -m standalone`: the command line."""
-
-from standalone.cli import main
-
-main()

@@ -1,0 +1,55 @@
+"""The raw tables of the generated sample in a DuckDB file of their own: what dbt's target `test` builds on."""
+
+import hashlib
+import shutil
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from pymongo import MongoClient
+
+import collector
+import loader
+from common.catalog import open_catalog
+from common.paths import DATABASE_FILE
+from common.settings import load_settings
+from sample.transcripts import write_sample
+from standalone.mongo_server import local_mongo
+
+ROOT = Path(__file__).resolve().parent.parent
+UNTIL = date(2026, 6, 30)
+"""The sample's last day here: fixed, so that the same code gives the same rows."""
+
+
+def sample_raw(folder: Path) -> Path:
+    """The file, made by collector and loader as in a run, and made again when their code changes."""
+    made = folder / f"sample-{_fingerprint()}"
+    if not made.exists():
+        shutil.rmtree(temporary := folder / "sample.tmp", ignore_errors=True)
+        _make(temporary)
+        for old in folder.glob("sample-*"):
+            shutil.rmtree(old)
+        temporary.rename(made)
+    return made / DATABASE_FILE
+
+
+def _make(folder: Path) -> None:
+    transcripts = folder / "transcripts"
+    write_sample(transcripts, until=UNTIL)
+    settings = load_settings(data_dir=folder).model_copy(update={"iceberg_rest_uri": None, "duckdb_path": None})
+    with local_mongo(folder / "mongo") as uri, MongoClient[dict[str, Any]](uri, tz_aware=True) as client:
+        collector.collect(client.sample, transcripts, "sample")
+        catalog = open_catalog(settings)
+        loader.extract(client.sample, catalog)
+    loader.load(catalog, folder / DATABASE_FILE, settings=settings)
+    for name in ("mongo", "iceberg", "transcripts"):
+        shutil.rmtree(folder / name)
+
+
+def _fingerprint() -> str:
+    """Changes with the code that decides what the raw tables hold."""
+    digest = hashlib.sha256()
+    for pattern in ("collector/*.py", "loader/*.py", "loader/*.sql", "common/*.py", "sample/*.py"):
+        for path in sorted(ROOT.glob(pattern)):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
