@@ -21,7 +21,7 @@ sys.exit(7 if "fail" in sys.argv else 0)
 
 def make_checkout(folder: Path) -> Path:
     """A checkout whose command and whose pytest print their arguments, their environment's folder and their own."""
-    for package in ("standalone", "pytest"):
+    for package in ("cli", "pytest"):
         (folder / package).mkdir(parents=True)
         (folder / package / "__main__.py").write_text(ECHO)
     (folder / "requirements").mkdir()
