@@ -78,10 +78,9 @@ def _demo_marker(folder: Path) -> Path:
 
 
 def _empty_demo(folder: Path, marker: Path) -> None:
-    """The demo starts from nothing. `mongo/server.json` stays: by it a server is ended whose demo was killed."""
-    server = folder / "mongo" / "server.json"
-    for path in [*folder.glob("*"), *server.parent.glob("*")]:
-        if path in (marker, server.parent, server):
+    """Remove what the last demo left, so that this one starts from nothing."""
+    for path in folder.glob("*"):
+        if path == marker:
             continue
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -211,13 +210,10 @@ def doctor(data: Data = None, transcripts: Transcripts = None) -> None:
 @app.command()
 def prices() -> None:
     """Write the price list seed again from genai-prices, and show which lines came and went."""
-    from cli.prices import PriceDataError, update_prices
+    from cli.prices import update_prices
 
     with one_line_errors():
-        try:
-            update = update_prices()
-        except PriceDataError as error:
-            fail(str(error))
+        update = update_prices()
     for sign, lines in (("-", update.removed), ("+", update.added)):
         for line in lines:
             console.print(f"{sign} {line}", markup=False, highlight=False, soft_wrap=True)

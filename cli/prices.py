@@ -18,6 +18,8 @@ from typing import Any
 from genai_prices import types
 from genai_prices.data import providers
 
+from common.errors import AnalyticsError
+
 SEED = Path(__file__).parent.parent / "dbt" / "seeds" / "model_prices.csv"
 OVERRIDES = Path(__file__).with_name("price_overrides.toml")
 
@@ -46,7 +48,7 @@ COLUMNS = (
 Row = dict[str, str]
 
 
-class PriceDataError(Exception):
+class PriceDataError(AnalyticsError):
     """genai-prices or the overrides hold something this generator cannot express; the message says what."""
 
 

@@ -8,11 +8,12 @@ from typing import Any
 import duckdb
 from pydantic import BaseModel
 
+from common.errors import AnalyticsError
 from common.paths import DataPaths
 from common.settings import Settings
 
 
-class NothingPublishedError(Exception):
+class NothingPublishedError(AnalyticsError):
     """There is no published database yet; the message says how to get one."""
 
 

@@ -15,8 +15,9 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from cli.finding import Finding
+from common.errors import AnalyticsError
 from common.logs import configure_logs
-from common.settings import Settings, SettingsError, load_settings
+from common.settings import Settings, load_settings
 
 EXIT_FAILED, EXIT_USAGE, EXIT_LOCK_HELD = 1, 2, 75
 
@@ -47,36 +48,18 @@ def settings_of(**overrides: Any) -> Settings:
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """An expected failure becomes one line and its exit code; anything else is a bug and keeps its traceback."""
-    from cli.appliance.compose import ApplianceError
-    from cli.published import NothingPublishedError
-    from collector import CollectorError
-    from scheduler.dbt_project import DbtProcessError
-    from scheduler.history import HistoryError
-    from scheduler.lock import LockHeld
-    from scheduler.publish import PublishError
-    from scheduler.schedule import ScheduleError
-    from scheduler.work_database import DatabaseHeldError
-    from standalone.mongo_server import MongoServerError
-    from verify.compare import VerifyError
-
-    expected = (
-        ApplianceError, CollectorError, DatabaseHeldError, DbtProcessError, HistoryError, MongoServerError,
-        NothingPublishedError, OSError, PublishError, VerifyError,
-    )  # fmt: skip
+    """Turn an expected failure into one line and its exit code; anything else is a bug and keeps its traceback."""
     try:
         yield
-    except LockHeld as error:
-        fail(str(error), EXIT_LOCK_HELD)
-    except (SettingsError, ScheduleError) as error:
-        fail(str(error), EXIT_USAGE)
+    except AnalyticsError as error:
+        fail(str(error), error.exit_code)
     except PyMongoError as error:
-        fail(f"MongoDB: {first_line(error)}; check MONGO_URI, or unset it to use the built-in server")
+        fail(f"MongoDB: {first_line(error)}; check MONGO_URI, or unset it to use the built-in store")
     except requests.RequestException as error:
         fail(f"Iceberg: {first_line(error)}; check ICEBERG_REST_URI, or unset it to use the built-in catalog")
     except duckdb.Error as error:  # a damaged file, or one that another version of ours has published
-        fail(f"DuckDB: {first_line(error)}; ./analytics run --full-refresh builds every database anew")
-    except expected as error:
+        fail(f"DuckDB: {first_line(error)}; ./analytics run --full-refresh builds every database again")
+    except OSError as error:
         fail(str(error))
 
 

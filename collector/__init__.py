@@ -1,23 +1,24 @@
-"""Collects transcripts into MongoDB: every complete line once, as it is written, whole."""
+"""Collects transcripts into the record store: every complete line once, as it is written, whole."""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-from pymongo.database import Database
 
 from collector.follow import follow
 from collector.pass_result import CollectorError, CollectProgress, CollectResult
 from collector.passes import Collector
+from records import RecordStore
 
 __all__ = ["CollectProgress", "CollectResult", "Collector", "CollectorError", "collect", "follow"]
 
 
 def collect(
-    database: Database[dict[str, Any]],
+    store: RecordStore,
     transcripts: Path,
     host: str,
     progress: Callable[[CollectProgress], None] | None = None,
 ) -> CollectResult:
-    """One pass over the transcripts below this directory. Raises CollectorError where it cannot go on."""
-    return Collector(database, transcripts, host).collect(progress)
+    """Make one pass over the transcripts below this directory.
+
+    Raises CollectorError where the directory cannot be read, StoreError where the record store fails.
+    """
+    return Collector(store, transcripts, host).collect(progress)

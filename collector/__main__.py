@@ -8,15 +8,17 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import structlog
 
 from collector.follow import follow
-from collector.pass_result import CollectorError, CollectProgress, CollectResult
+from collector.pass_result import CollectProgress, CollectResult
+from common.errors import AnalyticsError
 from common.logs import configure_logs
-from common.mongo import mongo_client
 from common.settings import Settings, SettingsError, load_settings
+from records import open_store
 
 HEARTBEAT = Path(tempfile.gettempdir()) / "claude-analytics-collector.heartbeat"
 HEALTHY_SECONDS = 180.0
@@ -46,7 +48,7 @@ def _serve() -> int:
         settings = load_settings()
         configure_logs(settings)
         _follow(settings, stop)
-    except (CollectorError, SettingsError) as error:
+    except (AnalyticsError, SettingsError) as error:
         print(f"collector: {error}", file=sys.stderr)
         return 1
     return 0
@@ -55,11 +57,11 @@ def _serve() -> int:
 def _follow(settings: Settings, stop: threading.Event) -> None:
     if settings.mongo_uri is None:
         raise SettingsError("MONGO_URI: expected the address of a MongoDB server, found nothing; set it")
-    uri = settings.mongo_uri.get_secret_value()
-    with mongo_client(uri, "claude-analytics-collector", serverSelectionTimeoutMS=5000) as client:
+    # A pass that fails is tried again by the next one, so few attempts are enough within it.
+    store = open_store(settings, "claude-analytics-collector", attempts=3)
+    with closing(store):
         log.info("following", transcripts=str(settings.transcripts_dir), host=settings.host_name)
-        database = client[settings.mongo_database]
-        follow(database, settings.transcripts_dir, settings.host_name, stop, _report, progress=_beat)
+        follow(store, settings.transcripts_dir, settings.host_name, stop, _report, progress=_beat)
         log.info("stopped")
 
 
@@ -82,7 +84,7 @@ def _healthy() -> int:
         return 1
     if age > HEALTHY_SECONDS:
         print(
-            f"collector: expected a sign of life within {HEALTHY_SECONDS:.0f} s, the last is {age:.0f} s old",
+            f"collector: expected a heartbeat within {HEALTHY_SECONDS:.0f} s, the last is {age:.0f} s old",
             file=sys.stderr,
         )
         return 1

@@ -13,9 +13,6 @@ from pathlib import Path
 
 from collector.pass_result import CollectorError
 
-LOOSE_FILES_PROJECT = "."
-"""The project of transcripts that lie directly in the transcripts directory."""
-
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
@@ -125,12 +122,6 @@ def _is_directory(entry: os.DirEntry[str]) -> bool:
 def transcript(root: Path, path: Path) -> Transcript:
     """The transcript at this path below the transcripts directory."""
     return Transcript(path, relative_name(root, path))
-
-
-def project_of(source_file: str) -> str:
-    """The project of a transcript: the first folder below the transcripts directory."""
-    project, slash, _ = source_file.partition("/")
-    return project if slash else LOOSE_FILES_PROJECT
 
 
 def relative_name(root: Path, path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Follows the transcripts: a new line reaches MongoDB within two seconds, whatever fails is tried again.
+"""Follows the transcripts: a new line reaches the record store within two seconds, whatever fails is tried again.
 
 Notifications say which files grew. They are lost on network mounts, under new directories and behind symbolic links, so
 a pass over everything runs every minute as well. WATCHFILES_FORCE_POLLING=1 looks at the files instead.
@@ -10,21 +10,20 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import structlog
-from pymongo.database import Database
 from watchfiles import Change, watch
 from watchfiles._rust_notify import WatchfilesRustInternalError
 
 from collector.files import absence
-from collector.pass_result import CollectorError, CollectResult
+from collector.pass_result import CollectResult
 from collector.passes import Collector, Progress
+from common.errors import AnalyticsError
+from records import RecordStore
 
 log = structlog.get_logger()
 
 _REMEMBERED_LINES = 1_000_000  # some 120 MB at most
-_ATTEMPTS = 3  # the next pass is an attempt as well
 _RETRY_SECONDS = 5.0
 _TICK_MILLISECONDS = 500
 
@@ -32,7 +31,7 @@ OnPass = Callable[[CollectResult], None]
 
 
 def follow(
-    database: Database[dict[str, Any]],
+    store: RecordStore,
     transcripts: Path,
     host: str,
     stop: threading.Event,
@@ -45,9 +44,9 @@ def follow(
 
     `progress` hears of full passes while they run: the first may take an hour.
 
-    Raises CollectorError if the first pass fails. Later failures are logged and tried again.
+    Raises CollectorError or StoreError if the first pass fails. Later failures are logged and tried again.
     """
-    collector = Collector(database, transcripts, host, remember=_REMEMBERED_LINES, attempts=_ATTEMPTS)
+    collector = Collector(store, transcripts, host, remember=_REMEMBERED_LINES)
     passed = False
     while not stop.is_set():
         if reason := absence(transcripts):
@@ -60,7 +59,7 @@ def follow(
             for result in _passes(collector, stop, progress, full_pass_seconds):
                 passed = True
                 on_pass(result)
-        except (CollectorError, FileNotFoundError) as error:
+        except (AnalyticsError, FileNotFoundError) as error:
             if not passed:
                 raise
             log.warning("pass_failed", error=str(error), again_in_seconds=_RETRY_SECONDS)

@@ -2,9 +2,11 @@
 
 from pydantic import BaseModel, ConfigDict
 
+from common.errors import AnalyticsError
 
-class CollectorError(Exception):
-    """The collector cannot go on; the message is one line that says what to do."""
+
+class CollectorError(AnalyticsError):
+    """The collector cannot go on."""
 
 
 class CollectProgress(BaseModel):
@@ -44,9 +46,7 @@ class CollectResult(BaseModel):
     duplicates: int = 0
     """Lines whose document came from elsewhere: another file, or earlier in the same one."""
     dead_letters: int = 0
-    """Lines set aside because they hold no JSON object."""
-    oversized: int = 0
-    """Lines kept in parts because BSON cannot hold them exactly."""
+    """Lines rejected because they hold no JSON object."""
     bytes_read: int = 0
     """Bytes of new lines."""
     resets: int = 0

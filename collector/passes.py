@@ -1,4 +1,4 @@
-"""Passes over the transcripts: what is new goes to MongoDB, what cannot be read is recorded and stops nothing."""
+"""Passes over the transcripts: what is new goes to the record store, what cannot be read is recorded."""
 
 import os
 import time
@@ -8,17 +8,14 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO
-
-from pymongo.database import Database
-from pymongo.errors import PyMongoError
+from typing import BinaryIO
 
 from collector.batch import Batch, FileRun, Tally
 from collector.files import Findings, Transcript, check_folder, check_regular, describe, find, transcript
-from collector.pass_result import CollectorError, CollectProgress, CollectResult
+from collector.pass_result import CollectProgress, CollectResult
 from collector.reader import CHUNK_BYTES, Reading, read, retrace
-from collector.state import DIRECTORY, FILE, MISSING, OK, UNREADABLE, FileState
-from collector.store import Store
+from records import RecordStore
+from records.file_state import DIRECTORY, FILE, MISSING, OK, UNREADABLE, FileState
 
 Progress = Callable[[CollectProgress], None]
 _NEVER = datetime.fromtimestamp(0, UTC)
@@ -27,28 +24,24 @@ _NEVER = datetime.fromtimestamp(0, UTC)
 class Collector:
     """Collects the transcripts below one directory for one host."""
 
-    def __init__(
-        self, database: Database[dict[str, Any]], transcripts: Path, host: str, *, remember: int = 0, attempts: int = 10
-    ) -> None:
+    def __init__(self, store: RecordStore, transcripts: Path, host: str, *, remember: int = 0) -> None:
         """`remember`: how many fingerprints of lines to keep between passes, so that grown files are not read twice."""
-        self.root, self.host, self._remember = transcripts, host, remember
+        self.store, self.root, self.host, self._remember = store, transcripts, host, remember
         self._readings: OrderedDict[str, tuple[Reading, int]] = OrderedDict()
         self._weight = 0
         self._in_step = False
-        with one_line():
-            self.store = Store(database, attempts)
         self.states: dict[str, FileState] = {}
 
     def collect(self, progress: Progress | None = None) -> CollectResult:
-        """One pass over everything. Raises CollectorError where it cannot go on."""
+        """One pass over everything. Raises CollectorError or StoreError where it cannot go on."""
         findings = find(self.root)
-        with one_line(), self._keeping_step():
+        with self._keeping_step():
             return _Pass(self, progress).run(findings.transcripts, findings)
 
     def collect_some(self, paths: Iterable[Path]) -> CollectResult:
-        """A pass over these files only. Raises CollectorError where it cannot go on."""
+        """A pass over these files only. Raises CollectorError or StoreError where it cannot go on."""
         transcripts = [transcript(self.root, path) for path in sorted(paths)]
-        with one_line(), self._keeping_step():
+        with self._keeping_step():
             return _Pass(self, None).run(transcripts, None)
 
     def require_root(self) -> None:
@@ -81,9 +74,9 @@ class Collector:
 
         A pass that failed has counted lines that were not stored; a database may be dropped or restored.
         """
-        self.store.clock.synchronise()
+        self.store.synchronise()
         newest = max(self.states.values(), key=lambda state: state.collected_at or _NEVER, default=None)
-        if not self._in_step or newest is None or not self.store.has(newest):
+        if not self._in_step or newest is None or not self.store.has_state(newest):
             self.states = self.store.states(self.host)
             self._readings.clear()
             self._weight = 0
@@ -167,11 +160,13 @@ class _Pass:
         self._collector.keep(run.state, run.reading)
 
     def _recall(self, state: FileState, file: BinaryIO, about: os.stat_result) -> Reading:
+        if state.read_bytes and not state.digest:
+            state.forget()
         reading = self._collector.recall(state, file, about)
         if reading is not None:
             return reading
-        state.reset(self._collector.store.clock.now())
-        self._collector.store.save([state])  # before any line of the new content, see FileState.reset_at
+        state.reset(self._collector.store.now())
+        self._collector.store.save_states([state])  # before any line of the new content, see FileState.reset_at
         self._tally.resets += 1
         self._bytes_total += about.st_size
         return Reading()
@@ -215,13 +210,3 @@ class _Pass:
                     lines=tally.lines,
                 )
             )
-
-
-@contextmanager
-def one_line() -> Iterator[None]:
-    """What MongoDB could not do, as one line."""
-    try:
-        yield
-    except PyMongoError as error:
-        found = str(error).partition(", Timeout:")[0].splitlines()[0][:300]
-        raise CollectorError(f"MongoDB: expected it to store what was read, found: {found}; check MONGO_URI") from error

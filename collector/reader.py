@@ -1,8 +1,8 @@
-"""Reads one transcript from where it was left: complete lines only, in the file's order, in bounded memory.
+"""Reads one transcript from where it was left: complete lines only, in the file's order.
 
 Repetitions of a line without uuid are told apart by their number within the file, so a reader needs the fingerprints of
-the lines before. A `Reading` holds them; where it is gone, it is made again from the file, which shows at the same time
-whether the file still begins with what was read.
+such lines before. A `Reading` holds them; where it is gone, it is made again from the file, which shows at the same
+time whether the file still begins with what was read.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from dataclasses import field as attribute
 from hashlib import blake2b
 from typing import BinaryIO
 
-from collector.lines import Line, fingerprint, parse, strip
+from records.lines import Line, fingerprint, parse, strip, uuid_of
 
 _TAIL_BYTES = 4096
 CHUNK_BYTES = 1024 * 1024
@@ -19,7 +19,7 @@ CHUNK_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class ReadLine:
-    """A line, where it starts in the file, and how many byte-identical ones came before it there."""
+    """A line, where it starts in the file, and how many byte-identical ones without uuid came before it there."""
 
     line: Line
     fingerprint: bytes
@@ -110,13 +110,13 @@ def _is_complete(lines: list[Line]) -> bool:
 
 def _locate(reading: Reading, line: Line, start: int) -> ReadLine:
     print_ = fingerprint(line.raw)
-    return ReadLine(line, print_, start + line.start, reading.count(print_))
+    return ReadLine(line, print_, start + line.start, 0 if uuid_of(line.value) else reading.count(print_))
 
 
 def retrace(file: BinaryIO, end: int, digest: str, *, split_lines: bool) -> Reading | None:
-    """The reading of the first bytes of a file, or None if they are no longer the ones with this digest.
+    """Return the reading of the first bytes of a file, or None if they are no longer the ones with this digest.
 
-    Lines are parsed only where some of them did not hold exactly one object.
+    Lines are parsed only where they may have a uuid, or where some of them did not hold exactly one object.
     """
     reading = Reading()
     file.seek(0)
@@ -125,7 +125,14 @@ def retrace(file: BinaryIO, end: int, digest: str, *, split_lines: bool) -> Read
         if not physical:
             return None
         reading.advance(physical)
-        pieces = [line.raw for line in parse(physical)] if split_lines else [strip(physical)[0]]
-        for raw in filter(None, pieces):
+        for raw in _without_uuid(physical, parse_all=split_lines):
             reading.count(fingerprint(raw))
     return reading if reading.digest == digest else None
+
+
+def _without_uuid(physical: bytes, *, parse_all: bool) -> Iterator[bytes]:
+    """Yield the lines without uuid in a physical line."""
+    if parse_all or b'"uuid"' in physical:
+        yield from (line.raw for line in parse(physical) if not uuid_of(line.value))
+    elif raw := strip(physical)[0]:
+        yield raw

@@ -8,7 +8,7 @@ from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.table import Table
 from pyiceberg.transforms import MonthTransform
-from pyiceberg.types import IntegerType, LongType, NestedField, StringType, TimestamptzType
+from pyiceberg.types import BinaryType, IntegerType, LongType, NestedField, StringType, TimestamptzType
 from sqlalchemy import URL
 
 from common.paths import DataPaths
@@ -20,16 +20,18 @@ DEAD_LETTERS = f"{NAMESPACE}.dead_letters"
 TRANSCRIPT_FILES = f"{NAMESPACE}.transcript_files"
 
 CONVERSATIONS_SCHEMA = Schema(
-    NestedField(1, "document_id", StringType(), required=True, doc="MongoDB _id; other types as extended JSON"),
+    NestedField(1, "document_id", StringType(), required=True, doc="made from the line; or a MongoDB _id"),
     NestedField(2, "session_id", StringType(), doc="sessionId of the line"),
     NestedField(3, "uuid", StringType(), doc="uuid of the line"),
     NestedField(4, "type", StringType(), doc="type of the line"),
     NestedField(5, "project_id", StringType(), doc="folder below projects/ that held the transcript"),
     NestedField(6, "source_file", StringType(), doc="transcript, relative to the transcripts directory"),
     NestedField(7, "host", StringType(), doc="machine that the line was collected on"),
-    NestedField(8, "ingested_at", TimestamptzType(), doc="when the line reached MongoDB"),
+    NestedField(8, "ingested_at", TimestamptzType(), doc="when the line reached the record store"),
     NestedField(9, "extracted_at", TimestamptzType(), required=True, doc="when the document was appended; never falls"),
-    NestedField(10, "document", StringType(), required=True, doc="the whole document as JSON"),
+    NestedField(10, "document", StringType(), required=True, doc="the line; without byte_offset, a document as JSON"),
+    NestedField(11, "byte_offset", LongType(), doc="where the line starts in its file; null where it is not known"),
+    NestedField(12, "exact_line", BinaryType(), doc="the bytes of a line that is not valid UTF-8, else null"),
     schema_id=0,
 )
 
@@ -41,8 +43,9 @@ DEAD_LETTERS_SCHEMA = Schema(
     NestedField(5, "byte_offset", LongType(), doc="where the line starts in the file"),
     NestedField(6, "line_bytes", LongType(), doc="length of the line"),
     NestedField(7, "reason", StringType(), doc="why it could not be parsed"),
-    NestedField(8, "line", StringType(), doc="the line, bytes that are no UTF-8 replaced"),
-    NestedField(9, "ingested_at", TimestamptzType(), doc="when it was set aside"),
+    NestedField(8, "line", StringType(), doc="the line's first MiB, bytes that are not UTF-8 replaced"),
+    NestedField(9, "ingested_at", TimestamptzType(), doc="when it was rejected"),
+    NestedField(10, "exact_line", BinaryType(), doc="the bytes of a line that `line` does not show whole, else null"),
     schema_id=0,
 )
 
@@ -52,13 +55,14 @@ TRANSCRIPT_FILES_SCHEMA = Schema(
     NestedField(3, "project_id", StringType(), doc="folder below projects/ that held the transcript"),
     NestedField(4, "read_bytes", LongType(), doc="bytes read up to the end of the last complete line"),
     NestedField(5, "lines", LongType(), doc="complete lines that are not blank"),
-    NestedField(6, "dead_letters", LongType(), doc="of these, lines set aside"),
+    NestedField(6, "dead_letters", LongType(), doc="of these, rejected lines"),
     NestedField(7, "duplicates", LongType(), doc="of these, lines whose document was there already"),
     NestedField(8, "status", StringType(), doc="ok, missing, unreadable"),
     NestedField(9, "error", StringType(), doc="why the file could not be read"),
     NestedField(10, "modified_at", TimestamptzType(), doc="modification time at the last read"),
     NestedField(11, "collected_at", TimestamptzType(), doc="when what is known of the file last changed"),
     NestedField(12, "resets", IntegerType(), doc="times the file was truncated or replaced"),
+    NestedField(13, "state", StringType(), doc="all that the record store knows of the file, as JSON"),
     schema_id=0,
 )
 
@@ -103,4 +107,8 @@ def open_table(catalog: Catalog, name: str) -> Table:
     schema, spec = _TABLES[name]
     catalog.create_namespace_if_not_exists(NAMESPACE)
     properties = {"write.parquet.compression-codec": "zstd", "write.metadata.delete-after-commit.enabled": "true"}
-    return catalog.create_table_if_not_exists(name, schema=schema, partition_spec=spec, properties=properties)
+    table = catalog.create_table_if_not_exists(name, schema=schema, partition_spec=spec, properties=properties)
+    if set(schema.column_names) - set(table.schema().column_names):  # made by an earlier version
+        with table.update_schema() as update:
+            update.union_by_name(schema)
+    return table

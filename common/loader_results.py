@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class ExtractResult(BaseModel):
-    """What one extract did: MongoDB to Iceberg."""
+    """What one extract did: record store to Iceberg, and back where the record store had lost lines."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -20,6 +20,8 @@ class ExtractResult(BaseModel):
     """The table's snapshot afterwards; None for a table without one."""
     watermark: datetime | None
     """Every document ingested before this moment (UTC) is in the table."""
+    restored_documents: int = 0
+    """Documents that the record store had lost and got back from Iceberg."""
     seconds: float
 
 

@@ -59,9 +59,9 @@ class DataPaths:
         return cls(settings.data_dir, DuckDBVolume(settings.duckdb_dir))
 
     @property
-    def mongo(self) -> Path:
-        """Data, credentials and log of the MongoDB server that the standalone mode starts."""
-        return self.root / "mongo"
+    def records(self) -> Path:
+        """The record store of the standalone mode."""
+        return self.root / "records" / "records.db"
 
     @property
     def iceberg(self) -> Path:

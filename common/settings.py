@@ -15,8 +15,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from common.errors import UsageError
 
-class SettingsError(Exception):
+
+class SettingsError(UsageError):
     """A setting is missing or wrong; the message is one line that says what to write instead."""
 
 

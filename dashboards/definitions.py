@@ -14,6 +14,8 @@ from typing import Any, Literal, Self, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from common.errors import AnalyticsError
+
 DASHBOARDS_DIR = Path(__file__).parent
 GRID_COLUMNS = 24
 PARAMETERS = ("date_from", "date_to", "project", "model", "host", "session")
@@ -27,7 +29,7 @@ CardKind = Literal["number", "line", "area", "bar", "row", "heatmap", "table", "
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
-class DefinitionError(Exception):
+class DefinitionError(AnalyticsError):
     """A dashboard file is wrong; one line with the file, the place, what was found and what is expected."""
 
 

@@ -11,11 +11,11 @@ from pydantic import SecretStr
 import loader
 from common.catalog import open_catalog
 from common.logs import configure_logs
-from common.mongo import mongo_client
 from common.paths import DataPaths
 from common.settings import Settings, SettingsError, load_settings
 from loader.service import Steps, Work, create_app
 from loader.table_maintenance import maintain
+from records import open_store
 
 PORT = 8322
 
@@ -35,13 +35,12 @@ class Server(uvicorn.Server):
 
 def steps_of(settings: Settings) -> Steps:
     """The steps over the stores that the settings name; each opens the catalog anew, whose token is short-lived."""
-    uri = _required(settings.mongo_uri, "MONGO_URI")
-    client = mongo_client(uri, "claude-analytics-loader", tz_aware=True, connect=False)
-    database = client[settings.mongo_database]
+    _required(settings.mongo_uri, "MONGO_URI")
+    store = open_store(settings, "claude-analytics-loader")
     work_database = DataPaths.of(settings).duckdb.work_database
     return Steps(
         extract=lambda full, progress: loader.extract(
-            database, open_catalog(settings), full_refresh=full, progress=progress
+            store, open_catalog(settings), full_refresh=full, progress=progress
         ),
         load=lambda full, progress: loader.load(
             open_catalog(settings), work_database, settings=settings, full_refresh=full, progress=progress

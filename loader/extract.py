@@ -1,82 +1,74 @@
-"""MongoDB to the Iceberg table raw.conversations: every document once, in bounded memory.
+"""The record store to the Iceberg table raw.conversations: every line once, in bounded memory.
 
-The watermark is a moment W: what was ingested up to W is in the table. It stands in the summary of the snapshot that
-holds the rows. One extract takes two looks, each bounded at both ends:
+The watermark is a moment W: what was ingested up to W is in the table. It is stored in the summary of the snapshot that
+holds the rows. One extract makes two passes, each bounded at both ends:
 
-1. above W, window by window; documents that the table holds already are left out;
-2. if the two stores then disagree on how many documents there are, at every hour whose counts differ: documents that
-   came late, from a clock that was behind, or without a date at all. The last hours first, all of them if need be.
+1. above W, window by window; lines that the table has already are left out;
+2. if the two copies then disagree on how many lines there are, over the ranges whose counts differ, in both directions:
+   lines that came late or without a date go to the table, lines that the record store has lost go back to it.
 
-So an `ingestedAt` that many documents share, that lies in the future, or that is missing loses and doubles nothing.
+So an `ingestedAt` that many lines share, that lies in the future, or that is missing loses and doubles nothing, and
+either copy may be lost or replaced by an older one.
 """
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import structlog
 from pyiceberg.catalog import Catalog
-from pymongo.database import Database
 
 from common.catalog import CONVERSATIONS, open_table
+from common.chunks import chunks
+from common.errors import AnalyticsError
 from common.loader_results import ExtractResult
-from loader.iceberg_rows import CODEC, EARLIEST, LATEST, Row, decode_batch, document_id
-from loader.side_tables import copy_side_tables
-from loader.table_state import TableState
+from loader.reconcile import Comparison, missing_in_table, restore_missing
+from loader.side_tables import copy_side_tables, restore_side_tables
+from loader.table_state import FewerLinesError, TableState
+from records import RecordStore, StoredLine
+from records.store import EARLIEST, LATEST
 
 log = structlog.get_logger()
 
 Progress = Callable[[int, int | None], None]
-Counts = Counter[datetime | None]
 
 BATCH_BYTES = 48 * 1024 * 1024
-"""Characters of documents in one Iceberg commit."""
-WINDOW_DOCUMENTS = 2_000
-"""Documents that one query of the first look asks for at the least."""
-IDS_PER_QUERY = 1_000
-SETTLED = timedelta(seconds=10)
-"""A moment younger than this may still get documents from a writer at work: the watermark stays behind it."""
-RECENT = timedelta(hours=3)
+"""Bytes of lines in one Iceberg commit."""
+WINDOW_LINES = 4_000
+"""Lines that one query of the first pass asks for at most, where so many were not ingested in one millisecond."""
+_FIRST_YEAR = datetime(2024, 1, 1, tzinfo=UTC)
+"""Before Claude Code; lines of the time before are found in one window."""
+_MILLISECOND = timedelta(milliseconds=1)
 
 
-def between(**bounds: datetime) -> dict[str, Any]:
-    """Documents whose ingestedAt lies within these bounds, by its index; also arrays that hold such a date.
-
-    Who reads drops those: a condition that does would be looked at for each document of the collection.
-    """
-    return {"ingestedAt": {f"${name}": moment for name, moment in bounds.items()}}
-
-
-IS_DATED = {
-    "$and": [
-        {"$eq": [{"$type": "$ingestedAt"}, "date"]},
-        {"$gte": ["$ingestedAt", EARLIEST]},
-        {"$lte": ["$ingestedAt", LATEST]},
-    ]
-}
-UNDATED = {"$nor": [{"ingestedAt": {"$gte": EARLIEST, "$lte": LATEST, "$not": {"$type": "array"}}}]}
+class RefillError(AnalyticsError):
+    """A copy holds lines that the other cannot be given."""
 
 
 def extract(
-    database: Database[Any], catalog: Catalog, *, full_refresh: bool = False, progress: Progress | None = None
+    store: RecordStore, catalog: Catalog, *, full_refresh: bool = False, progress: Progress | None = None
 ) -> ExtractResult:
-    """Append what MongoDB has and Iceberg has not; returns how much that was.
+    """Bring the Iceberg table up to the record store, and the record store up to the table where it has lost lines.
 
-    full_refresh empties the Iceberg table first. One extract at a time: the caller holds the pipeline lock, and a
-    second writer's commit is refused by the catalog (pyiceberg's CommitFailedException) rather than doubled.
+    full_refresh compares every id in both directions, then rebuilds the table in one commit. One extract at a time: the
+    caller holds the pipeline lock, and a second writer's commit is refused by the catalog (pyiceberg's
+    CommitFailedException) rather than doubled.
+
+    Raises RefillError when a rebuilt table would have fewer rows than before; nothing is changed then.
     """
     started = time.monotonic()
-    run = _Extract(database.with_options(codec_options=CODEC), catalog, progress or (lambda done, total: None))
+    run = _Extract(store, catalog, progress or (lambda done, total: None))
     if full_refresh:
-        run.state.clear()
-    run.take_new()
-    run.take_missing()
-    copy_side_tables(database, catalog)
+        run.rebuild()
+    else:
+        run.take_new()
+        run.compare_if_counts_differ()
+    restore_side_tables(store, catalog)
+    copy_side_tables(store, catalog)
     return ExtractResult(
         documents=run.done,
         late_documents=run.late,
+        restored_documents=run.restored,
         total_documents=run.state.total,
         snapshot_id=run.state.snapshot_id,
         watermark=run.state.watermark,
@@ -84,97 +76,118 @@ def extract(
     )
 
 
-class _Extract:
-    """One extract: the two looks over one collection and one table."""
+def refill(store: RecordStore, catalog: Catalog) -> int:
+    """Give the record store back what it has lost and Iceberg holds, so that no file is read twice.
 
-    def __init__(self, database: Database[Any], catalog: Catalog, progress: Progress) -> None:
-        self.database = database
-        self.collection = database["conversations"]
+    Returns how many lines were put back. Costs two counts where nothing was lost.
+    """
+    run = _Extract(store, catalog, lambda done, total: None)
+    if store.count() < run.state.total + min(0, run.state.unmatched):
+        run.restore_lost(strict=False)
+    restore_side_tables(store, catalog)
+    return run.restored
+
+
+class _Extract:
+    """One extract over one record store and one table."""
+
+    def __init__(self, store: RecordStore, catalog: Catalog, progress: Progress) -> None:
+        self.store = store
         self.state = TableState(open_table(catalog, CONVERSATIONS))
         self.progress = progress
         self.done = 0
         self.late = 0
-        self._pending: list[Row] = []
+        self.restored = 0
+        self._pending: list[StoredLine] = []
         self._pending_bytes = 0
 
     def take_new(self) -> None:
-        """Look 1. A batch that ends inside a window leaves the watermark at the window's start."""
-        settled = datetime.now(UTC) - SETTLED
+        """Pass 1. A batch that ends inside a window leaves the watermark at the window's start."""
+        settled = self.store.settled()
+        after = self.state.watermark or EARLIEST
         known = self.state.moments_after(self.state.watermark)
-        windows = list(self._windows(self.state.watermark))
-        expected = sum(count for _, _, count in windows) - len(known)
-        for low, high, count in windows:
-            if sum(1 for moment in known.values() if low < moment <= high) < count:
-                for row in self._rows(between(gt=low, lte=high)):
-                    if row["ingested_at"] is not None and row["document_id"] not in known:
-                        self._add(row, min(low, settled), expected)
+        expected = max(0, self.store.count() - self.state.total)
+        for low, high in self._windows(after):
+            for line in self.store.read_between(low, high):
+                if line.line_id not in known:
+                    self._add(line, min(low, settled), expected)
             self._flush(min(high, settled), expected, at_least=BATCH_BYTES // 2)
-        if windows:
-            self._flush(min(windows[-1][1], settled), expected)
+            after = high
+        self._flush(min(after, settled), expected)
 
-    def _windows(self, watermark: datetime | None) -> Iterator[tuple[datetime, datetime, int]]:
-        """(low, high, documents) above the watermark: low exclusive, high inclusive, enough documents in each."""
-        low, count = watermark or EARLIEST, 0
-        seconds = self._counts("second", between(gt=low, lte=LATEST))
-        moments = sorted(moment for moment in seconds if moment is not None)
-        for moment in moments:
-            count += seconds[moment]
-            if count >= WINDOW_DOCUMENTS or moment == moments[-1]:
-                high = moment + timedelta(milliseconds=999)
-                yield low, high, count
-                low, count = high, 0
-
-    def take_missing(self) -> None:
-        """Look 2: the hours whose counts differ, if the totals do."""
-        if self._difference() == self.state.unmatched:
-            return
-        before = self.done
-        if self.state.watermark:
-            self._compare_hours(self.state.watermark - RECENT)
-        if self._difference() != self.state.unmatched:
-            self._compare_hours(None)
-            repeated = self.state.remove_repeated()
-            # More documents there than here would hide what is missing; fewer were deleted there and stay kept here.
-            self.state.accept_difference(min(0, self._difference()))
-            log.info("extract.counts_differed", repeated=repeated, unmatched=self.state.unmatched)
-        self.late = self.done - before
-
-    def _difference(self) -> int:
-        return self.collection.estimated_document_count() - self.state.total
-
-    def _compare_hours(self, since: datetime | None) -> None:
-        match = between(gte=since, lte=LATEST) if since else {}
-        theirs, ours = self._counts("hour", match), self.state.documents_per_hour(since)
-        if since:
-            del theirs[None]
-        for hour in sorted({*theirs, *ours}, key=lambda moment: moment or EARLIEST):
-            if theirs[hour] == ours[hour]:
+    def _windows(self, after: datetime) -> Iterator[tuple[datetime, datetime]]:
+        """Yield ranges above the watermark that hold lines, few enough to ask for at once."""
+        now = datetime.now(UTC)
+        step, low = timedelta(days=30), after
+        if low < _FIRST_YEAR:
+            yield low, _FIRST_YEAR
+            low = _FIRST_YEAR
+        while low < now:
+            high = min(low + step, now)
+            count = self.store.count_between(low, high, limit=WINDOW_LINES + 1)
+            if count > WINDOW_LINES and high - low > _MILLISECOND:
+                step = (high - low) // 2 // _MILLISECOND * _MILLISECOND
                 continue
-            known = self.state.ids_in_hour(hour)
-            in_hour = between(gte=hour, lt=hour + timedelta(hours=1)) if hour else UNDATED
-            found = self.collection.find(in_hour, {"ingestedAt": 1})
-            ids = [each["_id"] for each in found if hour is None or isinstance(each["ingestedAt"], datetime)]
-            missing = [each for each in ids if document_id(each) not in known]
-            for start in range(0, len(missing), IDS_PER_QUERY):
-                for row in self._rows({"_id": {"$in": missing[start : start + IDS_PER_QUERY]}}):
-                    self._add(row, self.state.watermark, None)
+            if count:
+                yield low, high
+            low, step = high, step * 2 if count < WINDOW_LINES // 2 else step
+        yield max(low, now), LATEST
+
+    def compare_if_counts_differ(self) -> None:
+        """Pass 2."""
+        if self.store.count() - self.state.total == self.state.unmatched:
+            return
+        before, repeated = self.done, 0
+        for within in Comparison(self.store, self.state).ranges():
+            for line in missing_in_table(self.store, self.state, within):
+                self._add(line, self.state.watermark, None)
             self._flush(self.state.watermark, None)
+            restored, versions = restore_missing(self.store, self.state, within)
+            self.restored += restored
+            repeated += self.state.remove_older(versions)
+        # A count that still differs is the database's estimate, or lines that it was told to forget.
+        self.state.accept_difference(self.store.count() - self.state.total)
+        self.late = self.done - before
+        log.info("extract.copies_compared", late=self.late, restored=self.restored, repeated=repeated)
 
-    def _counts(self, unit: str, match: dict[str, Any]) -> Counts:
-        """How many documents were ingested in each second or hour; None for those without a usable date."""
-        # What is no date, or none that we can hold, would make $dateTrunc fail.
-        moment = {"$cond": [IS_DATED, {"$dateTrunc": {"date": "$ingestedAt", "unit": unit}}, None]}
-        pipeline = [{"$match": match}, {"$group": {"_id": moment, "documents": {"$sum": 1}}}]
-        return Counter({group["_id"]: group["documents"] for group in self.collection.aggregate(pipeline)})
+    def restore_lost(self, *, strict: bool) -> None:
+        """Put back into the record store what only the table has."""
+        for within in Comparison(self.store, self.state, strict=strict).ranges():
+            restored, _ = restore_missing(self.store, self.state, within)
+            self.restored += restored
 
-    def _rows(self, match: dict[str, Any]) -> Iterator[Row]:
-        for batch in self.collection.find_raw_batches(match, batch_size=1_000):
-            yield from decode_batch(batch, self.database)
+    def rebuild(self) -> None:
+        """Write the table again from the record store, which first gets back every line that only the table has."""
+        if self.state.total:
+            self.restore_lost(strict=True)
+        before, settled = self.state.total, self.store.settled()
+        batches = chunks(self._all_lines(), BATCH_BYTES, weight=lambda line: len(line.content))
+        try:
+            self.done = self.state.replace(self._counted(batches), settled, fewest=before)
+        except FewerLinesError as error:
+            raise RefillError(
+                f"{error.missing} of {before} lines in Iceberg are missing from {self.store.name} and could not be put "
+                "back; nothing was changed: restore it from a backup, or run without --full-refresh"
+            ) from None
 
-    def _add(self, row: Row, watermark: datetime | None, expected: int | None) -> None:
-        self._pending.append(row)
-        self._pending_bytes += len(row["document"])
-        self._flush(watermark, expected, at_least=BATCH_BYTES)
+    def _all_lines(self) -> Iterator[StoredLine]:
+        for low, high in self._windows(EARLIEST):
+            yield from self.store.read_between(low, high)
+        for line_ids in chunks(self.store.undated_ids(), WINDOW_LINES):
+            yield from self.store.read_lines(line_ids)
+
+    def _counted(self, batches: Iterator[list[StoredLine]]) -> Iterator[list[StoredLine]]:
+        done, expected = 0, self.store.count()
+        for batch in batches:
+            yield batch
+            done += len(batch)
+            self.progress(done, expected)
+
+    def _add(self, line: StoredLine, watermark: datetime | None, expected: int | None) -> None:
+        if self._pending_bytes + len(line.content) > BATCH_BYTES:
+            self._flush(watermark, expected)
+        self._pending.append(line)
+        self._pending_bytes += len(line.content)
         if len(self._pending) % 1_000 == 0:
             self._report(expected)
 

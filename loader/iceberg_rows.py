@@ -1,119 +1,117 @@
-"""A MongoDB document as the row of the Iceberg table: the whole document as JSON, and the few fields to find it by.
+"""Lines of the record store as rows of the Iceberg tables, and back. Nothing here decodes a line: bytes stay bytes."""
 
-The JSON is MongoDB's relaxed extended JSON: what JSON cannot say keeps its type ({"$date": ...}, {"$oid": ...}).
-"""
-
-import json
-import math
-import re
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
-import bson
-import orjson
-from bson import json_util
-from bson.codec_options import CodecOptions, DatetimeConversion
-from pymongo.database import Database
+import pyarrow as pa
 
-PARTS = "conversation_parts"
+from common.catalog import CONVERSATIONS_SCHEMA, DEAD_LETTERS_SCHEMA
+from records import Place, RejectedLine, StoredLine
 
-CODEC: CodecOptions[dict[str, Any]] = CodecOptions(
-    tz_aware=True,
-    datetime_conversion=DatetimeConversion.DATETIME_AUTO,
-    unicode_decode_error_handler="replace",
-)
+SHOWN_BYTES = 1024 * 1024
+"""How much of a rejected line its row shows as text; the rest is in `exact_line` alone."""
 
-EARLIEST, LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
-"""A date outside is as none at all: it would overflow in another timezone."""
-
-_RELAXED = json_util.RELAXED_JSON_OPTIONS
-_ORJSON = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
-# The end of a double that is NaN or infinite; orjson would write null. These two bytes never meet in UTF-8 text, and
-# where they meet by chance (a negative integer) the slower writer gives the same result.
-_NOT_FINITE = re.compile(rb"[\xf0-\xff][\x7f\xff]")
-
-_ADDED = ("_id", "ingestedAt", "host", "projectId", "sourceFile", "oversized")
-"""What of an envelope is not the line's own; its `message`, say, is but an excerpt of the line's."""
-
-Row = dict[str, Any]
+LINE_COLUMNS = tuple(name for name in CONVERSATIONS_SCHEMA.column_names if name != "extracted_at")
+_LINES = CONVERSATIONS_SCHEMA.as_arrow()
+_REJECTED = DEAD_LETTERS_SCHEMA.as_arrow()
 
 
-def document_id(value: Any) -> str:
-    """An `_id` as text: a string as it is, anything else as an extended JSON object, so that no two ids meet."""
-    if isinstance(value, str) and not value.startswith("{"):
-        return value
-    text = json_util.dumps(value, json_options=json_util.CANONICAL_JSON_OPTIONS)
-    return text if text.startswith("{") and not isinstance(value, dict) else f'{{"$id": {text}}}'
+def rows_of_lines(lines: Sequence[StoredLine], extracted_at: datetime) -> pa.Table:
+    """Return lines as rows of raw.conversations."""
+    documents, exact = _texts([line.content for line in lines])
+    columns = {
+        "document_id": [line.line_id for line in lines],
+        "session_id": [line.session_id for line in lines],
+        "uuid": [line.uuid for line in lines],
+        "type": [line.line_type for line in lines],
+        **_place_columns([line.place for line in lines]),
+        "ingested_at": [line.ingested_at for line in lines],
+        "extracted_at": [extracted_at] * len(lines),
+    }
+    return _table(_LINES, columns | {"document": documents, "exact_line": exact})
 
 
-def _default(value: Any) -> Any:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return int(value)
-    return json_util.default(value, json_options=_RELAXED)
+def lines_of_rows(rows: pa.Table) -> Iterator[StoredLine]:
+    """Yield rows of raw.conversations as the lines that they were made of."""
+    names = ("document_id", "session_id", "uuid", "type", "host", "project_id", "source_file", "byte_offset")
+    columns = [_values(rows, name) for name in names]
+    contents = _contents(rows, "document")
+    for line_id, session_id, uuid, line_type, host, project_id, source_file, offset, moment, content in zip(
+        *columns, _values(rows, "ingested_at"), contents, strict=True
+    ):
+        place = Place(host, project_id, source_file, offset)
+        yield StoredLine(line_id, session_id, uuid, line_type, place, moment, content)
 
 
-def to_json(document: dict[str, Any]) -> str:
-    """The document as relaxed extended JSON, every type kept; for documents without NaN or infinite numbers."""
-    return orjson.dumps(document, default=_default, option=_ORJSON).decode()
+def rows_of_rejected(lines: Sequence[RejectedLine]) -> pa.Table:
+    """Return rejected lines as rows of raw.dead_letters."""
+    shown = [line.raw[:SHOWN_BYTES].decode("utf-8", "replace") for line in lines]
+    columns = {
+        "document_id": [line.line_id for line in lines],
+        **_place_columns([line.place for line in lines]),
+        "line_bytes": [len(line.raw) for line in lines],
+        "reason": [line.reason for line in lines],
+        "line": shown,
+        "ingested_at": [line.ingested_at for line in lines],
+        "exact_line": _unless_shown(shown, [line.raw for line in lines]),
+    }
+    return _table(_REJECTED, columns)
 
 
-def _to_json_any(document: dict[str, Any]) -> str:
-    return json_util.dumps(document, json_options=_RELAXED, ensure_ascii=False)
+def rejected_of_rows(rows: pa.Table) -> Iterator[RejectedLine]:
+    """Yield rows of raw.dead_letters as the rejected lines that they were made of."""
+    names = ("document_id", "host", "project_id", "source_file", "byte_offset", "reason", "ingested_at")
+    columns = [_values(rows, name) for name in names]
+    contents = _contents(rows, "line")
+    for line_id, host, project_id, source_file, offset, reason, moment, content in zip(*columns, contents, strict=True):
+        place = Place(host, project_id, source_file, offset)
+        yield RejectedLine(line_id, content, reason or "not JSON", place, moment)
 
 
-def decode_batch(batch: bytes, database: Database[Any]) -> Iterator[Row]:
-    """The rows of one raw batch of documents; oversized lines come back whole from their parts."""
-    write = _to_json_any if _NOT_FINITE.search(batch) else to_json
-    for document in bson.decode_all(batch, CODEC):
-        if isinstance(document.get("oversized"), dict):
-            yield _row(document, _whole_line(document, database))
-        else:
-            yield _row(document, write(document))
-
-
-def _row(document: dict[str, Any], text: str) -> Row:
-    ingested_at = document.get("ingestedAt")
+def _place_columns(places: Sequence[Place]) -> dict[str, list[Any]]:
     return {
-        "document_id": document_id(document["_id"]),
-        "session_id": _text(document.get("sessionId")),
-        "uuid": _text(document.get("uuid")),
-        "type": _text(document.get("type")),
-        "project_id": _text(document.get("projectId")),
-        "source_file": _text(document.get("sourceFile")),
-        "host": _text(document.get("host")),
-        "ingested_at": ingested_at if isinstance(ingested_at, datetime) and EARLIEST <= ingested_at <= LATEST else None,
-        "document": text,
+        "project_id": [place.project_id for place in places],
+        "source_file": [place.source_file for place in places],
+        "host": [place.host for place in places],
+        "byte_offset": [place.byte_offset for place in places],
     }
 
 
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _whole_line(envelope: dict[str, Any], database: Database[Any]) -> str:
-    """The line itself, read back from its parts, with the fields that the collector added.
-
-    What JSON cannot hold (NaN, a lone surrogate, a number beyond a double) is written as text that it can; the exact
-    bytes stay in the parts. The envelope alone is what remains of a line that nobody can read back.
-    """
-    parts = database[PARTS].find({"conversationId": envelope["_id"]})
-    raw = b"".join(part["data"] for part in sorted(parts, key=lambda part: part["part"]))
-    added = {key: value for key, value in envelope.items() if key in _ADDED}
+def _texts(contents: list[bytes]) -> tuple[pa.Array, list[bytes | None]]:
+    """Return contents as text, and for each that is not valid UTF-8 its bytes."""
     try:
-        line = json.loads(raw.decode("utf-8", "replace"), parse_constant=str, parse_float=_number, parse_int=_number)
-        return _to_text({**line, **added})
-    except (ValueError, RecursionError):
-        return _to_text(envelope)
+        return pa.array(contents, pa.binary()).cast(pa.string()), [None] * len(contents)
+    except pa.ArrowInvalid:
+        texts = [content.decode("utf-8", "replace") for content in contents]
+        return pa.array(texts, pa.string()), _unless_shown(texts, contents)
 
 
-def _number(digits: str) -> float | str:
-    """DuckDB takes a document with a number beyond a double for no JSON at all."""
-    if math.isinf(float(digits)):
-        return digits
-    return int(digits) if digits.lstrip("-").isdigit() else float(digits)
+def _table(schema: pa.Schema, columns: dict[str, Any]) -> pa.Table:
+    arrays = [
+        column if isinstance(column := columns[field.name], pa.Array) else pa.array(column, field.type)
+        for field in schema
+    ]
+    return pa.table([array.cast(field.type) for array, field in zip(arrays, schema, strict=True)], schema=schema)
 
 
-def _to_text(whole: dict[str, Any]) -> str:
-    text = json.dumps(whole, default=lambda value: json_util.default(value, json_options=_RELAXED), ensure_ascii=False)
-    return text.encode("utf-8", "replace").decode()
+def _values(rows: pa.Table, name: str) -> Iterable[Any]:
+    """Return a column's values; None for each row of a file that was written before the column existed."""
+    return rows[name].to_pylist() if name in rows.column_names else [None] * rows.num_rows
+
+
+def _unless_shown(texts: list[str], contents: list[bytes]) -> list[bytes | None]:
+    """Return for each content its bytes, or None where the text holds them all."""
+    return [None if text.encode() == raw else raw for text, raw in zip(texts, contents, strict=True)]
+
+
+def _contents(rows: pa.Table, name: str) -> Iterator[bytes]:
+    texts = _bytes(rows, name)
+    return (exact or text or b"" for text, exact in zip(texts, _values(rows, "exact_line"), strict=True))
+
+
+def _bytes(rows: pa.Table, name: str) -> list[bytes | None]:
+    kind = rows[name].type
+    raw = pa.large_binary() if pa.types.is_large_string(kind) else pa.binary()
+    values: list[bytes | None] = rows[name].cast(raw).to_pylist()
+    return values

@@ -22,7 +22,7 @@ from common.catalog import CONVERSATIONS, DEAD_LETTERS, TRANSCRIPT_FILES, open_t
 from common.loader_results import LoadResult
 from common.settings import Settings
 from loader.raw_schema import CREATE_RAW, connect
-from loader.read import read_documents
+from loader.read import read_rows
 
 Progress = Callable[[int, int | None], None]
 
@@ -124,7 +124,7 @@ class _Load:
         files = [task.file for task in self.table.scan(row_filter=row_filter).plan_files()]
         total = sum(file.record_count for file in files)
         documents, rows, newest = 0, 0, loaded_up_to
-        for batch in read_documents(self.table, row_filter, loaded_up_to):
+        for batch in read_rows(self.table, self.table.schema().column_names, row_filter):
             rows += self._add_batch(load_id, batch)
             documents += batch.num_rows
             batch_newest = pc.max(batch["extracted_at"]).as_py()

@@ -1,52 +1,106 @@
-"""Reads the documents of an Iceberg table file by file, in batches of bounded size.
+"""Reads an Iceberg table file by file, in batches bounded in bytes however its files and row groups were cut.
 
-pyiceberg's own batch reader opens all files of a scan at once and holds them all; a first load of a long history would
-need as much memory as the history is long.
+pyiceberg's batch reader opens all files of a scan at once and holds them all; a long history would need as much memory
+as it is long.
 """
 
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Sequence
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pyiceberg.io.pyarrow import ArrowScan
-from pyiceberg.table import FileScanTask, Table
+from pyiceberg.expressions import AlwaysTrue, BooleanExpression
+from pyiceberg.expressions.visitors import bind, extract_field_ids
+from pyiceberg.io.pyarrow import ArrowScan, expression_to_pyarrow
+from pyiceberg.table import ALWAYS_TRUE, DataScan, FileScanTask, Table
 
 BATCH_BYTES = 12 * 1024 * 1024
-"""DuckDB's working memory grows with the documents it flattens at once, some twenty times their size."""
-_ROWS = 128
+_MOST_ROWS = 1024
 
 
-def read_documents(table: Table, row_filter: str, extracted_after: datetime | None) -> Iterator[pa.Table]:
-    """The rows extracted after that moment (None: all), file by file in no order, in tables of about BATCH_BYTES.
+def read_rows(
+    table: Table,
+    columns: Sequence[str],
+    row_filter: str | BooleanExpression = ALWAYS_TRUE,
+    *,
+    batch_bytes: int = BATCH_BYTES,
+) -> Iterator[pa.Table]:
+    """Yield the rows that the filter lets through, file by file in no order, in tables of about `batch_bytes`.
 
-    row_filter says the same in Iceberg's words, so that files without such rows are not opened.
+    A row that is larger makes a table by itself. Columns that a file was written without are null.
     """
-    scan = table.scan(row_filter=row_filter)
-    names = table.schema().column_names
+    scan = table.scan(row_filter=row_filter, selected_fields=tuple(columns))
+    return read_tasks(table, scan.plan_files(), columns, scan.row_filter, batch_bytes=batch_bytes)
+
+
+def read_tasks(
+    table: Table,
+    tasks: Iterable[FileScanTask],
+    columns: Sequence[str],
+    row_filter: BooleanExpression = ALWAYS_TRUE,
+    *,
+    batch_bytes: int = BATCH_BYTES,
+) -> Iterator[pa.Table]:
+    """Yield the rows of these files as `read_rows` does."""
     waiting: list[pa.Table] = []
-    for task in scan.plan_files():
-        for batch in _task_batches(table, task, names):
-            piece = batch
-            if extracted_after is not None:
-                piece = batch.filter(pc.greater(batch["extracted_at"], pa.scalar(extracted_after)))
-            if piece.num_rows:
-                waiting.append(piece)
-            if sum(each.nbytes for each in waiting) >= BATCH_BYTES:
-                yield pa.concat_tables(waiting)
-                waiting = []
+    size = 0
+    for task in tasks:
+        for rows in _rows_of(table, task, row_filter, list(columns)):
+            for part in _cut(rows, batch_bytes):
+                if waiting and size + part.nbytes > batch_bytes:
+                    yield pa.concat_tables(waiting)
+                    waiting, size = [], 0
+                waiting.append(part)
+                size += part.nbytes
     if waiting:
         yield pa.concat_tables(waiting)
 
 
-def _task_batches(table: Table, task: FileScanTask, names: list[str]) -> Iterator[pa.Table]:
+def _cut(rows: pa.Table, batch_bytes: int) -> Iterator[pa.Table]:
+    """Halve a table until each part fits or is a single row."""
+    if rows.num_rows > 1 and rows.nbytes > batch_bytes:
+        middle = rows.num_rows // 2
+        yield from _cut(rows.slice(0, middle), batch_bytes)
+        yield from _cut(rows.slice(middle), batch_bytes)
+    elif rows.num_rows:
+        yield rows
+
+
+def _rows_of(table: Table, task: FileScanTask, row_filter: BooleanExpression, columns: list[str]) -> Iterator[pa.Table]:
     if task.delete_files:  # another engine deleted rows by position; pyiceberg knows how to leave them out
-        scan = table.scan()
-        whole = ArrowScan(table.metadata, table.io, scan.projection(), scan.row_filter).to_table([task])
-        yield whole.select(names)
+        scan: DataScan = table.scan(row_filter=row_filter, selected_fields=tuple(columns))
+        yield ArrowScan(table.metadata, table.io, scan.projection(), row_filter).to_table([task]).select(columns)
         return
     with table.io.new_input(task.file.file_path).open(seekable=True) as stream:
         file = pq.ParquetFile(stream, pre_buffer=False)
-        for batch in file.iter_batches(batch_size=_ROWS, columns=names):
-            yield pa.Table.from_batches([batch]).select(names)
+        condition, needed = _condition(table, row_filter)
+        wanted = list(dict.fromkeys([*columns, *needed]))
+        written = set(file.schema_arrow.names)
+        for batch in file.iter_batches(_rows_at_once(file), columns=[name for name in wanted if name in written]):
+            rows = _completed(table, pa.Table.from_batches([batch]), wanted)
+            yield (rows if condition is None else rows.filter(condition)).select(columns)
+
+
+def _condition(table: Table, row_filter: BooleanExpression) -> tuple[object | None, list[str]]:
+    """Return the filter in Arrow's words, and the columns that it looks at."""
+    if isinstance(row_filter, AlwaysTrue):
+        return None, []
+    schema = table.schema()
+    bound = bind(schema, row_filter, case_sensitive=True)
+    names = [name for field in extract_field_ids(bound) if (name := schema.find_column_name(field))]
+    return expression_to_pyarrow(bound), names
+
+
+def _completed(table: Table, rows: pa.Table, names: list[str]) -> pa.Table:
+    schema = table.schema().as_arrow()
+    for name in names:
+        if name not in rows.column_names:
+            rows = rows.append_column(schema.field(name), pa.nulls(rows.num_rows, schema.field(name).type))
+    return rows
+
+
+def _rows_at_once(file: pq.ParquetFile) -> int:
+    """Return how many rows of average size make a batch."""
+    metadata = file.metadata
+    size = sum(int(metadata.row_group(index).total_byte_size) for index in range(metadata.num_row_groups))
+    average = max(1, size // max(1, int(metadata.num_rows)))
+    return max(1, min(_MOST_ROWS, BATCH_BYTES // average))

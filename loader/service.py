@@ -24,6 +24,7 @@ from pymongo.errors import ConnectionFailure
 from requests.exceptions import ConnectionError as HttpConnectionError
 from requests.exceptions import Timeout
 
+from common.errors import PassingError
 from common.loader_results import ExtractResult, LoadResult, MaintenanceResult
 
 log = structlog.get_logger()
@@ -131,7 +132,7 @@ def _answer(step: str, error: Exception) -> HTTPException:
     if isinstance(error, StoppedError):
         log.warning("step stopped", step=step)
         return HTTPException(503, f"{step} was stopped; what it had committed is kept")
-    retry = isinstance(error, _WORTH_A_RETRY) or _is_store_away(error)
+    retry = isinstance(error, (*_WORTH_A_RETRY, PassingError)) or _is_store_away(error)
     message = (str(error).splitlines() or [""])[0][:500]
     log.error("step failed", step=step, error=message, retry=retry, exc_info=not retry)
     return HTTPException(503 if retry else 500, f"{step}: {type(error).__name__}: {message}")

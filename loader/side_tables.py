@@ -1,67 +1,93 @@
-"""The collector's own records, copied whole to Iceberg when they changed: lines set aside, and the state of each file.
-
-They are small beside the conversations, so each change overwrites the table in one commit.
-"""
+"""The collector's own records in Iceberg: rejected lines, appended, and file states, copied when they change."""
 
 import hashlib
-from collections.abc import Iterator
-from datetime import UTC, datetime
+import json
 from typing import Any
 
-import orjson
 import pyarrow as pa
 from pyiceberg.catalog import Catalog
-from pymongo.database import Database
+from pyiceberg.table import Table
 
-from common.catalog import DEAD_LETTERS, TRANSCRIPT_FILES, open_table
-from loader.iceberg_rows import CODEC, document_id
+from common.catalog import DEAD_LETTERS, DEAD_LETTERS_SCHEMA, TRANSCRIPT_FILES, open_table
+from common.chunks import chunks
+from loader.iceberg_rows import rejected_of_rows, rows_of_rejected
+from loader.read import read_rows
+from loader.table_state import total_rows
+from records import RecordStore
+from records.file_state import FileState
 
 DIGEST = "claude-analytics.digest"
-
-_FIELDS = {
-    DEAD_LETTERS: ("dead_letters", {"document_id": "_id"}),
-    TRANSCRIPT_FILES: ("transcript_files", {}),
-}
-_VOLATILE = ("collected_at",)
-"""Changes with every look of the collector and tells nothing new by itself."""
+BATCH_BYTES = 16 * 1024 * 1024
+_IDS_PER_READ = 100
+_VOLATILE = frozenset({"collectedAt"})
+"""Changes with every pass of the collector and tells nothing new by itself."""
 
 
-def copy_side_tables(database: Database[Any], catalog: Catalog) -> None:
-    """Make both Iceberg tables equal to their MongoDB collections; a table that is equal gets no new snapshot."""
-    for name, (collection, renamed) in _FIELDS.items():
-        table = open_table(catalog, name)
-        schema = table.schema().as_arrow()
-        documents = database[collection].with_options(codec_options=CODEC).find()
-        rows = sorted(_rows(documents, schema, renamed), key=lambda row: orjson.dumps(row, default=str))
-        digest = _digest(rows)
-        snapshot = table.current_snapshot()
-        properties = snapshot.summary.additional_properties if snapshot and snapshot.summary else {}
-        if properties.get(DIGEST) != digest and (rows or snapshot):
-            write = table.overwrite if snapshot else table.append
-            write(pa.Table.from_pylist(rows, schema=schema), snapshot_properties={DIGEST: digest})
+def copy_side_tables(store: RecordStore, catalog: Catalog) -> None:
+    """Bring both Iceberg tables up to the record store; a table that is up to date gets no new snapshot."""
+    _append_rejected(store, open_table(catalog, DEAD_LETTERS))
+    _copy_states(store, open_table(catalog, TRANSCRIPT_FILES))
 
 
-def _rows(documents: Any, schema: pa.Schema, renamed: dict[str, str]) -> Iterator[dict[str, Any]]:
-    for document in documents:
-        names = {field.name: renamed.get(field.name, _camel(field.name)) for field in schema}
-        yield {field.name: _value(document.get(names[field.name]), field.type) for field in schema}
+def restore_side_tables(store: RecordStore, catalog: Catalog) -> None:
+    """Put back into the record store the rejected lines and file states that only Iceberg has."""
+    rejected, files = open_table(catalog, DEAD_LETTERS), open_table(catalog, TRANSCRIPT_FILES)
+    if store.count_rejected() < total_rows(rejected):
+        for rows in read_rows(rejected, DEAD_LETTERS_SCHEMA.column_names, batch_bytes=BATCH_BYTES):
+            store.restore_rejected(list(rejected_of_rows(rows)))
+    if total_rows(files) and next(store.all_states(), None) is None:
+        for rows in read_rows(files, files.schema().column_names):
+            store.restore_states([_state_of(row) for row in rows.to_pylist()])
 
 
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)
+def _append_rejected(store: RecordStore, table: Table) -> None:
+    if store.count_rejected() == total_rows(table):
+        return
+    known = {line_id for rows in read_rows(table, ["document_id"]) for line_id in rows["document_id"].to_pylist()}
+    missing = (line_id for line_id in store.rejected_ids() if line_id not in known)
+    lines = (line for line_ids in chunks(missing, _IDS_PER_READ) for line in store.read_rejected(line_ids))
+    for some in chunks(lines, BATCH_BYTES, weight=lambda line: len(line.raw)):
+        table.append(rows_of_rejected(some))
 
 
-def _value(value: Any, kind: pa.DataType) -> Any:
-    if value is None:
-        return None
-    if pa.types.is_timestamp(kind):
-        return value.astimezone(UTC) if isinstance(value, datetime) else None
-    if pa.types.is_integer(kind):
-        return int(value)
-    return value if isinstance(value, str) else document_id(value)
+def _copy_states(store: RecordStore, table: Table) -> None:
+    digest = hashlib.sha256()
+    for state in store.all_states():
+        stable = {key: value for key, value in state.to_document().items() if key not in _VOLATILE}
+        digest.update(json.dumps(stable, default=str).encode())
+    snapshot = table.current_snapshot()
+    properties = snapshot.summary.additional_properties if snapshot and snapshot.summary else {}
+    if properties.get(DIGEST) == digest.hexdigest() or (snapshot is None and next(store.all_states(), None) is None):
+        return
+    write = table.overwrite if snapshot else table.append
+    rows = pa.Table.from_pylist(list(map(_row, store.all_states())), schema=table.schema().as_arrow())
+    write(rows, snapshot_properties={DIGEST: digest.hexdigest()})
 
 
-def _digest(rows: list[dict[str, Any]]) -> str:
-    stable = [{key: value for key, value in row.items() if key not in _VOLATILE} for row in rows]
-    return hashlib.sha256(orjson.dumps(stable)).hexdigest()
+def _row(state: FileState) -> dict[str, Any]:
+    return {
+        "host": state.host,
+        "source_file": state.source_file,
+        "project_id": state.project_id,
+        "read_bytes": state.read_bytes,
+        "lines": state.lines,
+        "dead_letters": state.dead_letters,
+        "duplicates": state.duplicates,
+        "status": state.status,
+        "error": state.error,
+        "modified_at": state.modified_at,
+        "collected_at": state.collected_at,
+        "resets": state.resets,
+        "state": json.dumps(state.to_document(), default=lambda moment: moment.isoformat()),
+    }
+
+
+def _state_of(row: dict[str, Any]) -> FileState:
+    """Return what the store knew of a file; a row of version 0.1.0 has the counts alone, so its file is read again."""
+    if row["state"]:
+        return FileState.from_document(json.loads(row["state"]))
+    state = FileState(row["host"], row["source_file"], row["project_id"], root="", status=row["status"])
+    state.read_bytes, state.lines = row["read_bytes"] or 0, row["lines"] or 0
+    state.dead_letters, state.duplicates = row["dead_letters"] or 0, row["duplicates"] or 0
+    state.modified_at, state.collected_at, state.resets = row["modified_at"], row["collected_at"], row["resets"] or 0
+    return state

@@ -12,12 +12,12 @@ from uuid import uuid4
 
 import pyarrow.fs as pafs
 from pyiceberg.catalog import Catalog
-from pyiceberg.expressions import AlwaysTrue
-from pyiceberg.io.pyarrow import ArrowScan, PyArrowFileIO, _dataframe_to_data_files
+from pyiceberg.io.pyarrow import PyArrowFileIO, _dataframe_to_data_files
 from pyiceberg.table import FileScanTask, Table
 
 from common.catalog import CONVERSATIONS, DEAD_LETTERS, TRANSCRIPT_FILES, open_table
 from common.loader_results import MaintenanceResult
+from loader.read import read_tasks
 from loader.table_state import progress_properties
 
 Progress = Callable[[int, int | None], None]
@@ -25,7 +25,9 @@ Progress = Callable[[int, int | None], None]
 SMALL_BYTES = 16 * 1024 * 1024
 """A file below this is worth putting together with others."""
 GROUP_BYTES = 32 * 1024 * 1024
-"""Files that are read at once, compressed: some ten times that in memory, whatever the partition's size."""
+"""Compressed size of the files that one commit replaces."""
+WRITTEN_BYTES = 128 * 1024 * 1024
+"""Rows that are held at once to write a file, uncompressed: text shrinks to about a tenth of that."""
 FEWEST_FILES = 4
 """Fewer small files of one partition are left alone: each compaction also costs a snapshot."""
 SNAPSHOT_AGE = timedelta(days=7)
@@ -43,7 +45,7 @@ def maintain(
     """Maintain every table of ours; what was done."""
     started, report = time.monotonic(), progress or (lambda done, total: None)
     tables = [open_table(catalog, name) for name in (CONVERSATIONS, DEAD_LETTERS, TRANSCRIPT_FILES)]
-    read, written = compact(tables[0], report)  # the other two are overwritten whole at each change
+    read, written = map(sum, zip(*(compact(table, report) for table in tables[:2]), strict=True))
     expired = sum(expire_snapshots(table, snapshot_age) for table in tables)
     deleted = [size for table in tables for size in delete_orphans(table, orphan_age)]
     return MaintenanceResult(
@@ -117,10 +119,13 @@ def _groups(table: Table) -> Iterator[list[FileScanTask]]:
 
 
 def _rewrite(table: Table, group: list[FileScanTask]) -> int:
-    """Replace the files of a group by what they hold, in one commit; how many files that made."""
-    rows = ArrowScan(table.metadata, table.io, table.schema(), AlwaysTrue()).to_table(group)
-    rows = rows.cast(table.schema().as_arrow())
-    written = list(_dataframe_to_data_files(table.metadata, rows, table.io, uuid4()))
+    """Replace the files of a group by what they hold, in one commit; return how many files that made."""
+    schema = table.schema().as_arrow()
+    written = [
+        file
+        for rows in read_tasks(table, group, table.schema().column_names, batch_bytes=WRITTEN_BYTES)
+        for file in _dataframe_to_data_files(table.metadata, rows.cast(schema), table.io, uuid4())
+    ]
     with (
         table.transaction() as transaction,
         transaction.update_snapshot(snapshot_properties=progress_properties(table)).overwrite() as snapshot,

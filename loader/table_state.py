@@ -1,29 +1,32 @@
 """The Iceberg table raw.conversations and what its snapshots say of the extract's progress.
 
-Progress stands in the summary of the commit that it describes, under keys that start with `claude-analytics.`; a
+Progress is stored in the summary of the commit that it describes, under keys that start with `claude-analytics.`; a
 commit of another kind (compaction) copies them on.
 """
 
-from collections import Counter
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyiceberg.expressions import And, BooleanExpression, EqualTo, LessThan, Reference
-from pyiceberg.table import Table
+from pyiceberg.expressions import And, EqualTo, LessThan, Reference
+from pyiceberg.table import ALWAYS_TRUE, Table, Transaction
 
-from loader.iceberg_rows import Row
+from loader.iceberg_rows import LINE_COLUMNS, lines_of_rows, rows_of_lines
+from loader.read import read_rows
+from records import StoredLine
 
 PREFIX = "claude-analytics."
 WATERMARK = f"{PREFIX}watermark"
 EXTRACTED_AT = f"{PREFIX}extracted-at"
 UNMATCHED = f"{PREFIX}unmatched"
 
-ALL = "true"
+EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 def progress_properties(table: Table) -> dict[str, str]:
-    """The progress recorded by the newest commit that carries any; empty for a table without."""
+    """Return the progress recorded by the newest commit that carries any; empty for a table without."""
     snapshot = table.current_snapshot()
     while snapshot is not None:
         summary = snapshot.summary.additional_properties if snapshot.summary else {}
@@ -42,8 +45,8 @@ class TableState:
         self._table = table
         self._properties = progress_properties(table)
         if not self._properties and self.total:
-            # The commits that carried our keys are gone. Without a watermark every document is compared by id.
-            newest = pc.max(self._columns("extracted_at")["extracted_at"]).as_py()
+            # The commits that carried our keys are gone. Without a watermark every line is compared by its id.
+            newest = max(pc.max(rows["extracted_at"]).as_py() for rows in read_rows(table, ["extracted_at"]))
             self._properties = {EXTRACTED_AT: newest.isoformat()}
 
     @property
@@ -55,10 +58,7 @@ class TableState:
     @property
     def total(self) -> int:
         """Rows of the table."""
-        snapshot = self._table.current_snapshot()
-        if snapshot is None or snapshot.summary is None:
-            return 0
-        return int(snapshot.summary.additional_properties.get("total-records", "0"))
+        return total_rows(self._table)
 
     @property
     def watermark(self) -> datetime | None:
@@ -68,69 +68,94 @@ class TableState:
 
     @property
     def unmatched(self) -> int:
-        """MongoDB's count less the table's, as it was accepted last: documents deleted there make it negative."""
+        """The store's count less the table's as it was last accepted, after every id was compared."""
         return int(self._properties.get(UNMATCHED, "0"))
 
     def moments_after(self, watermark: datetime | None) -> dict[str, datetime]:
-        """Id and ingested_at of the dated documents above the watermark (None: of all)."""
-        above = f"ingested_at > '{watermark.isoformat()}'" if watermark else ALL
-        rows = self._columns("document_id", "ingested_at", where=above)
-        pairs = zip(rows["document_id"].to_pylist(), rows["ingested_at"].to_pylist(), strict=True)
-        return {name: moment for name, moment in pairs if moment is not None}
+        """Return id and moment of ingestion of the lines above the watermark (None: of all)."""
+        above = f"ingested_at > '{watermark.isoformat()}'" if watermark else "ingested_at is not null"
+        found: dict[str, datetime] = {}
+        for rows in read_rows(self._table, ["document_id", "ingested_at"], above):
+            found |= zip(rows["document_id"].to_pylist(), rows["ingested_at"].to_pylist(), strict=True)
+        return found
 
-    def ids_in_hour(self, hour: datetime | None) -> set[str]:
-        """The ids of the documents ingested in the hour that starts then; None: of those without a date."""
-        where = "ingested_at is null"
-        if hour is not None:
-            end = hour + timedelta(hours=1)
-            where = f"ingested_at >= '{hour.isoformat()}' and ingested_at < '{end.isoformat()}'"
-        return set(self._columns("document_id", where=where)["document_id"].to_pylist())
+    def stamps(self) -> "array[int]":
+        """Return the moments of ingestion in milliseconds since 1970, sorted; undated lines are left out."""
+        stamps = array("q")
+        for rows in read_rows(self._table, ["ingested_at"], "ingested_at is not null"):
+            micros = rows["ingested_at"].cast(pa.timestamp("us", "UTC")).cast(pa.int64())
+            stamps.extend(value // 1000 for value in micros.to_pylist())
+        return array("q", sorted(stamps))
 
-    def documents_per_hour(self, since: datetime | None) -> Counter[datetime | None]:
-        """Rows by the hour of ingested_at (since a moment, or all); None for those without a date."""
-        where = f"ingested_at >= '{since.isoformat()}'" if since else ALL
-        hours = pc.floor_temporal(self._columns("ingested_at", where=where)["ingested_at"], unit="hour")
-        return Counter({pair["values"]: pair["counts"] for pair in pc.value_counts(hours).to_pylist()})
+    def ids(self, where: str) -> set[str]:
+        """Return the ids of the lines that this filter lets through."""
+        batches = read_rows(self._table, ["document_id"], where)
+        return {line_id for rows in batches for line_id in rows["document_id"].to_pylist()}
 
-    def append(self, rows: list[Row], watermark: datetime | None) -> int:
-        """Append rows with the watermark in the same commit; returns how many.
+    def lines(self, where: str, wanted: set[str]) -> Iterator[list[StoredLine]]:
+        """Yield batches of those of the wanted lines that this filter lets through."""
+        for rows in read_rows(self._table, LINE_COLUMNS, where):
+            found = rows.filter(pc.is_in(rows["document_id"], value_set=pa.array(wanted, rows["document_id"].type)))
+            if found.num_rows:
+                yield list(lines_of_rows(found))
 
-        The watermark never falls. Without rows only a watermark that rises is worth a commit.
+    def append(self, lines: Sequence[StoredLine], watermark: datetime | None) -> int:
+        """Append lines with the watermark in the same commit; return how many.
+
+        The watermark never falls. Without lines only a watermark that rises is worth a commit.
         """
-        if not rows and (watermark is None or (self.watermark and watermark <= self.watermark)):
+        if not lines and (watermark is None or (self.watermark and watermark <= self.watermark)):
             return 0
         properties = self._next(watermark)
-        moment = datetime.fromisoformat(properties[EXTRACTED_AT])
-        stamped = [{**row, "extracted_at": moment} for row in rows]
-        self._commit(pa.Table.from_pylist(stamped, schema=self._table.schema().as_arrow()), properties)
-        return len(rows)
+        rows = rows_of_lines(lines, datetime.fromisoformat(properties[EXTRACTED_AT]))
+        self._table.append(rows, snapshot_properties=properties)
+        self._properties = properties
+        return len(lines)
+
+    def replace(self, batches: Iterable[Sequence[StoredLine]], watermark: datetime, fewest: int) -> int:
+        """Replace every row by these lines in one commit; return how many they are.
+
+        Raises FewerLinesError, and changes nothing, when they are fewer than `fewest`. A reader sees the old rows until
+        the commit, and the snapshot that holds them stays until it expires.
+        """
+        count = 0
+        with self._table.transaction() as transaction:
+            if self.total:
+                transaction.delete(ALWAYS_TRUE)
+            for lines in batches:
+                count += self._append_in(transaction, lines, watermark)
+            if count < fewest:
+                raise FewerLinesError(count, fewest)
+        return count
+
+    def _append_in(self, transaction: Transaction, lines: Sequence[StoredLine], watermark: datetime) -> int:
+        properties = self._next(watermark) | {UNMATCHED: "0"}
+        rows = rows_of_lines(lines, datetime.fromisoformat(properties[EXTRACTED_AT]))
+        transaction.append(rows, snapshot_properties=properties)
+        self._properties = properties
+        return len(lines)
 
     def accept_difference(self, unmatched: int) -> None:
-        """Record how MongoDB's count differs from ours now that every hour was compared."""
+        """Record how the store's count differs from the table's now that every line was compared."""
         if unmatched != self.unmatched:
             properties = {**self._properties, UNMATCHED: str(unmatched)}
-            self._commit(self._table.schema().as_arrow().empty_table(), properties)
+            self._table.append(self._table.schema().as_arrow().empty_table(), snapshot_properties=properties)
+            self._properties = properties
 
-    def clear(self) -> None:
-        """Remove all rows and all progress but the extraction clock, which never falls."""
-        kept = {key: value for key, value in self._properties.items() if key == EXTRACTED_AT}
-        if self.total:
-            self._table.delete(ALL, snapshot_properties=kept)
-        self._properties = kept
-
-    def remove_repeated(self) -> int:
-        """Keep the newest row of each id: a document written again with a later ingestedAt was extracted twice."""
-        counts = pc.value_counts(self._columns("document_id")["document_id"]).to_pylist()
-        repeated = [pair["values"] for pair in counts if pair["counts"] > 1]
-        for each in repeated:
-            same = EqualTo(term=Reference("document_id"), value=each)
-            rows = self._columns("extracted_at", "ingested_at", where=same)
-            # Two versions in one commit differ by the moment they were ingested at.
-            name = "extracted_at" if pc.count_distinct(rows["extracted_at"]).as_py() > 1 else "ingested_at"
-            newest = pc.max(rows[name]).as_py()
-            older = And(same, LessThan(term=Reference(name), value=newest.isoformat()))
-            self._table.delete(older, snapshot_properties=self._properties)
-        return len(repeated)
+    def remove_older(self, line_ids: Iterable[str]) -> int:
+        """Keep the newest row of each of these ids: another tool stored them again later; return how many had more."""
+        repeated = 0
+        for line_id in line_ids:
+            same = EqualTo(term=Reference("document_id"), value=line_id)
+            rows = self._table.scan(same, selected_fields=("extracted_at", "ingested_at")).to_arrow()
+            if rows.num_rows > 1:
+                # Two versions in one commit differ by the moment they were ingested at.
+                name = "extracted_at" if pc.count_distinct(rows["extracted_at"]).as_py() > 1 else "ingested_at"
+                newest = pc.max(rows[name]).as_py()
+                older = And(same, LessThan(term=Reference(name), value=newest.isoformat()))
+                self._table.delete(older, snapshot_properties=self._properties)
+                repeated += 1
+        return repeated
 
     def _next(self, watermark: datetime | None) -> dict[str, str]:
         now, last = datetime.now(UTC), self._properties.get(EXTRACTED_AT)
@@ -141,9 +166,18 @@ class TableState:
             properties[WATERMARK] = max(watermark, self.watermark or watermark).isoformat()
         return properties
 
-    def _commit(self, rows: pa.Table, properties: dict[str, str]) -> None:
-        self._table.append(rows, snapshot_properties=properties)
-        self._properties = properties
 
-    def _columns(self, *names: str, where: str | BooleanExpression = ALL) -> pa.Table:
-        return self._table.scan(where, selected_fields=names).to_arrow()
+class FewerLinesError(Exception):
+    """A rebuilt table would hold fewer lines than the one that it replaces."""
+
+    def __init__(self, found: int, expected: int) -> None:
+        super().__init__(f"expected at least {expected} lines, found {found}")
+        self.missing = expected - found
+
+
+def total_rows(table: Table) -> int:
+    """Return the number of rows, from the current snapshot's summary."""
+    snapshot = table.current_snapshot()
+    if snapshot is None or snapshot.summary is None:
+        return 0
+    return int(snapshot.summary.additional_properties.get("total-records", "0"))

@@ -8,11 +8,13 @@ from urllib.parse import urljoin
 
 import requests
 
+from common.errors import AnalyticsError
+
 _T = TypeVar("_T")
 _TIMEOUT = (10, 120)
 
 
-class MetabaseError(Exception):
+class MetabaseError(AnalyticsError):
     """Metabase refused a call or cannot be reached; one line that says which call and what it answered."""
 
 

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from common.errors import AnalyticsError
+
 DbtEvent = dict[str, Any]
 """level, name, message; index and total (0 where dbt gives none) of a node that finished."""
 
@@ -22,7 +24,7 @@ class DbtInterruptedError(Exception):
     """dbt was ended before it finished: its time was up, or the runner is stopping."""
 
 
-class DbtProcessError(Exception):
+class DbtProcessError(AnalyticsError):
     """The dbt process ended by itself (killed, out of memory)."""
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from common.errors import AnalyticsError
 from scheduler.dbt_project import DbtProject
 from scheduler.pipeline_steps import Refresh
 from scheduler.publish import Generation
@@ -9,7 +10,7 @@ from scheduler.publish import Generation
 _TIME_LIMIT_SECONDS = 300
 
 
-class DocsError(Exception):
+class DocsError(AnalyticsError):
     """dbt could not write its documentation."""
 
 

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from common.errors import AnalyticsError
 from scheduler.dbt_results import DbtNode
 from scheduler.history_schema import MIGRATIONS
 from scheduler.run_result import FailedTest, RunResult, StepResult
@@ -25,7 +26,7 @@ Status = Literal["running", "succeeded", "unchanged", "failed", "interrupted", "
 DID_NOT_HAPPEN = ("missed", "overlapped", "locked")
 
 
-class HistoryError(Exception):
+class HistoryError(AnalyticsError):
     """The history file cannot be read or written; the message says what to do."""
 
     def __init__(self, path: Path, error: sqlite3.DatabaseError) -> None:

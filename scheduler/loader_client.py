@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 import requests
 from pydantic import BaseModel
 
+from common.errors import AnalyticsError, PassingError
 from common.loader_results import ExtractResult, LoadResult, MaintenanceResult
 from common.settings import Settings, SettingsError
 from scheduler.loader_calls import Progress
-from scheduler.transient import TransientError
 
 Result = TypeVar("Result", bound=BaseModel)
 
@@ -27,7 +27,7 @@ _LOOK_SECONDS = 1.0
 _WORTH_A_RETRY = frozenset({409, 429, 502, 503, 504})
 
 
-class LoaderError(Exception):
+class LoaderError(AnalyticsError):
     """The loader refused or failed; the message is its own."""
 
 
@@ -74,9 +74,9 @@ class HttpLoader:
                 answer = connection.getresponse()
                 status, content = answer.status, answer.read()
             except HTTPException as error:  # it ended before its answer did
-                raise TransientError(f"the loader broke off {step}: {type(error).__name__}") from error
+                raise PassingError(f"the loader broke off {step}: {type(error).__name__}") from error
         if status in _WORTH_A_RETRY:
-            raise TransientError(f"the loader answered {status} to {step}: {_reason(content)}")
+            raise PassingError(f"the loader answered {status} to {step}: {_reason(content)}")
         if status != 200:
             raise LoaderError(f"the loader answered {status} to {step}: {_reason(content)}")
         return kind.model_validate_json(content)
@@ -89,7 +89,7 @@ class HttpLoader:
         try:
             connection.connect()
         except OSError as error:  # no name, no route, refused: a container that restarts has all three
-            raise TransientError(f"the loader at {self._url} cannot be reached: {error.strerror or error}") from error
+            raise PassingError(f"the loader at {self._url} cannot be reached: {error.strerror or error}") from error
         return connection
 
     def _await_answer(self, connection: HTTPConnection, progress: Progress | None) -> None:

@@ -16,6 +16,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from common.errors import AnalyticsError
+
 EXIT_CODE_LOCKED = 75
 """The exit code of a command that found the lock taken (EX_TEMPFAIL: try again later)."""
 
@@ -38,8 +40,10 @@ class Holder:
         return f"{self.purpose} by process {self.pid} on {self.host} since {since}: {self.command}"
 
 
-class LockHeld(Exception):
+class LockHeld(AnalyticsError):
     """Somebody else holds the pipeline lock; the message names them."""
+
+    exit_code = 75
 
     def __init__(self, path: Path, holder: Holder | None) -> None:
         self.path, self.holder = path, holder

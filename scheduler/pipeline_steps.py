@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import duckdb
 
+from common.errors import AnalyticsError
 from common.loader_results import ExtractResult, LoadResult
 from common.paths import DataPaths, DuckDBVolume
 from common.settings import Settings, SettingsError
@@ -23,16 +24,17 @@ Export = Callable[[duckdb.DuckDBPyConnection], None]
 _TESTS_WITH_ROWS = 10
 
 
-class BuildFailedError(Exception):
+class BuildFailedError(AnalyticsError):
     """A dbt test or model failed; nothing is published."""
 
 
 @dataclass(frozen=True)
 class Collected:
-    """What the collect step hands to the log: complete lines seen and documents added."""
+    """What the collect step hands to the log: complete lines seen, lines added, lines restored from Iceberg."""
 
     lines: int
     documents: int
+    restored: int = 0
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,12 @@ def pipeline_steps(parts: PipelineParts) -> list[Step]:
 def _collect(context: Context) -> Output:
     assert context.parts.collect is not None  # the step exists only then
     collected = context.parts.collect(context.progress)
-    return Output(f"{collected.documents} new lines", collected.lines, collected.documents)
+    message = f"{collected.documents} new lines{_restored(collected.restored)}"
+    return Output(message, collected.lines, collected.documents)
+
+
+def _restored(lines: int) -> str:
+    return f", {lines} that the record store had lost restored from Iceberg" if lines else ""
 
 
 def _extract(context: Context) -> Output:
@@ -157,7 +164,8 @@ def _extract(context: Context) -> Output:
     result = context.parts.loader.extract(full_refresh=context.full_refresh, progress=context.progress)
     context.extracted = result
     late = f", {result.late_documents} of them late" if result.late_documents else ""
-    message = f"{result.documents} new documents{late}, {result.total_documents} in Iceberg"
+    restored = _restored(result.restored_documents)
+    message = f"{result.documents} new documents{late}{restored}, {result.total_documents} in Iceberg"
     return Output(message, result.documents, result.documents)
 
 

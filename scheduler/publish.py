@@ -16,6 +16,7 @@ from typing import Any
 import duckdb
 from pydantic import BaseModel, ConfigDict
 
+from common.errors import AnalyticsError
 from common.paths import DATABASE_FILE, DuckDBVolume
 
 MANIFEST_FILE = "manifest.json"
@@ -23,7 +24,7 @@ _UNFINISHED = ".tmp"
 _SPARE_BYTES = 64 * 1024 * 1024  # what a checkpoint and the manifest may need beside the copy
 
 
-class PublishError(Exception):
+class PublishError(AnalyticsError):
     """The work database was not published; the message says why, and the last generation stays as it was."""
 
 

@@ -10,13 +10,15 @@ from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
+from common.errors import UsageError
+
 _INTERVAL = re.compile(r"(?P<count>[1-9]\d*)\s*(?P<unit>[smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _NUMBERED = re.compile(r"(?:\*|(?P<first>[0-7])(?:-(?P<last>[0-7]))?)(?:/(?P<step>[1-9]))?")
 
 
-class ScheduleError(ValueError):
+class ScheduleError(UsageError):
     """A schedule setting cannot be read; the message names the setting and what would be valid."""
 
 

@@ -14,6 +14,7 @@ import structlog
 from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobExecutionEvent, JobSubmissionEvent
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from common.errors import AnalyticsError
 from common.settings import Settings
 from scheduler.history import History, RunKind, Trigger
 from scheduler.lock import LockHeld
@@ -28,7 +29,7 @@ _MAINTENANCE_WAIT_SECONDS = 1800
 _MOST_MISSED = 200  # a machine that was off for a year needs no thousands of rows to say so
 
 
-class RunnerBusyError(Exception):
+class RunnerBusyError(AnalyticsError):
     """A run was asked for while another one holds the lock; the message names it."""
 
 

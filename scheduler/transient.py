@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from common.errors import PassingError
 from scheduler.work_database import is_lock_conflict
 
 _BY_NAME = frozenset(
@@ -17,13 +18,9 @@ _BY_NAME = frozenset(
 )
 
 
-class TransientError(Exception):
-    """An error of ours that is worth another try."""
-
-
 def is_transient(error: Exception) -> bool:
     """True when the same step may succeed a little later."""
-    if isinstance(error, TransientError | ConnectionError | TimeoutError) or is_lock_conflict(error):
+    if isinstance(error, PassingError | ConnectionError | TimeoutError) or is_lock_conflict(error):
         return True
     return any(name in _BY_NAME for name in _names(error))
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import duckdb
 
+from common.errors import AnalyticsError
 from common.paths import DuckDBVolume
 
 _CONFLICT = re.compile(r"[Cc]onflicting lock is held(?: in (?P<program>.*?))? ?\(PID (?P<pid>\d+)\)")
@@ -21,11 +22,11 @@ _CONTAINER = re.compile(r"[0-9a-f]{64}")
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 10.0
 
 
-class DatabaseHeldError(Exception):
+class DatabaseHeldError(AnalyticsError):
     """Another program has the work database open; the message names it and says what to do."""
 
 
-class DatabaseBrokenError(Exception):
+class DatabaseBrokenError(AnalyticsError):
     """The work database is no database any more; the message says how it is made anew."""
 
 

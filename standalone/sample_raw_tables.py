@@ -2,19 +2,17 @@
 
 import hashlib
 import shutil
+from contextlib import closing
 from datetime import date
 from pathlib import Path
-from typing import Any
-
-from pymongo import MongoClient
 
 import collector
 import loader
 from common.catalog import open_catalog
-from common.paths import DATABASE_FILE
+from common.paths import DATABASE_FILE, DataPaths
 from common.settings import load_settings
+from records.sqlite_store import SqliteStore
 from sample.transcripts import write_sample
-from standalone.mongo_server import local_mongo
 
 ROOT = Path(__file__).resolve().parent.parent
 UNTIL = date(2026, 6, 30)
@@ -37,19 +35,19 @@ def _make(folder: Path) -> None:
     transcripts = folder / "transcripts"
     write_sample(transcripts, until=UNTIL)
     settings = load_settings(data_dir=folder).model_copy(update={"iceberg_rest_uri": None, "duckdb_path": None})
-    with local_mongo(folder / "mongo") as uri, MongoClient[dict[str, Any]](uri, tz_aware=True) as client:
-        collector.collect(client.sample, transcripts, "sample")
+    with closing(SqliteStore(DataPaths.of(settings).records)) as store:
+        collector.collect(store, transcripts, "sample")
         catalog = open_catalog(settings)
-        loader.extract(client.sample, catalog)
+        loader.extract(store, catalog)
     loader.load(catalog, folder / DATABASE_FILE, settings=settings)
-    for name in ("mongo", "iceberg", "transcripts"):
+    for name in ("records", "iceberg", "transcripts"):
         shutil.rmtree(folder / name)
 
 
 def _fingerprint() -> str:
     """Changes with the code that decides what the raw tables hold."""
     digest = hashlib.sha256()
-    for pattern in ("collector/*.py", "loader/*.py", "loader/*.sql", "common/*.py", "sample/*.py"):
+    for pattern in ("collector/*.py", "loader/*.py", "loader/*.sql", "records/*.py", "common/*.py", "sample/*.py"):
         for path in sorted(ROOT.glob(pattern)):
             digest.update(path.read_bytes())
     return digest.hexdigest()[:12]

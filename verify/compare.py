@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
+from common.errors import AnalyticsError
 from verify.recount import TOKENS, Recount, count_file, transcript_files
 
 MEASURES = ("responses", *TOKENS)
@@ -25,7 +26,7 @@ Cell = tuple[str, str]
 Sums = dict[Cell, Counter[str]]
 
 
-class VerifyError(Exception):
+class VerifyError(AnalyticsError):
     """There is nothing to compare with or from; the message says what and what to do."""
 
 

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from common.errors import AnalyticsError
+
 ROOT = Path(__file__).resolve().parents[2]
 ONE_SHOTS = frozenset({"init", "mongo-accounts", "smoke"})
 """Services that do something once and end."""
 
 
-class ApplianceError(Exception):
+class ApplianceError(AnalyticsError):
     """Docker is not there, or refused; the message is one line and says what to do."""
 
 

@@ -153,7 +153,7 @@ def default_stores(settings: Settings) -> dict[str, Path]:
     """The folders of the data directory, by the name that people know them by."""
     paths = DataPaths.of(settings)
     return {
-        "MongoDB": paths.mongo,
+        "Record store": paths.records.parent,
         "Iceberg": paths.iceberg,
         "DuckDB, work": paths.duckdb.work_database.parent,
         "DuckDB, published": paths.duckdb.generations,

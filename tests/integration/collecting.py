@@ -9,6 +9,7 @@ from pymongo.database import Database
 
 import collector
 from collector import CollectResult
+from records.mongo_store import MongoStore
 
 Mongo = Database[dict[str, Any]]
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,7 +27,7 @@ def append(path: Path, content: bytes) -> None:
 
 
 def collect(database: Mongo, projects: Path) -> CollectResult:
-    return collector.collect(database, projects, "laptop")
+    return collector.collect(MongoStore(database), projects, "laptop")
 
 
 def contents(database: Mongo) -> dict[str, list[dict[str, Any]]]:

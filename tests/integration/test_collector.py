@@ -11,6 +11,8 @@ import pytest
 
 import collector
 from collector import CollectProgress
+from records.mongo_documents import OUR_FIELDS
+from records.mongo_store import MongoStore
 from sample.transcripts import SampleStats
 from tests.integration.collecting import (
     LINE,
@@ -28,9 +30,8 @@ def test_a_pass_stores_every_line_whole(mongo_database: Mongo, sample: tuple[Pat
     assert (result.files, result.lines, result.dead_letters) == (stats.files, stats.lines, stats.malformed)
     assert (result.documents, result.duplicates, result.known) == (stats.lines - stats.malformed, 0, 0)
     assert result.files_unfinished == stats.half_written
-    ours = {"_id", "ingestedAt", "host", "projectId", "sourceFile"}
     stored = sorted(
-        json.dumps({key: value for key, value in each.items() if key not in ours}, sort_keys=True)
+        json.dumps({key: value for key, value in each.items() if key not in OUR_FIELDS}, sort_keys=True)
         for each in mongo_database.conversations.find()
     )
     assert stored == sorted(json.dumps(value, sort_keys=True) for value in objects(folder))
@@ -77,7 +78,7 @@ def test_appended_lines_are_added_and_no_others(mongo_database: Mongo, projects:
 
 def test_progress_ends_where_it_said_it_would(mongo_database: Mongo, sample: tuple[Path, SampleStats]) -> None:
     said: list[CollectProgress] = []
-    collector.collect(mongo_database, sample[0], "laptop", said.append)
+    collector.collect(MongoStore(mongo_database), sample[0], "laptop", said.append)
     assert said[-1].files_done == said[-1].files_total == sample[1].files
     assert said[-1].lines == sample[1].lines
     assert said[-1].bytes_total - said[-1].bytes_done < 200  # the half-written line

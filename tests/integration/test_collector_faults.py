@@ -17,8 +17,10 @@ from sample.transcripts import SampleStats
 from tests.integration.collecting import LINE, ROOT, Mongo, collect, contents, has_documents, wait_until, write
 from tests.integration.conftest import free_port, start_mongo
 
-COLLECT = "import sys, pymongo, collector, pathlib; collector.collect(" \
-          "pymongo.MongoClient(sys.argv[1])[sys.argv[2]], pathlib.Path(sys.argv[3]), 'laptop')"  # fmt: skip
+COLLECT = (
+    "import sys, pymongo, collector, pathlib; from records.mongo_store import MongoStore; collector.collect("
+    "MongoStore(pymongo.MongoClient(sys.argv[1])[sys.argv[2]]), pathlib.Path(sys.argv[3]), 'laptop')"
+)
 
 
 @pytest.fixture(scope="session")

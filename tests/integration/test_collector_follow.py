@@ -18,6 +18,8 @@ from watchfiles._rust_notify import WatchfilesRustInternalError
 
 import collector
 from collector import CollectorError, CollectResult
+from common.errors import AnalyticsError
+from records.mongo_store import MongoStore
 from tests.integration.collecting import LINE, ROOT, Mongo, append, state, wait_until, write
 from tests.integration.conftest import free_port, start_mongo
 
@@ -27,12 +29,13 @@ def following(database: Mongo, projects: Path, full_pass_seconds: float = 3600.0
     """The results of a collector that follows in a thread of its own, after its first pass."""
     stop = threading.Event()
     results: list[CollectResult] = []
-    failed: list[CollectorError] = []
+    failed: list[AnalyticsError] = []
 
     def run() -> None:
         try:
-            collector.follow(database, projects, "laptop", stop, results.append, full_pass_seconds=full_pass_seconds)
-        except CollectorError as error:
+            store = MongoStore(database, attempts=3)
+            collector.follow(store, projects, "laptop", stop, results.append, full_pass_seconds=full_pass_seconds)
+        except AnalyticsError as error:
             failed.append(error)
 
     thread = threading.Thread(target=run)
@@ -175,7 +178,7 @@ def test_what_is_no_directory_is_an_error_at_first(mongo_database: Mongo, tmp_pa
     link = f"{tmp_path}/link is a link to /nowhere/claude, which is not there"
     for name, found in (("file", "Not a directory"), ("link/projects", link)):
         with pytest.raises(CollectorError, match=f"^transcripts directory .*, found: {found}.*set TRANSCRIPTS_DIR"):
-            collector.follow(mongo_database, tmp_path / name, "laptop", threading.Event(), lambda _: None)
+            collector.follow(MongoStore(mongo_database), tmp_path / name, "laptop", threading.Event(), lambda _: None)
 
 
 def appliance(*arguments: str, **environment: str) -> subprocess.Popen[str]:

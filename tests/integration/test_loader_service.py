@@ -21,11 +21,10 @@ import pytest
 import requests
 import uvicorn
 from pydantic import SecretStr
-from pymongo import MongoClient
+from pymongo.database import Database
 
 from common.loader_results import ExtractResult, LoadResult, MaintenanceResult
 from loader.service import Progress, Steps, create_app
-from standalone.mongo_server import local_mongo
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "the-token-of-this-test"
@@ -76,12 +75,14 @@ def process(data: Path, mongo_uri: str) -> Iterator[tuple[str, subprocess.Popen[
             started.wait(PATIENCE)
 
 
-def test_documents_travel_from_mongodb_to_raw_and_only_once(tmp_path: Path) -> None:
-    with local_mongo(tmp_path / "mongo") as uri, process(tmp_path, uri) as (url, _):
-        with MongoClient[dict[str, Any]](uri) as client:
-            line = {"type": "user", "sessionId": "s", "message": {"role": "user", "content": "hello"}}
-            documents = [line | {"_id": f"{n:032x}", "ingestedAt": datetime(2026, 1, n, tzinfo=UTC)} for n in (1, 2, 3)]
-            client.claude_logs.conversations.insert_many(documents)
+def test_documents_travel_from_mongodb_to_raw_and_only_once(
+    tmp_path: Path, mongo_server: str, mongo_database: Database[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MONGO_DATABASE", mongo_database.name)
+    with process(tmp_path, mongo_server) as (url, _):
+        line = {"type": "user", "sessionId": "s", "message": {"role": "user", "content": "hello"}}
+        documents = [line | {"_id": f"{n:032x}", "ingestedAt": datetime(2026, 1, n, tzinfo=UTC)} for n in (1, 2, 3)]
+        mongo_database.conversations.insert_many(documents)
         assert ExtractResult.model_validate(post(f"{url}/extract").json()).documents == 3
         assert LoadResult.model_validate(post(f"{url}/load").json()).rows == 3
         assert post(f"{url}/extract").json()["documents"] == 0
@@ -98,7 +99,7 @@ def test_a_server_that_is_away_is_worth_another_try(tmp_path: Path) -> None:
     with process(tmp_path, nowhere) as (url, _):
         answer = post(f"{url}/extract")
     assert answer.status_code == 503
-    assert "extract: ServerSelectionTimeoutError" in answer.json()["detail"]
+    assert "extract: StoreAwayError: MongoDB: expected it to answer" in answer.json()["detail"]
 
 
 def test_a_signal_ends_the_service_cleanly(tmp_path: Path) -> None:

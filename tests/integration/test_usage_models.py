@@ -17,11 +17,11 @@ from genai_prices.data import providers
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from collector.lines import fingerprint, identity, parse
 from common.paths import DataPaths
 from common.settings import load_settings
 from loader.load import ATTRIBUTES_LIMIT, FLATTEN
 from loader.raw_schema import connect, create_raw
+from records.lines import fingerprint, identity, parse
 from scheduler.dbt_project import DbtOutcome, DbtProject
 from verify.compare import verify
 from verify.recount import transcript_files

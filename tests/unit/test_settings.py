@@ -203,7 +203,7 @@ def paths(**chosen: Any) -> DataPaths:
 def test_every_path_lies_in_the_data_directory(tmp_path: Path) -> None:
     where = paths(data_dir=tmp_path)
     volume = where.duckdb
-    for path in (where.mongo, where.iceberg, where.report, where.logs, volume.work_database, volume.lock):
+    for path in (where.records, where.iceberg, where.report, where.logs, volume.work_database, volume.lock):
         assert tmp_path in path.parents
     assert volume.published_database == tmp_path / "duckdb" / "current" / "analytics.db"
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from pyiceberg.catalog import Catalog
-from pymongo import MongoClient
 from pymongo.collection import Collection
 from pymongo.database import Database
 
@@ -15,25 +14,16 @@ from common.catalog import CONVERSATIONS, DEAD_LETTERS, TRANSCRIPT_FILES, open_c
 from common.loader_results import ExtractResult
 from common.settings import Settings, load_settings
 from loader.extract import extract
-from standalone.mongo_server import local_mongo
+from records.mongo_store import MongoStore
 from tests.integration.weed import rest_catalog
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-@pytest.fixture(scope="session")
-def mongo_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server of our own, as the standalone mode starts it."""
-    with local_mongo(tmp_path_factory.mktemp("mongo")) as uri:
-        yield uri
-
-
 @pytest.fixture
-def database(mongo_uri: str) -> Iterator[Database[dict[str, Any]]]:
+def database(mongo_database: Database[dict[str, Any]]) -> Database[dict[str, Any]]:
     """An empty database."""
-    with MongoClient[dict[str, Any]](mongo_uri, tz_aware=True) as client:
-        client.drop_database("extract_test")
-        yield client.extract_test
+    return mongo_database
 
 
 class Extraction:
@@ -50,7 +40,7 @@ class Extraction:
 
     def run(self, **options: Any) -> ExtractResult:
         """One extract."""
-        return extract(self.database, self.catalog, **options)
+        return extract(MongoStore(self.database), self.catalog, **options)
 
     def ids(self) -> list[str]:
         """The ids in the table, as often as they are there."""

@@ -5,6 +5,7 @@ import math
 import sys
 import threading
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +13,8 @@ from bson import Binary, ObjectId
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from collector.line_documents import Origin, document, parts, stamped
-from collector.lines import parse
 from common.catalog import CONVERSATIONS, open_table
+from tests.integration.collecting import collect, write
 from tests.integration.loader.conftest import LONG_AGO, Extraction, minutes
 
 
@@ -90,12 +90,14 @@ def test_a_document_stamped_again_is_kept_once(extraction: Extraction) -> None:
     assert extraction.run().documents == 0
 
 
-def test_a_document_deleted_in_mongodb_stays_and_is_compared_once(extraction: Extraction) -> None:
-    """History is kept; a late document is still found afterwards."""
-    extraction.insert("a", "b")
+def test_a_document_deleted_in_mongodb_is_put_back(extraction: Extraction) -> None:
+    """Each copy rebuilds the other; what was lost on one side comes back as it was."""
+    extraction.insert("a", "b", version=1)
     extraction.run()
     extraction.conversations.delete_one({"_id": "a"})
-    extraction.run()
+    result = extraction.run()
+    assert (result.documents, result.restored_documents) == (0, 1)
+    assert extraction.conversations.find_one({"_id": "a"}) == {"_id": "a", "ingestedAt": LONG_AGO, "version": 1}
     snapshot = extraction.run().snapshot_id
     assert extraction.run().snapshot_id == snapshot
     extraction.insert("late", at=LONG_AGO - minutes(600))
@@ -117,7 +119,7 @@ def test_small_batches_and_a_kill_between_two_of_them_lose_nothing(
     """Each commit carries the watermark that is true of it."""
     module = sys.modules["loader.extract"]  # as an attribute of the room that name is the function
     monkeypatch.setattr(module, "BATCH_BYTES", 1_000)
-    monkeypatch.setattr(module, "WINDOW_DOCUMENTS", 5)
+    monkeypatch.setattr(module, "WINDOW_LINES", 10)
     for position in range(40):
         extraction.insert(f"{position:02}", at=LONG_AGO + minutes(position / 30), text="x" * 150)
     calls = []
@@ -183,21 +185,18 @@ def test_a_line_kept_in_parts_is_whole_in_iceberg(extraction: Extraction) -> Non
     assert document["_id"] == "big"
 
 
-def test_a_line_that_bson_cannot_hold_reaches_iceberg_whole(extraction: Extraction) -> None:
-    """As the collector keeps it: its envelope has an excerpt of the message, which must not hide the message itself."""
-    odd = [b'"\\ud83d"', b'"caf\xe9"', b"9" * 30, b"9" * 5000, b"-1e400", b"NaN", b"1.5", b"[" * 200 + b"]" * 200]
-    for number, value in enumerate(odd):
-        content = b'{"type":"user","_id":7,"message":{"role":"user","content":[{"text":"hi"}]},"x":%b}' % value
-        name, (line,) = f"{number:032}", parse(content)
-        encoded, reason = document(line, name, Origin("laptop", "p", "p/s.jsonl"))
-        assert reason is not None
-        extraction.conversations.insert_one(stamped(encoded, LONG_AGO))
-        extraction.database.conversation_parts.insert_many(list(parts(content, name)))
+def test_a_line_that_bson_cannot_hold_reaches_iceberg_byte_for_byte(extraction: Extraction, tmp_path: Path) -> None:
+    """As the collector keeps it: in parts, or beside a document that differs from it."""
+    odd = [b'"\\ud83d"', b"9" * 30, b"9" * 5000, b"-1e400", b"NaN", b"1.50", b"[" * 200 + b"]" * 200]
+    lines = [b'{"type":"user","_id":7,"message":{"content":[{"text":"hi"}]},"x":%b}' % value for value in odd]
+    lines += [b'{ "type": "mode" }', '{"type":"user","x":"é"}'.encode()]
+    write(tmp_path / "projects/p/s.jsonl", b"\n".join([*lines, b'{"type":"user","x":"caf\xe9"}', b""]))
+    collect(extraction.database, tmp_path / "projects")
     extraction.run()
-    whole = [json.loads(text, parse_constant=pytest.fail) for _, text in sorted(extraction.documents().items())]
-    assert [each["message"] for each in whole] == [{"role": "user", "content": [{"text": "hi"}]}] * len(odd)
-    assert [each["_id"] for each in whole] == [f"{number:032}" for number in range(len(odd))]
-    assert [each["x"] for each in whole[:-1]] == ["?", "caf\ufffd", int("9" * 30), "9" * 5000, "-1e400", "NaN", 1.5]
+    rows = open_table(extraction.catalog, CONVERSATIONS).scan().to_arrow().to_pylist()
+    exact = [row["exact_line"] or row["document"].encode() for row in sorted(rows, key=lambda row: row["byte_offset"])]
+    assert exact == [*lines, b'{"type":"user","x":"caf\xe9"}']
+    assert [row["document"] for row in rows if row["exact_line"]] == ['{"type":"user","x":"caf\ufffd"}']
 
 
 def test_the_watermark_is_in_the_commit_that_holds_the_rows(extraction: Extraction) -> None:

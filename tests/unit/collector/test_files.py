@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from collector.files import absence, check_folder, find, project_of
+from collector.files import absence, check_folder, find
 from collector.pass_result import CollectorError
+from records.file_state import project_of
 
 
 def touch(root: Path, *names: str) -> None:

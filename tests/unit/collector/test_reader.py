@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from collector.lines import identity
 from collector.reader import Reading, read, retrace
+from records.lines import identity
 
 PIECES = (
     b'{"uuid":"u1","sessionId":"s"}', b'{"uuid":"u2"}', b'{"type":"mode"}', b'{"type":"mode"}', b'{"a":{"b":[1]}}',

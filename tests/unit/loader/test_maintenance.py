@@ -12,9 +12,9 @@ from common.loader_results import MaintenanceResult
 from common.settings import Settings
 from loader import load
 from loader import table_maintenance as maintenance_module
-from loader.iceberg_rows import Row
 from loader.table_maintenance import maintain
 from loader.table_state import TableState, progress_properties
+from records import Place, StoredLine
 
 WATERMARK = datetime(2026, 4, 2, tzinfo=UTC)
 
@@ -30,16 +30,14 @@ def catalog(settings: Settings) -> Catalog:
     catalog = open_catalog(settings)
     state = TableState(open_table(catalog, CONVERSATIONS))
     for number in range(8):
-        state.append([row(number)], WATERMARK)
+        state.append([line(number)], WATERMARK)
     return catalog
 
 
-def row(number: int) -> Row:
-    month = 3 if number < 6 else 4
-    empty = {"session_id": None, "uuid": None, "type": "user", "project_id": "p", "source_file": "f", "host": "h"}
-    moment = datetime(2026, month, number + 1, tzinfo=UTC)
-    document = f'{{"_id":"{number}","type":"user","message":{{"role":"user","content":"text {number}"}}}}'
-    return {"document_id": str(number), **empty, "ingested_at": moment, "document": document}
+def line(number: int) -> StoredLine:
+    moment = datetime(2026, 3 if number < 6 else 4, number + 1, tzinfo=UTC)
+    content = f'{{"type":"user","message":{{"role":"user","content":"text {number}"}}}}'.encode()
+    return StoredLine(str(number), None, None, "user", Place("h", "p", "f", number), moment, content)
 
 
 def rows(catalog: Catalog) -> list[dict[str, object]]:
@@ -80,7 +78,7 @@ def test_the_loaders_progress_outlives_compaction_and_expiry(catalog: Catalog, s
     assert progress_properties(table) == before
     assert TableState(table).watermark == WATERMARK
     assert load(catalog, database, settings=settings).documents == 0
-    TableState(table).append([row(8)], WATERMARK)
+    TableState(table).append([line(8)], WATERMARK)
     assert load(catalog, database, settings=settings).documents == 1
     with duckdb.connect(str(database), read_only=True) as connection:
         assert connection.execute("select count(*), count(distinct document_id) from raw.conversations").fetchone() == (

@@ -10,8 +10,9 @@ import pymongo.errors
 import pytest
 import requests
 
+from common.errors import PassingError
 from common.paths import DuckDBVolume
-from scheduler.transient import TransientError, is_transient
+from scheduler.transient import is_transient
 from scheduler.work_database import (
     DatabaseBrokenError,
     connect,
@@ -64,7 +65,7 @@ def test_the_work_database_is_written_in_a_format_that_older_duckdbs_read(tmp_pa
     [
         ConnectionRefusedError(),
         TimeoutError(),
-        TransientError(),
+        PassingError(),
         pymongo.errors.ServerSelectionTimeoutError(),
         pymongo.errors.AutoReconnect(),
         requests.ConnectionError(),

@@ -1,7 +1,7 @@
-"""How far each transcript has been read: the documents of `transcript_files`.
+"""How far each transcript has been read.
 
-Counters and `read_bytes` change together, in one document, after the lines they count are stored. A pass that is killed
-reads the same bytes again from the last such document and counts nothing twice.
+Counters and `read_bytes` change together, with or after the lines they count. A pass that is killed reads the same
+bytes again from the last stored state and counts nothing twice.
 """
 
 import os
@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from collector.files import project_of
-
+LOOSE_FILES_PROJECT = "."
+"""The project of transcripts that lie directly in the transcripts directory."""
 OK, MISSING, UNREADABLE = "ok", "missing", "unreadable"
 FILE, DIRECTORY = "file", "directory"
 
@@ -77,6 +77,10 @@ class FileState:
         self.read_bytes, self.digest, self.split_lines = 0, "", False
         self.resets, self.reset_at = self.resets + 1, moment
 
+    def forget(self) -> None:
+        """Start again without having been reset: version 0.1.0 kept too little in Iceberg to go on from there."""
+        self.read_bytes, self.lines, self.dead_letters, self.duplicates = 0, 0, 0, 0
+
     def to_document(self) -> dict[str, Any]:
         """As `transcript_files` keeps it."""
         return {
@@ -130,8 +134,16 @@ class FileState:
         )
 
 
+def project_of(source_file: str) -> str:
+    """Return the project of a transcript: the first folder below the transcripts directory."""
+    project, slash, _ = source_file.partition("/")
+    return project if slash else LOOSE_FILES_PROJECT
+
+
 def as_utc(moment: Any) -> datetime | None:
-    """A moment from MongoDB as an aware one, however the client decodes dates; None for anything else."""
+    """Return a moment from a database, or its ISO text, as an aware datetime; None for anything else."""
+    if isinstance(moment, str):
+        moment = datetime.fromisoformat(moment)
     if not isinstance(moment, datetime):
         return None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

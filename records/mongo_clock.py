@@ -6,7 +6,7 @@ from typing import Any
 
 from pymongo.database import Database
 
-from collector.state import as_utc
+from records.file_state import as_utc
 
 
 class ServerClock:

@@ -4,13 +4,15 @@ import json
 from datetime import UTC, datetime
 
 import bson
+import orjson
 import pytest
 
-from collector.line_documents import OUR_FIELDS, PART_BYTES, Origin, dead_letter, document, part_count, parts, stamped
-from collector.lines import Line, parse
+from records.lines import Line, parse
+from records.mongo_documents import OUR_FIELDS, PART_BYTES, dead_letter, document, part_count, parts, stamped
+from records.store import Place, RejectedLine
 
 ID = "0123456789abcdef0123456789abcdef"
-ORIGIN = Origin("laptop", "-home-robin", "-home-robin/s.jsonl")
+PLACE = Place("laptop", "-home-robin", "-home-robin/s.jsonl", 77)
 NOW = datetime(2026, 6, 1, 12, 30, 15, 250_000, tzinfo=UTC)
 
 
@@ -20,26 +22,27 @@ def only(raw: bytes) -> Line:
 
 
 def stored(raw: bytes) -> dict[str, object]:
-    encoded, _ = document(only(raw), ID, ORIGIN)
+    encoded, _ = document(only(raw), ID, PLACE)
     return bson.decode(bytes(stamped(encoded, NOW).raw), bson.CodecOptions(tz_aware=True))
 
 
 def test_a_document_is_the_line_and_where_it_came_from() -> None:
     value = {"type": "user", "uuid": "u", "message": {"content": [{"text": "é\0", "n": 2**62, "f": 0.1, "x": None}]}}
-    found = stored(json.dumps(value).encode())
+    found = stored(orjson.dumps(value))
     assert {key: found.pop(key) for key in OUR_FIELDS & found.keys()} == {
         "_id": ID,
         "ingestedAt": NOW,
         "host": "laptop",
         "projectId": "-home-robin",
         "sourceFile": "-home-robin/s.jsonl",
+        "byteOffset": 77,
     }
     assert found == value
     assert list(found) == list(value)
 
 
 def test_the_moment_is_the_one_at_which_a_document_is_sent() -> None:
-    encoded, _ = document(only(b'{"a":1}'), ID, ORIGIN)
+    encoded, _ = document(only(b'{"a":1}'), ID, PLACE)
     later = NOW.replace(hour=20)
     assert stamped(encoded, NOW)["ingestedAt"] != stamped(encoded, later)["ingestedAt"]
     assert stamped(encoded, NOW)["a"] == stamped(encoded, later)["a"] == 1
@@ -48,7 +51,8 @@ def test_the_moment_is_the_one_at_which_a_document_is_sent() -> None:
 @pytest.mark.parametrize(
     ("raw", "reason"),
     [
-        (b'{"type":"user","n":99999999999999999999}', "integer beyond 64 bits"),
+        (b'{"type":"user","n":9223372036854775808}', "integer beyond 64 bits"),
+        (b'{"type":"user","x":{"$ref":"a","$id":"b"}}', "database reference"),
         (b'{"type":"user","n":NaN}', "NaN"),
         (b'{"type":"user","text":"\\ud83d"}', "lone surrogate"),
         (b'{"type":"user","text":"caf\xe9"}', "invalid UTF-8"),
@@ -75,7 +79,7 @@ def test_an_envelope_keeps_what_is_needed_to_recognise_and_count_a_line() -> Non
         "usage": {"output_tokens": 3},
         "content": [{"type": "text", "text": "x" * 9000}],
     }
-    value = {"uuid": "u", "sessionId": "s", "isMeta": False, "long": "x" * 5000, "n": 2**70, "message": message}
+    value = {"uuid": "u", "sessionId": "s", "isMeta": False, "long": "x" * 5000, "n": 2**63, "message": message}
     found = stored(json.dumps(value).encode())
     assert (found["uuid"], found["sessionId"], found["isMeta"]) == ("u", "s", False)
     assert found["message"] == {"id": "msg", "model": "m", "usage": {"output_tokens": 3}}
@@ -108,10 +112,10 @@ def test_parts_put_together_are_the_line(size: int) -> None:
     [(b"// text", False), (b"caf\xe9", True), (b"x" * 1_100_000, True), (b"x" + "é".encode() * 600_000, True)],
 )
 def test_a_dead_letter_shows_the_line_and_says_when_that_is_not_all(raw: bytes, in_parts: bool) -> None:
-    encoded, kept_in_parts = dead_letter(only(raw), ID, ORIGIN, 77)
+    encoded, kept_in_parts = dead_letter(RejectedLine(ID, raw, "not JSON", PLACE))
     found = bson.decode(encoded)
     assert kept_in_parts is in_parts
-    assert (found["byteOffset"], found["lineBytes"], found["sourceFile"]) == (77, len(raw), ORIGIN.source_file)
+    assert (found["byteOffset"], found["lineBytes"], found["sourceFile"]) == (77, len(raw), PLACE.source_file)
     assert "not JSON" in found["reason"]
     assert len(found["line"]) <= 1024 * 1024
     assert found.get("parts") == (part_count(raw) if in_parts else None)
@@ -127,12 +131,22 @@ def test_a_line_that_cannot_fit_is_found_without_encoding_it(
     monkeypatch.setattr(
         bson, "encode", lambda fields: encode(fields) if "oversized" in fields else pytest.fail("encoded")
     )
-    _, reason = document(line, ID, ORIGIN)
+    _, reason = document(line, ID, PLACE)
     assert reason is not None
     assert "larger than MongoDB's limit" in reason
 
 
-def test_a_long_line_whose_text_is_short_is_kept_whole() -> None:
-    """Escapes make it six times as long as what it says."""
-    raw = b'{"text":"' + b"\\u0041" * 3_000_000 + b'"}'
-    assert stored(raw)["text"] == "A" * 3_000_000
+@pytest.mark.parametrize(
+    "raw", [b'{ "a": 1 }', b'{"a":1,"a":2}', b'{"a":1e0}', b'{"a":"\\u0041"}', b'{"a":' + b"9" * 30 + b"}"]
+)
+def test_a_line_whose_bytes_its_document_would_not_give_back_is_kept_beside_it(raw: bytes) -> None:
+    assert stored(raw)["rawLine"] == raw
+
+
+def test_a_line_as_claude_code_writes_it_is_kept_once() -> None:
+    assert "rawLine" not in stored('{"a":"é\\n\\u001b","b":[1,-2.5,null,true],"c":{}}'.encode())
+
+
+def test_a_long_line_whose_text_is_short_is_kept_in_parts() -> None:
+    """Escapes make it six times as long as what it says: beside its bytes there is no room for its text."""
+    assert "larger than MongoDB's limit" in str(stored(b'{"text":"' + b"\\u0041" * 3_000_000 + b'"}')["oversized"])

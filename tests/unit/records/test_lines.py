@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.lines import Line, fingerprint, identity, parse
+from records.lines import Line, fingerprint, identity, parse
 
 UUID = "5b1c2d3e-0000-4000-8000-000000000001"
 
@@ -81,17 +81,12 @@ def test_what_follows_an_object_and_is_none_is_a_line_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("physical", "reason"),
     [
-        (b'{"n":9223372036854775808}', "integer beyond 64 bits"),
-        (b'{"n":-9223372036854775809}', "integer beyond 64 bits"),
-        (b'{"n":' + b"9" * 5000 + b"}", "integer beyond 64 bits"),
         (b'{"n":NaN}', "NaN is no JSON number"),
         (b'{"n":-Infinity}', "-Infinity is no JSON number"),
         (b'{"n":1e999}', "number beyond a double"),
-        (b'{"a":' * 101 + b"1" + b"}" * 101, "nested deeper than 100 levels"),
-        (b'{"x":{"$ref":"a","$id":"b"}}', "database reference"),
     ],
 )
-def test_an_object_that_bson_cannot_hold_exactly_says_why(physical: bytes, reason: str) -> None:
+def test_an_object_that_is_not_strict_json_says_why(physical: bytes, reason: str) -> None:
     line = only(physical)
     assert line.value is not None
     assert line.reason is not None
@@ -109,7 +104,7 @@ def test_an_object_that_bson_cannot_hold_exactly_says_why(physical: bytes, reaso
         b'{"text":"say \\"$ref\\" and \\"$id\\""}',
     ],
 )
-def test_an_object_at_the_limit_is_held_whole(physical: bytes) -> None:
+def test_an_object_at_the_limit_is_read_whole(physical: bytes) -> None:
     line = only(physical)
     assert line.reason is None
     assert line.value == json.loads(physical)

@@ -15,21 +15,17 @@ from typing import Any
 
 import orjson
 
-MAX_DEPTH = 100
-"""MongoDB's documented limit for nested documents."""
-
 BOM = b"\xef\xbb\xbf"
 _PADDING = re.compile("[ \t\r\n\0\ufeff]*")
 _LEADING = re.compile(rb"(?:[ \t\r\n\0]|\xef\xbb\xbf)*")
 _TRAILING = re.compile(rb"(?:[ \t\r\n\0]|\xbf\xbb\xef)*")  # of a line read backwards, so that it takes linear time
-_LONG_INTEGER = re.compile(rb"[:\[,-]\s*[0-9]{19}")
-_INT64 = range(-(2**63), 2**63)
+_64_BITS = range(-(2**63), 2**64)
 _LONGEST_INTEGER = 25  # digits; int() of a hostile million digits would take minutes
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One JSON object of a transcript, or a piece of text that is none."""
+    """One JSON object of a transcript, or a piece of text that is not one."""
 
     raw: bytes
     """The exact bytes, without byte order mark, line end, blanks and NULs around them."""
@@ -38,7 +34,7 @@ class Line:
     value: dict[str, Any] | None
     """The object; None for what could not be parsed."""
     reason: str | None = None
-    """Without an object: why. With one: what about it BSON cannot hold exactly, if anything."""
+    """Without an object: why. With one: what in it is not strict JSON, if anything."""
 
 
 def strip(physical: bytes) -> tuple[bytes, int]:
@@ -60,9 +56,9 @@ def parse(physical: bytes) -> list[Line]:
         value = orjson.loads(raw)
     except ValueError:
         return list(_parse_slowly(raw, start))
-    if not isinstance(value, dict) or _LONG_INTEGER.search(raw):
+    if not isinstance(value, dict):
         return list(_parse_slowly(raw, start))
-    return [Line(raw, start, value, _inexact(raw, value))]
+    return [Line(raw, start, value)]
 
 
 def _parse_slowly(raw: bytes, start: int) -> Iterator[Line]:
@@ -73,8 +69,6 @@ def _parse_slowly(raw: bytes, start: int) -> Iterator[Line]:
     while position < len(text):
         value, end, reason = decoder.decode(text, position)
         piece = _bytes(text[position:end])
-        if value is not None and reason is None:
-            reason = _inexact(piece, value)
         yield Line(piece, start, value, reason)
         position = _after_padding(text, end)
         start += len(piece) + len(_bytes(text[end:position]))
@@ -112,14 +106,14 @@ class _Decoder:
         return value, end, self._met[0] if self._met else None
 
     def _integer(self, digits: str) -> float:
-        if len(digits) <= _LONGEST_INTEGER and (number := int(digits)) in _INT64:
+        """Read an integer as orjson does: exactly within 64 bits, signed or not, else as a double."""
+        if len(digits) <= _LONGEST_INTEGER and (number := int(digits)) in _64_BITS:
             return number
-        self._met.append("integer beyond 64 bits")
-        return math.nan  # which no envelope takes over
+        return self._float(digits)
 
     def _float(self, digits: str) -> float:
         number = float(digits)
-        if number in (float("inf"), float("-inf")):
+        if math.isinf(number):
             self._met.append("number beyond a double")
         return number
 
@@ -133,23 +127,9 @@ def _kind(value: object) -> str:
     return names.get(type(value), "a number")
 
 
-def _inexact(raw: bytes, value: dict[str, Any]) -> str | None:
-    """Why a document made of this object would not give it back as it was; the encoder finds the other reasons."""
-    if b'"$ref"' in raw and b'"$id"' in raw:
-        return "holds $ref and $id, which BSON readers take for a database reference"
-    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _deeper_than(value, MAX_DEPTH):
-        return f"nested deeper than {MAX_DEPTH} levels"
-    return None
-
-
-def _deeper_than(value: dict[str, Any], limit: int) -> bool:
-    level: list[Any] = [value]
-    for _ in range(limit):
-        inner = (item.values() if isinstance(item, dict) else item for item in level)
-        level = [child for children in inner for child in children if isinstance(child, dict | list)]
-        if not level:
-            return False
-    return True
+def text_of(value: object) -> str | None:
+    """Return a field that is text, with half surrogate pairs replaced, so that every database takes it; else None."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else None
 
 
 def session_of(value: dict[str, Any] | None, stem: str) -> str:

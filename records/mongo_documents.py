@@ -1,28 +1,32 @@
-"""A line -> the documents that MongoDB gets: whole where BSON can hold it exactly, else an envelope and the raw bytes.
+"""A line as the documents that MongoDB gets: whole where BSON can hold it, else an envelope and the raw bytes in parts.
 
-`ingestedAt` stands at a fixed place in each encoded document, because the moment that counts is the one at which the
-batch is sent, and sent again after a failure.
+Where the document's JSON differs from the line's bytes (white space, escapes, number formats), `rawLine` holds them.
+`ingestedAt` has a fixed place in each encoded document, because the moment that counts is the one at which the batch is
+sent, and sent again after a failure.
 """
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import bson
+import orjson
 from bson.binary import Binary
 from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
 
-from collector.lines import Line
+from records.lines import Line
+from records.store import Place, RejectedLine
 
 MAX_DOCUMENT = 16 * 1024 * 1024 - 16 * 1024
 """MongoDB's limit, less what a server may add."""
+MAX_DEPTH = 100
+"""MongoDB's documented limit for nested documents."""
 PART_BYTES = 8 * 1024 * 1024
 SHOWN_BYTES = 1024 * 1024
 """How much of a line set aside is kept in the dead letter itself; a longer one also lies in parts."""
-OUR_FIELDS = frozenset({"_id", "ingestedAt", "host", "projectId", "sourceFile", "oversized"})
+OUR_FIELDS = frozenset({"_id", "ingestedAt", "host", "projectId", "sourceFile", "byteOffset", "rawLine", "oversized"})
 
 _ENVELOPE_STRING = 4096
 _ENVELOPE_FIELDS = 200
@@ -33,23 +37,16 @@ _NEVER = datetime.fromtimestamp(0, UTC)
 _STAMP = 4 + (1 + len(b"_id\0") + 4 + 33) + (1 + len(b"ingestedAt\0"))
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a line was read: the fields every document carries."""
-
-    host: str
-    project_id: str
-    source_file: str
-
-    def fields(self, document_id: str) -> dict[str, Any]:
-        """The first fields of a document, `ingestedAt` at the place where `stamped` expects it."""
-        return {
-            "_id": document_id,
-            "ingestedAt": _NEVER,
-            "host": self.host,
-            "projectId": self.project_id,
-            "sourceFile": self.source_file,
-        }
+def _own_fields(document_id: str, place: Place) -> dict[str, Any]:
+    """Return the first fields of a document, `ingestedAt` at the place where `stamped` expects it."""
+    return {
+        "_id": document_id,
+        "ingestedAt": _NEVER,
+        "host": place.host,
+        "projectId": place.project_id,
+        "sourceFile": place.source_file,
+        "byteOffset": place.byte_offset,
+    }
 
 
 def stamped(encoded: bytes, moment: datetime) -> RawBSONDocument:
@@ -58,16 +55,44 @@ def stamped(encoded: bytes, moment: datetime) -> RawBSONDocument:
     return RawBSONDocument(encoded[:_STAMP] + milliseconds + encoded[_STAMP + 8 :])
 
 
-def document(line: Line, document_id: str, origin: Origin) -> tuple[bytes, str | None]:
-    """The encoded line; or its encoded envelope with the reason why the line itself has to lie in parts."""
+def document(line: Line, document_id: str, place: Place) -> tuple[bytes, str | None]:
+    """Return the encoded line; or its encoded envelope with the reason why the line itself has to be kept in parts."""
     assert line.value is not None
-    reason = line.reason or _collision(line.value) or _excess(line)
+    reason = line.reason or _inexact(line.raw, line.value) or _collision(line.value) or _excess(line)
     if reason is None:
-        encoded, reason = _encode({**origin.fields(document_id), **line.value})
+        exact = {} if _gives_back(line) else {"rawLine": Binary(line.raw)}
+        encoded, reason = _encode({**_own_fields(document_id, place), **line.value, **exact})
         if encoded is not None:
             return encoded, None
     reason = reason or "refused"
-    return envelope(line, document_id, origin, reason), reason
+    return envelope(line, document_id, place, reason), reason
+
+
+def _gives_back(line: Line) -> bool:
+    """Tell whether the document's JSON is the line, byte for byte."""
+    try:
+        return orjson.dumps(line.value) == line.raw
+    except orjson.JSONEncodeError:  # half a surrogate pair, or an integer beyond 64 bits
+        return False
+
+
+def _inexact(raw: bytes, value: dict[str, Any]) -> str | None:
+    """Why a document made of this object would not give it back as it was; the encoder finds the other reasons."""
+    if b'"$ref"' in raw and b'"$id"' in raw:
+        return "holds $ref and $id, which BSON readers take for a database reference"
+    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _deeper_than(value, MAX_DEPTH):
+        return f"nested deeper than {MAX_DEPTH} levels"
+    return None
+
+
+def _deeper_than(value: dict[str, Any], limit: int) -> bool:
+    level: list[Any] = [value]
+    for _ in range(limit):
+        inner = (item.values() if isinstance(item, dict) else item for item in level)
+        level = [child for children in inner for child in children if isinstance(child, dict | list)]
+        if not level:
+            return False
+    return True
 
 
 def _collision(value: dict[str, Any]) -> str | None:
@@ -106,7 +131,7 @@ def _encode(fields: dict[str, Any]) -> tuple[bytes | None, str | None]:
     return encoded, None
 
 
-def envelope(line: Line, document_id: str, origin: Origin, reason: str) -> bytes:
+def envelope(line: Line, document_id: str, place: Place, reason: str) -> bytes:
     """What is kept in `conversations` of a line that lies in parts: enough to recognise and to count it."""
     value = line.value or {}
     small = {key: item for key, item in list(value.items())[:_ENVELOPE_FIELDS] if key not in OUR_FIELDS}
@@ -115,7 +140,7 @@ def envelope(line: Line, document_id: str, origin: Origin, reason: str) -> bytes
     if isinstance(message, dict):
         fields["message"] = _clean({key: message[key] for key in _MESSAGE_FIELDS if key in message}, _MAX_CLEAN_DEPTH)
     size = {"bytes": len(line.raw), "parts": part_count(line.raw), "reason": reason}
-    return bson.encode({**origin.fields(document_id), **fields, "oversized": size})
+    return bson.encode({**_own_fields(document_id, place), **fields, "oversized": size})
 
 
 def _clean(fields: dict[str, Any], depth: int) -> dict[str, Any]:
@@ -144,16 +169,12 @@ def _text(text: str) -> str:
     return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
 
-def dead_letter(line: Line, document_id: str, origin: Origin, byte_offset: int) -> tuple[bytes, bool]:
-    """The encoded dead letter, and whether the exact bytes have to lie in parts because it does not show them all."""
+def dead_letter(line: RejectedLine) -> tuple[bytes, bool]:
+    """Return the encoded dead letter, and whether it does not show every byte, so that they are needed in parts."""
     shown = line.raw[:SHOWN_BYTES].decode("utf-8", "replace")
     in_parts = shown.encode() != line.raw
-    fields = origin.fields(document_id) | {
-        "byteOffset": byte_offset,
-        "lineBytes": len(line.raw),
-        "reason": line.reason or "not JSON",
-        "line": shown,
-    }
+    fields = _own_fields(line.line_id, line.place)
+    fields |= {"lineBytes": len(line.raw), "reason": line.reason, "line": shown}
     if in_parts:
         fields["parts"] = part_count(line.raw)
     return bson.encode(fields), in_parts

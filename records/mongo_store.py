@@ -1,0 +1,385 @@
+"""The record store in MongoDB: `conversations`, `conversation_parts`, `dead_letters` and `transcript_files`.
+
+Every call is repeated while the server cannot be reached. That is safe: all `_id`s are made from the content. No query
+makes the server group or sort the collection: reads and counts are ranges of the index on `ingestedAt`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
+
+import bson
+import stamina
+from bson import json_util
+from bson.raw_bson import RawBSONDocument
+from pymongo import ReplaceOne
+from pymongo.database import Database
+from pymongo.errors import (
+    AutoReconnect,
+    BulkWriteError,
+    ConnectionFailure,
+    DocumentTooLarge,
+    OperationFailure,
+    PyMongoError,
+)
+from pymongo.write_concern import WriteConcern
+
+from records.file_state import FileState
+from records.lines import parse
+from records.mongo_clock import ServerClock
+from records.mongo_documents import dead_letter, document, envelope, parts, stamped
+from records.mongo_lines import CODEC, decode_batch, document_id, id_value, stored_line, usable_moment
+from records.store import EARLIEST, LATEST, NewLine, RejectedLine, Source, StoreAwayError, StoredLine, StoreError
+
+CONVERSATIONS, PARTS, DEAD_LETTERS, FILES = "conversations", "conversation_parts", "dead_letters", "transcript_files"
+SETTLED = timedelta(seconds=10)
+"""A moment younger than this may still get documents from a writer at work."""
+
+_DUPLICATE_KEY = 11000
+_NOT_ALLOWED = (13, 18)  # Unauthorized, AuthenticationFailed
+_SAVED_AT_ONCE = 1000
+_READ_AT_ONCE = 1000
+_UNDATED = {"$nor": [{"ingestedAt": {"$gte": EARLIEST, "$lte": LATEST, "$not": {"$type": "array"}}}]}
+_Result = TypeVar("_Result")
+
+
+class _Outgoing(NamedTuple):
+    """A document on its way, with the moment to stamp it with (None: that of sending) or none where it has its own."""
+
+    encoded: bytes
+    moment: datetime | None = None
+    has_own_moment: bool = False
+
+    def stamped(self, now: datetime) -> RawBSONDocument:
+        if self.has_own_moment:
+            return RawBSONDocument(self.encoded)
+        return stamped(self.encoded, self.moment or now)
+
+
+class Refusals(NamedTuple):
+    """Which of some documents were not inserted, by their place."""
+
+    duplicates: list[int]
+    others: dict[int, str]
+
+
+class MongoStore:
+    """The record store of the appliance, and wherever MONGO_URI is set."""
+
+    name = "MongoDB"
+
+    def __init__(self, database: Database[dict[str, Any]], attempts: int = 10) -> None:
+        """`attempts`: how often a call is tried while the server cannot be reached."""
+        # Acknowledged means on disk: a state must never survive the lines it counts.
+        self._database = database.with_options(CODEC, write_concern=WriteConcern(w="majority", j=True))
+        self._attempts = attempts
+        self._known_clock: ServerClock | None = None
+        self._indexed = False
+
+    # Writing
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Do nothing: lines are written before the states that count them, and every write may be repeated."""
+        return nullcontext()
+
+    def insert_lines(self, lines: Sequence[NewLine]) -> list[Source | None]:
+        """Store lines; for each the source of the line that was there already, or None where it is new."""
+        if not lines:
+            return []
+        with self._one_line():
+            self._ensure_indexes()
+            refusals = self._insert(CONVERSATIONS, [_Outgoing(self._encode(new)) for new in lines])
+            for index, reason in refusals.others.items():
+                if self._insert_envelope(lines[index], f"refused by the server: {reason}"):
+                    refusals.duplicates.append(index)
+            return self._outcomes(lines, set(refusals.duplicates))
+
+    def _encode(self, new: NewLine) -> bytes:
+        encoded, reason = document(new.line, new.line_id, new.place)
+        if reason is not None:
+            self._insert_parts(new.line.raw, new.line_id)
+        return encoded
+
+    def _insert_envelope(self, new: NewLine, reason: str) -> bool:
+        """Keep in parts what the server refused whole; tell whether it was there already."""
+        self._insert_parts(new.line.raw, new.line_id)
+        encoded = envelope(new.line, new.line_id, new.place, reason)
+        refusals = self._insert(CONVERSATIONS, [_Outgoing(encoded)])
+        _require_accepted(refusals.others)
+        return bool(refusals.duplicates)
+
+    def _outcomes(self, lines: Sequence[NewLine], duplicates: set[int]) -> list[Source | None]:
+        sources = self._sources([lines[index].line_id for index in duplicates]) if duplicates else {}
+        gone = Source(None, None, None, None)
+        return [sources.get(new.line_id, gone) if index in duplicates else None for index, new in enumerate(lines)]
+
+    def _sources(self, line_ids: list[str]) -> dict[str, Source]:
+        query = {"_id": {"$in": line_ids}}
+        fields = {"host": 1, "sourceFile": 1, "byteOffset": 1, "ingestedAt": 1}
+        found = self._persist(lambda: list(self._database[CONVERSATIONS].find(query, fields)))
+        return {
+            line["_id"]: Source(
+                line.get("host"),
+                line.get("sourceFile"),
+                line.get("byteOffset"),
+                usable_moment(line.get("ingestedAt")),
+            )
+            for line in found
+        }
+
+    def insert_rejected(self, lines: Sequence[RejectedLine]) -> None:
+        """Store rejected lines, ignoring those that are there."""
+        self.restore_rejected(lines)
+
+    def save_states(self, states: Iterable[FileState]) -> None:
+        """Store how far these files have been read, replacing what was known of them."""
+        with self._one_line():
+            now = self.now()
+            fresh: list[FileState] = []
+            known: list[FileState] = []
+            for state in states:
+                (fresh if state.collected_at is None else known).append(state)
+                state.collected_at = now
+            known += self._insert_states(fresh)  # much faster than replacing
+            for start in range(0, len(known), _SAVED_AT_ONCE):
+                some = [_replacement(state) for state in known[start : start + _SAVED_AT_ONCE]]
+                self._persist(partial(self._database[FILES].bulk_write, some, ordered=False))
+
+    def _insert_states(self, states: Sequence[FileState]) -> list[FileState]:
+        """Store states that are new here; return those that were there already."""
+        refused: list[FileState] = []
+        for start in range(0, len(states), _SAVED_AT_ONCE):
+            some = states[start : start + _SAVED_AT_ONCE]
+            outgoing = [_Outgoing(bson.encode(state.to_document()), has_own_moment=True) for state in some]
+            refusals = self._persist(partial(self._insert_once, FILES, outgoing))
+            refused += [some[index] for index in [*refusals.duplicates, *refusals.others]]
+        return refused
+
+    def restore_lines(self, lines: Sequence[StoredLine]) -> int:
+        """Put lines back with the moment they were first ingested at; return how many were missing."""
+        with self._one_line():
+            self._ensure_indexes()
+            refusals = self._insert(CONVERSATIONS, [self._encode_again(line) for line in lines])
+            _require_accepted(refusals.others)
+            return len(lines) - len(refusals.duplicates)
+
+    def _encode_again(self, stored: StoredLine) -> _Outgoing:
+        if stored.place.byte_offset is None:
+            document = bson.encode(json_util.loads(stored.content), codec_options=CODEC)
+            return _Outgoing(document, has_own_moment=True)
+        (line,) = parse(stored.content)
+        return _Outgoing(self._encode(NewLine(stored.line_id, line, stored.place)), stored.ingested_at)
+
+    def restore_rejected(self, lines: Sequence[RejectedLine]) -> int:
+        """Put rejected lines back; return how many were missing."""
+        if not lines:
+            return 0
+        with self._one_line():
+            refusals = self._insert(DEAD_LETTERS, [self._encode_rejected(line) for line in lines])
+            _require_accepted(refusals.others)
+            return len(lines) - len(refusals.duplicates)
+
+    def _encode_rejected(self, line: RejectedLine) -> _Outgoing:
+        encoded, in_parts = dead_letter(line)
+        if in_parts:
+            self._insert_parts(line.raw, line.line_id)
+        return _Outgoing(encoded, line.ingested_at)
+
+    def restore_states(self, states: Sequence[FileState]) -> int:
+        """Put back the states of files that nothing is known of; return how many that were."""
+        with self._one_line():
+            return len(states) - len(self._insert_states(states))
+
+    def _insert(self, collection: str, outgoing: Sequence[_Outgoing]) -> Refusals:
+        """Insert documents; those that the server refuses are named one by one."""
+        if not outgoing:
+            return Refusals([], {})
+        try:
+            return self._persist(lambda: self._insert_once(collection, outgoing))
+        except (OperationFailure, DocumentTooLarge) as error:
+            if isinstance(error, OperationFailure) and error.code in _NOT_ALLOWED:
+                raise
+            return self._insert_halves(collection, outgoing, str(error))
+
+    def _insert_once(self, collection: str, outgoing: Sequence[_Outgoing]) -> Refusals:
+        now = self.now()
+        try:
+            self._database[collection].insert_many([one.stamped(now) for one in outgoing], ordered=False)
+        except BulkWriteError as error:
+            return _refusals(error)
+        return Refusals([], {})
+
+    def _insert_halves(self, collection: str, outgoing: Sequence[_Outgoing], message: str) -> Refusals:
+        """Find the documents that are meant where the server refused the message as a whole."""
+        if len(outgoing) == 1:
+            return Refusals([], {0: message[:500]})
+        middle = len(outgoing) // 2
+        first, second = self._insert(collection, outgoing[:middle]), self._insert(collection, outgoing[middle:])
+        later = {middle + index: reason for index, reason in second.others.items()}
+        return Refusals(first.duplicates + [middle + index for index in second.duplicates], first.others | later)
+
+    def _insert_parts(self, raw: bytes, line_id: str) -> None:
+        """Keep the exact bytes of a line, in parts."""
+        for part in parts(raw, line_id):
+            outgoing = [_Outgoing(bson.encode(part), has_own_moment=True)]
+            refusals = self._persist(partial(self._insert_once, PARTS, outgoing))
+            _require_accepted(refusals.others)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._database.client.close()
+
+    # Reading
+
+    def states(self, host: str) -> dict[str, FileState]:
+        """Return the states of this host's files by source file."""
+        with self._one_line():
+            found = self._persist(lambda: list(self._database[FILES].find({"host": host})))
+            return {state.source_file: state for state in map(FileState.from_document, found)}
+
+    def all_states(self) -> Iterator[FileState]:
+        """Yield the states of every host's files, in a fixed order."""
+        with self._one_line():
+            for found in self._database[FILES].find().sort("_id", 1):
+                yield FileState.from_document(found)
+
+    def has_state(self, state: FileState) -> bool:
+        """Tell whether the store still holds exactly this state."""
+        with self._one_line():
+            found = self._persist(lambda: self._database[FILES].find_one({"_id": state.id}))
+            return found is not None and FileState.from_document(found).to_document() == state.to_document()
+
+    def now(self) -> datetime:
+        """Return the server's time, so that machines whose clocks differ stamp alike."""
+        return self._clock.now()
+
+    @property
+    def _clock(self) -> ServerClock:
+        if self._known_clock is None:
+            with self._one_line():
+                self._known_clock = self._persist(lambda: ServerClock(self._database))
+        return self._known_clock
+
+    def synchronise(self) -> None:
+        """Ask the server for its time again."""
+        with self._one_line():
+            self._persist(self._clock.synchronise)
+
+    def settled(self) -> datetime:
+        """Return the moment up to which no writer can add a line any more."""
+        return self.now() - SETTLED
+
+    def count(self) -> int:
+        """Return the number of lines, from the collection's metadata."""
+        with self._one_line():
+            return self._persist(self._database[CONVERSATIONS].estimated_document_count)
+
+    def count_rejected(self) -> int:
+        """Return the number of rejected lines, from the collection's metadata."""
+        with self._one_line():
+            return self._persist(self._database[DEAD_LETTERS].estimated_document_count)
+
+    def count_between(self, after: datetime, up_to: datetime, limit: int | None = None) -> int:
+        """Return the number of lines ingested in this range, counting no further than the limit."""
+        options: dict[str, Any] = {} if limit is None else {"limit": limit}
+        query = _between(after, up_to)
+        with self._one_line():
+            return self._persist(lambda: self._database[CONVERSATIONS].count_documents(query, **options))
+
+    def ids_between(self, after: datetime, up_to: datetime) -> Iterator[str]:
+        """Yield the ids of the lines ingested in this range."""
+        with self._one_line():
+            for found in self._database[CONVERSATIONS].find(_between(after, up_to), {"ingestedAt": 1}):
+                if isinstance(found["ingestedAt"], datetime):
+                    yield document_id(found["_id"])
+
+    def read_between(self, after: datetime, up_to: datetime) -> Iterator[StoredLine]:
+        """Yield the lines ingested in this range."""
+        return (line for line in self._read(_between(after, up_to)) if line.ingested_at is not None)
+
+    def undated_ids(self) -> Iterator[str]:
+        """Yield the ids of documents without a usable moment; only other tools write such."""
+        with self._one_line():
+            for found in self._database[CONVERSATIONS].find(_UNDATED, {"_id": 1}):
+                yield document_id(found["_id"])
+
+    def read_lines(self, line_ids: Sequence[str]) -> Iterator[StoredLine]:
+        """Yield those of these lines that are there."""
+        return self._read({"_id": {"$in": [id_value(line_id) for line_id in line_ids]}})
+
+    def _read(self, match: dict[str, Any]) -> Iterator[StoredLine]:
+        with self._one_line():
+            batches: Any = self._database[CONVERSATIONS].find_raw_batches(match, batch_size=_READ_AT_ONCE)
+            for batch in batches:
+                yield from decode_batch(batch, self._parts)
+
+    def _parts(self, line_id: str) -> bytes:
+        found = self._database[PARTS].find({"conversationId": line_id})
+        return b"".join(part["data"] for part in sorted(found, key=lambda part: part["part"]))
+
+    def rejected_ids(self) -> Iterator[str]:
+        """Yield the ids of all rejected lines."""
+        with self._one_line():
+            for found in self._database[DEAD_LETTERS].find({}, {"_id": 1}):
+                yield document_id(found["_id"])
+
+    def read_rejected(self, line_ids: Sequence[str]) -> Iterator[RejectedLine]:
+        """Yield those of these rejected lines that are there."""
+        query = {"_id": {"$in": [id_value(line_id) for line_id in line_ids]}}
+        with self._one_line():
+            for found in self._database[DEAD_LETTERS].find(query):
+                raw = self._parts(found["_id"]) if "parts" in found else str(found.get("line") or "").encode()
+                place = stored_line(found, self._parts).place
+                moment = usable_moment(found.get("ingestedAt"))
+                yield RejectedLine(document_id(found["_id"]), raw, str(found.get("reason")), place, moment)
+
+    def _ensure_indexes(self) -> None:
+        if not self._indexed:
+            self._persist(lambda: self._database[CONVERSATIONS].create_index("ingestedAt"))
+            self._persist(lambda: self._database[PARTS].create_index("conversationId"))
+            self._indexed = True
+
+    def _persist(self, call: Callable[[], _Result]) -> _Result:
+        retry = stamina.retry(on=AutoReconnect, attempts=self._attempts, timeout=120.0, wait_max=10.0)
+        return retry(call)()
+
+    @contextmanager
+    def _one_line(self) -> Iterator[None]:
+        try:
+            yield
+        except PyMongoError as error:
+            found = str(error).partition(", Timeout:")[0].splitlines()[0][:300]
+            kind = StoreAwayError if isinstance(error, ConnectionFailure) else StoreError
+            raise kind(f"MongoDB: expected it to answer, found: {found}; check MONGO_URI") from error
+
+
+def _between(after: datetime, up_to: datetime) -> dict[str, Any]:
+    """Documents whose ingestedAt is in this range, by its index; also arrays that hold such a date.
+
+    Callers must drop those: a condition that does would be evaluated for each document of the collection.
+    """
+    return {"ingestedAt": {"$gt": after, "$lte": up_to}}
+
+
+def _replacement(state: FileState) -> ReplaceOne[dict[str, Any]]:
+    return ReplaceOne({"_id": state.id}, state.to_document(), upsert=True)
+
+
+def _refusals(error: BulkWriteError) -> Refusals:
+    details = error.details
+    if details.get("writeConcernErrors"):
+        raise StoreError(f"MongoDB did not make a write durable: {details['writeConcernErrors'][0].get('errmsg')}")
+    duplicates, others = [], {}
+    for each in details["writeErrors"]:
+        if each["code"] == _DUPLICATE_KEY:
+            duplicates.append(each["index"])
+        else:
+            others[each["index"]] = str(each.get("errmsg"))[:500]
+    return Refusals(duplicates, others)
+
+
+def _require_accepted(refusals: dict[int, str]) -> None:
+    for reason in refusals.values():
+        raise StoreError(f"MongoDB refused a document: {reason}; check its disk space and log")

@@ -1,0 +1,51 @@
+"""The tables of records.db. `user_version` says which of the steps below a file has been through."""
+
+import sqlite3
+
+_FIRST = """
+create table sources (
+    source_id integer primary key,
+    host text,
+    project_id text,
+    source_file text,
+    unique (host, project_id, source_file)
+);
+-- position is the order of ingestion. content holds the exact bytes of the line; where byte_offset is null, the
+-- document that another tool or version 0.1.0 stored, as relaxed extended JSON.
+create table lines (
+    position integer primary key,
+    line_id text not null unique,
+    ingested_at integer not null,
+    source_id integer not null references sources,
+    byte_offset integer,
+    session_id text,
+    uuid text,
+    line_type text,
+    content blob not null
+);
+create index lines_ingested_at on lines (ingested_at);
+create table rejected_lines (
+    line_id text primary key,
+    ingested_at integer not null,
+    source_id integer not null references sources,
+    byte_offset integer,
+    reason text not null,
+    content blob not null
+);
+create table file_states (
+    host text not null,
+    source_file text not null,
+    state text not null,
+    primary key (host, source_file)
+) without rowid;
+"""
+STEPS = (_FIRST,)
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the file to the newest schema, one transaction per step. Raise ValueError for a newer file than we know."""
+    found = connection.execute("pragma user_version").fetchone()[0]
+    if found > len(STEPS):
+        raise ValueError(f"schema {found} is newer than this version's {len(STEPS)}; update claude-analytics")
+    for number, step in enumerate(STEPS[found:], start=found + 1):
+        connection.executescript(f"begin immediate; {step} pragma user_version = {number}; commit;")

@@ -1,0 +1,303 @@
+"""The record store in one SQLite file: lines, rejected lines and file states, each batch in one durable transaction."""
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from records.file_state import FileState, as_utc
+from records.lines import text_of
+from records.sqlite_schema import migrate
+from records.store import EARLIEST, NewLine, Place, RejectedLine, Source, StoreAwayError, StoredLine, StoreError
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+_BUSY_SECONDS = 60.0
+_READ_AT_ONCE = 100
+_LINE_COLUMNS = (
+    "line_id, session_id, uuid, line_type, host, project_id, source_file, byte_offset, ingested_at, content"
+    " from lines join sources using (source_id)"
+)
+_INSERT_LINE = (
+    "insert or ignore into lines (line_id, ingested_at, source_id, byte_offset, session_id, uuid, line_type, content)"
+    " values (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_INSERT_REJECTED = (
+    "insert or ignore into rejected_lines (line_id, ingested_at, source_id, byte_offset, reason, content)"
+    " values (?, ?, ?, ?, ?, ?)"
+)
+
+
+class SqliteStore:
+    """The record store of the standalone mode.
+
+    One writer at a time: a second one waits up to a minute. A reader sees what was committed and waits for nobody.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, creating it where it does not exist. Raises StoreError where it is no record store."""
+        self.name, self._path = f"the record store {path}", path
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with self._one_line():
+            # Threads share the store; the pipeline lock has them use it one after the other.
+            self._connection = sqlite3.connect(
+                path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            for pragma in ("journal_mode = wal", "synchronous = full", "cache_size = -16000", "foreign_keys = on"):
+                self._connection.execute(f"pragma {pragma}")
+            migrate(self._connection)
+        self._sources: dict[Place, int] = {}
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    # Writing
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Commit what is written inside at once, or nothing of it."""
+        return self._transaction()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        if self._connection.in_transaction:  # a method that needs one was called inside another's
+            yield
+            return
+        with self._one_line():
+            self._connection.execute("begin immediate")
+            try:
+                yield
+                self._connection.execute("commit")
+            except BaseException:
+                self._sources.clear()
+                self._connection.rollback()  # does nothing where SQLite has rolled back by itself
+                raise
+
+    def insert_lines(self, lines: Sequence[NewLine]) -> list[Source | None]:
+        """Store lines; for each the source of the line that was there already, or None where it is new."""
+        if not lines:
+            return []
+        with self._transaction():
+            known = self._known([new.line_id for new in lines])
+            moment = self._stamp()
+            stamp = _milliseconds(moment)
+            rows, outcomes = [], []
+            for new in lines:
+                outcomes.append(known.get(new.line_id))
+                if new.line_id not in known:
+                    known[new.line_id] = Source(new.place.host, new.place.source_file, new.place.byte_offset, moment)
+                    rows.append(self._new_row(new, stamp))
+            self._connection.executemany(_INSERT_LINE, rows)
+        return outcomes
+
+    def _new_row(self, new: NewLine, stamp: int) -> tuple[Any, ...]:
+        fields = new.line.value or {}
+        described = (text_of(fields.get(name)) for name in ("sessionId", "uuid", "type"))
+        return (new.line_id, stamp, self._source_id(new.place), new.place.byte_offset, *described, new.line.raw)
+
+    def _known(self, line_ids: list[str]) -> dict[str, Source | None]:
+        found = self._connection.execute(
+            "select line_id, host, source_file, byte_offset, ingested_at from lines join sources using (source_id)"
+            " where line_id in (select value from json_each(?))",
+            [json.dumps(line_ids)],
+        )
+        return {line_id: Source(host, file, offset, _moment(stamp)) for line_id, host, file, offset, stamp in found}
+
+    def _stamp(self) -> datetime:
+        """Return this transaction's moment of ingestion: later than every other's, whatever the clock says."""
+        newest = self._connection.execute("select max(ingested_at) from lines").fetchone()[0]
+        now = self.now()
+        # A restored line may lie in the future; following it would stamp every new line there.
+        return max(now, _moment(newest) + _MILLISECOND) if newest and _moment(newest) < now + _DAY else now
+
+    def _source_id(self, place: Place) -> int:
+        origin = Place(place.host, place.project_id, place.source_file, None)
+        if origin not in self._sources:
+            names = [origin.host, origin.project_id, origin.source_file]
+            query = "select source_id from sources where host is ? and project_id is ? and source_file is ?"
+            found = self._connection.execute(query, names).fetchone()
+            inserted = (
+                found
+                or self._connection.execute(
+                    "insert into sources (host, project_id, source_file) values (?, ?, ?) returning source_id", names
+                ).fetchone()
+            )
+            self._sources[origin] = inserted[0]
+        return self._sources[origin]
+
+    def insert_rejected(self, lines: Sequence[RejectedLine]) -> None:
+        """Store rejected lines, ignoring those that are there."""
+        self.restore_rejected(lines)
+
+    def save_states(self, states: Iterable[FileState]) -> None:
+        """Store how far these files have been read, replacing what was known of them."""
+        now = self.now()
+        rows = []
+        for state in states:
+            state.collected_at = now
+            rows.append((state.host, state.source_file, _encode(state)))
+        with self._transaction():
+            self._connection.executemany("insert or replace into file_states values (?, ?, ?)", rows)
+
+    def restore_lines(self, lines: Sequence[StoredLine]) -> int:
+        """Put lines back with the moment they were first ingested at; return how many were missing."""
+        with self._transaction():
+            rows = [
+                (
+                    *(line.line_id, _milliseconds(line.ingested_at or self.now())),
+                    *(self._source_id(line.place), line.place.byte_offset),
+                    *(line.session_id, line.uuid, line.line_type, line.content),
+                )
+                for line in lines
+            ]
+            return self._connection.executemany(_INSERT_LINE, rows).rowcount
+
+    def restore_rejected(self, lines: Sequence[RejectedLine]) -> int:
+        """Put rejected lines back; return how many were missing."""
+        with self._transaction():
+            rows = [
+                (
+                    *(line.line_id, _milliseconds(line.ingested_at or self.now())),
+                    *(self._source_id(line.place), line.place.byte_offset, line.reason, line.raw),
+                )
+                for line in lines
+            ]
+            return self._connection.executemany(_INSERT_REJECTED, rows).rowcount
+
+    def restore_states(self, states: Sequence[FileState]) -> int:
+        """Put back the states of files that nothing is known of; return how many that were."""
+        with self._transaction():
+            rows = [(state.host, state.source_file, _encode(state)) for state in states]
+            return self._connection.executemany("insert or ignore into file_states values (?, ?, ?)", rows).rowcount
+
+    # Reading
+
+    def states(self, host: str) -> dict[str, FileState]:
+        """Return the states of this host's files by source file."""
+        return {state.source_file: state for state in self._states("where host = ?", host)}
+
+    def all_states(self) -> Iterator[FileState]:
+        """Yield the states of every host's files."""
+        return self._states("order by host, source_file")
+
+    def _states(self, clause: str, *parameters: str) -> Iterator[FileState]:
+        for (encoded,) in self._select(f"state from file_states {clause}", *parameters):
+            yield FileState.from_document(json.loads(encoded))
+
+    def has_state(self, state: FileState) -> bool:
+        """Tell whether the store still holds exactly this state."""
+        query = "state from file_states where host = ? and source_file = ?"
+        return [_encode(state)] == [encoded for (encoded,) in self._select(query, state.host, state.source_file)]
+
+    def now(self) -> datetime:
+        """Return this machine's time in whole milliseconds."""
+        return _moment(time.time_ns() // 1_000_000)
+
+    def synchronise(self) -> None:
+        """Do nothing: the clock is this machine's."""
+
+    def settled(self) -> datetime:
+        """Return the newest moment of ingestion: a later transaction's is later."""
+        (newest,) = next(self._select("max(ingested_at) from lines"))
+        return min(_moment(newest), self.now()) if newest else EARLIEST
+
+    def count(self) -> int:
+        """Return the number of lines."""
+        return self._number("count(*) from lines")
+
+    def count_rejected(self) -> int:
+        """Return the number of rejected lines."""
+        return self._number("count(*) from rejected_lines")
+
+    def count_between(self, after: datetime, up_to: datetime, limit: int | None = None) -> int:
+        """Return the number of lines ingested in this range, counting no further than the limit."""
+        query = "count(*) from (select 1 from lines where ingested_at > ? and ingested_at <= ? limit ?)"
+        return self._number(query, _milliseconds(after), _milliseconds(up_to), -1 if limit is None else limit)
+
+    def ids_between(self, after: datetime, up_to: datetime) -> Iterator[str]:
+        """Yield the ids of the lines ingested in this range."""
+        query = "line_id from lines where ingested_at > ? and ingested_at <= ?"
+        for (line_id,) in self._select(query, _milliseconds(after), _milliseconds(up_to)):
+            yield line_id
+
+    def read_between(self, after: datetime, up_to: datetime) -> Iterator[StoredLine]:
+        """Yield the lines ingested in this range, in the order of ingestion."""
+        query = f"{_LINE_COLUMNS} where ingested_at > ? and ingested_at <= ? order by ingested_at, position"
+        return map(_stored, self._select(query, _milliseconds(after), _milliseconds(up_to)))
+
+    def undated_ids(self) -> Iterator[str]:
+        """Yield nothing: every line here has its moment."""
+        return iter(())
+
+    def read_lines(self, line_ids: Sequence[str]) -> Iterator[StoredLine]:
+        """Yield those of these lines that are there."""
+        query = f"{_LINE_COLUMNS} where line_id in (select value from json_each(?))"
+        return map(_stored, self._select(query, json.dumps(list(line_ids))))
+
+    def rejected_ids(self) -> Iterator[str]:
+        """Yield the ids of all rejected lines."""
+        for (line_id,) in self._select("line_id from rejected_lines"):
+            yield line_id
+
+    def read_rejected(self, line_ids: Sequence[str]) -> Iterator[RejectedLine]:
+        """Yield those of these rejected lines that are there."""
+        query = (
+            "line_id, content, reason, host, project_id, source_file, byte_offset, ingested_at from rejected_lines"
+            " join sources using (source_id) where line_id in (select value from json_each(?))"
+        )
+        for line_id, content, reason, *place, stamp in self._select(query, json.dumps(list(line_ids))):
+            yield RejectedLine(line_id, content, reason, Place(*place), _moment(stamp))
+
+    def _number(self, query: str, *parameters: Any) -> int:
+        ((number,),) = self._select(query, *parameters)
+        return int(number)
+
+    def _select(self, query: str, *parameters: Any) -> Iterator[tuple[Any, ...]]:
+        with self._one_line():
+            cursor = self._connection.execute(f"select {query}", parameters)
+            cursor.arraysize = _READ_AT_ONCE
+            yield from cursor
+
+    @contextmanager
+    def _one_line(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, ValueError) as error:
+            kind = StoreAwayError if "locked" in str(error) else StoreError
+            raise kind(f"{self.name}: {error}; {_remedy(error, self._path)}") from error
+
+
+_DAY = timedelta(days=1)
+
+
+def _remedy(error: Exception, path: Path) -> str:
+    text = str(error)
+    if "full" in text:
+        return f"free space on the disk of {path.parent}"
+    if "locked" in text or "busy" in text:
+        return "another program is writing to it; end that program, then try again"
+    if "malformed" in text or "not a database" in text:
+        return f"move {path} away: the next run makes it again from Iceberg and the transcripts"
+    return f"check that {path.parent} can be written"
+
+
+def _encode(state: FileState) -> str:
+    return json.dumps(state.to_document(), default=lambda moment: moment.isoformat())
+
+
+def _milliseconds(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MILLISECOND
+
+
+def _moment(stamp: int) -> datetime:
+    return _EPOCH + timedelta(milliseconds=stamp)
+
+
+def _stored(row: tuple[Any, ...]) -> StoredLine:
+    line_id, session_id, uuid, line_type, host, project_id, source_file, byte_offset, stamp, content = row
+    place = Place(host, project_id, source_file, byte_offset)
+    return StoredLine(line_id, session_id, uuid, line_type, place, as_utc(_moment(stamp)), content)

@@ -1,0 +1,183 @@
+"""The record store's interface: what collector and loader ask of it, whichever database is behind it.
+
+Every line is stored once under an id made from its content, so every write may be repeated. Nothing is ever updated or
+deleted but the state of a file. Moments are whole milliseconds in UTC; a range of them excludes its start and includes
+its end.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple, Protocol
+
+from common.errors import AnalyticsError, PassingError
+from records.file_state import FileState
+from records.lines import Line
+
+EARLIEST, LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
+"""A moment outside counts as none: it would overflow in another timezone."""
+
+
+class StoreError(AnalyticsError):
+    """The record store cannot do what was asked."""
+
+
+class StoreAwayError(StoreError, PassingError):
+    """The record store does not answer, or another program keeps it busy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a line was read: machine, project folder, transcript, and the offset of its first byte."""
+
+    host: str | None
+    project_id: str | None
+    source_file: str | None
+    byte_offset: int | None
+    """None for a document that another tool or version 0.1.0 stored: its exact line is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewLine:
+    """A parsed line on its way into the store."""
+
+    line_id: str
+    line: Line
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedLine:
+    """A line that could not be parsed: its exact bytes and the reason."""
+
+    line_id: str
+    raw: bytes
+    reason: str
+    place: Place
+    ingested_at: datetime | None = None
+    """None until it is stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredLine:
+    """A line as the store gives it back."""
+
+    line_id: str
+    session_id: str | None
+    uuid: str | None
+    line_type: str | None
+    place: Place
+    ingested_at: datetime | None
+    content: bytes
+    """The exact bytes of the line; without a byte offset, the whole document as MongoDB's relaxed extended JSON."""
+
+
+class Source(NamedTuple):
+    """Where and when a line that was there already came from."""
+
+    host: str | None
+    source_file: str | None
+    byte_offset: int | None
+    ingested_at: datetime | None
+
+
+class RecordStore(Protocol):
+    """The record store. Every method raises StoreError where the database fails for good."""
+
+    @property
+    def name(self) -> str:
+        """How messages call it: its kind and place, without a password."""
+        ...
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Make what is written inside durable at once where the database can; else in the order it is written."""
+        ...
+
+    def insert_lines(self, lines: Sequence[NewLine]) -> list[Source | None]:
+        """Store lines; for each the source of the line that was there already, or None where it is new."""
+        ...
+
+    def insert_rejected(self, lines: Sequence[RejectedLine]) -> None:
+        """Store rejected lines, ignoring those that are there."""
+        ...
+
+    def save_states(self, states: Iterable[FileState]) -> None:
+        """Store how far these files have been read, replacing what was known of them."""
+        ...
+
+    def states(self, host: str) -> dict[str, FileState]:
+        """Return the states of this host's files by source file."""
+        ...
+
+    def has_state(self, state: FileState) -> bool:
+        """Tell whether the store still holds exactly this state."""
+        ...
+
+    def now(self) -> datetime:
+        """Return the store's time; it never steps back."""
+        ...
+
+    def synchronise(self) -> None:
+        """Compare clocks with the database where it has its own."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the database."""
+        ...
+
+    def settled(self) -> datetime:
+        """Return the moment up to which no writer can add a line any more."""
+        ...
+
+    def count(self) -> int:
+        """Return the number of lines, from what the database keeps beside them."""
+        ...
+
+    def count_rejected(self) -> int:
+        """Return the number of rejected lines."""
+        ...
+
+    def count_between(self, after: datetime, up_to: datetime, limit: int | None = None) -> int:
+        """Return the number of lines ingested in this range, counting no further than the limit."""
+        ...
+
+    def ids_between(self, after: datetime, up_to: datetime) -> Iterator[str]:
+        """Yield the ids of the lines ingested in this range."""
+        ...
+
+    def read_between(self, after: datetime, up_to: datetime) -> Iterator[StoredLine]:
+        """Yield the lines ingested in this range, in the order of ingestion where the database knows it."""
+        ...
+
+    def undated_ids(self) -> Iterator[str]:
+        """Yield the ids of documents without a usable moment; only other tools write such."""
+        ...
+
+    def read_lines(self, line_ids: Sequence[str]) -> Iterator[StoredLine]:
+        """Yield those of these lines that are there."""
+        ...
+
+    def rejected_ids(self) -> Iterator[str]:
+        """Yield the ids of all rejected lines."""
+        ...
+
+    def read_rejected(self, line_ids: Sequence[str]) -> Iterator[RejectedLine]:
+        """Yield those of these rejected lines that are there."""
+        ...
+
+    def all_states(self) -> Iterator[FileState]:
+        """Yield the states of every host's files."""
+        ...
+
+    def restore_lines(self, lines: Sequence[StoredLine]) -> int:
+        """Put lines back with the moment they were first ingested at; return how many were missing."""
+        ...
+
+    def restore_rejected(self, lines: Sequence[RejectedLine]) -> int:
+        """Put rejected lines back; return how many were missing."""
+        ...
+
+    def restore_states(self, states: Sequence[FileState]) -> int:
+        """Put back the states of files that nothing is known of; return how many that were."""
+        ...
