@@ -57,8 +57,7 @@ def _serve() -> int:
 def _follow(settings: Settings, stop: threading.Event) -> None:
     if settings.mongo_uri is None:
         raise SettingsError("MONGO_URI: expected the address of a MongoDB server, found nothing; set it")
-    # A pass that fails is tried again by the next one, so few attempts are enough within it.
-    store = open_store(settings, "claude-analytics-collector", attempts=3)
+    store = open_store(settings, "claude-analytics-collector")
     with closing(store):
         log.info("following", transcripts=str(settings.transcripts_dir), host=settings.host_name)
         follow(store, settings.transcripts_dir, settings.host_name, stop, _report, progress=_beat)

@@ -22,7 +22,7 @@ from common.catalog import CONVERSATIONS, open_table
 from common.chunks import chunks
 from common.errors import AnalyticsError
 from common.loader_results import ExtractResult
-from loader.reconcile import Comparison, missing_in_table, restore_missing
+from loader.reconcile import Comparison, differences, read_lines, restore
 from loader.side_tables import copy_side_tables, restore_side_tables
 from loader.table_state import FewerLinesError, TableState
 from records import RecordStore, StoredLine
@@ -107,13 +107,15 @@ class _Extract:
         after = self.state.watermark or EARLIEST
         known = self.state.moments_after(self.state.watermark)
         expected = max(0, self.store.count() - self.state.total)
+        newest = after
         for low, high in self._windows(after):
             for line in self.store.read_between(low, high):
+                newest = max(newest, line.ingested_at or newest)
                 if line.line_id not in known:
                     self._add(line, min(low, settled), expected)
-            self._flush(min(high, settled), expected, at_least=BATCH_BYTES // 2)
-            after = high
-        self._flush(min(after, settled), expected)
+            # Not up to the window's end: a document that is stamped again later must not be behind the watermark.
+            self._flush(min(newest, settled), expected, at_least=BATCH_BYTES // 2)
+        self._flush(min(newest, settled), expected)
 
     def _windows(self, after: datetime) -> Iterator[tuple[datetime, datetime]]:
         """Yield ranges above the watermark that hold lines, few enough to ask for at once."""
@@ -139,12 +141,13 @@ class _Extract:
             return
         before, repeated = self.done, 0
         for within in Comparison(self.store, self.state).ranges():
-            for line in missing_in_table(self.store, self.state, within):
+            found = differences(self.store, self.state, within)
+            for line in read_lines(self.store, found.only_in_store):
                 self._add(line, self.state.watermark, None)
             self._flush(self.state.watermark, None)
-            restored, versions = restore_missing(self.store, self.state, within)
+            restored, versions = restore(self.store, self.state, found)
             self.restored += restored
-            repeated += self.state.remove_older(versions)
+            repeated += self.state.remove_older(versions | found.repeated)
         # A count that still differs is the database's estimate, or lines that it was told to forget.
         self.state.accept_difference(self.store.count() - self.state.total)
         self.late = self.done - before
@@ -153,14 +156,14 @@ class _Extract:
     def restore_lost(self, *, strict: bool) -> None:
         """Put back into the record store what only the table has."""
         for within in Comparison(self.store, self.state, strict=strict).ranges():
-            restored, _ = restore_missing(self.store, self.state, within)
+            restored, _ = restore(self.store, self.state, differences(self.store, self.state, within))
             self.restored += restored
 
     def rebuild(self) -> None:
         """Write the table again from the record store, which first gets back every line that only the table has."""
         if self.state.total:
             self.restore_lost(strict=True)
-        before, settled = self.state.total, self.store.settled()
+        before, settled = self.state.distinct_ids(), self.store.settled()
         batches = chunks(self._all_lines(), BATCH_BYTES, weight=lambda line: len(line.content))
         try:
             self.done = self.state.replace(self._counted(batches), settled, fewest=before)

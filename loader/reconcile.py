@@ -5,6 +5,7 @@ strict comparison ids are compared everywhere.
 """
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -76,26 +77,44 @@ class Comparison:
         return bisect_right(self._stamps, _stamp(up_to)) - bisect_right(self._stamps, _stamp(after))
 
 
-def missing_in_table(store: RecordStore, state: TableState, within: Range) -> Iterator[StoredLine]:
-    """Yield the lines of a range that the table lacks."""
-    ours = state.ids(within.where)
-    missing = (line_id for line_id in _store_ids(store, within) if line_id not in ours)
-    for line_ids in chunks(missing, IDS_PER_READ):
-        yield from store.read_lines(line_ids)
+@dataclass(frozen=True)
+class Differences:
+    """What the two copies have of one range: ids that only one of them has, and ids that the table has repeatedly."""
+
+    within: Range
+    only_in_store: list[str]
+    only_in_table: set[str]
+    repeated: set[str]
 
 
-def restore_missing(store: RecordStore, state: TableState, within: Range) -> tuple[int, set[str]]:
-    """Put the lines of a range that the store lacks back into it.
+def differences(store: RecordStore, state: TableState, within: Range) -> Differences:
+    """Compare the ids of one range."""
+    ours = Counter(state.ids(within.where))
+    theirs = set(_store_ids(store, within))
+    return Differences(
+        within,
+        only_in_store=[line_id for line_id in theirs if line_id not in ours],
+        only_in_table=ours.keys() - theirs,
+        repeated={line_id for line_id, rows in ours.items() if rows > 1},
+    )
 
-    Returns how many they were, and the ids that the store has under another moment: versions of one document.
+
+def read_lines(store: RecordStore, line_ids: list[str]) -> Iterator[StoredLine]:
+    """Yield these lines of the store, a few per query."""
+    for some in chunks(line_ids, IDS_PER_READ):
+        yield from store.read_lines(some)
+
+
+def restore(store: RecordStore, state: TableState, found: Differences) -> tuple[int, set[str]]:
+    """Put the lines that only the table has back into the store.
+
+    Returns how many they were, and ids that the store has under another moment: newer versions of a document.
     """
-    missing = state.ids(within.where).difference(_store_ids(store, within))
     restored = 0
-    if not missing:
-        return 0, set()
-    for lines in state.lines(within.where, missing):
-        restored += store.restore_lines(lines)
-    return restored, set() if restored == len(missing) else missing
+    if found.only_in_table:
+        for lines in state.lines(found.within.where, found.only_in_table):
+            restored += store.restore_lines(lines)
+    return restored, set() if restored == len(found.only_in_table) else found.only_in_table
 
 
 def _store_ids(store: RecordStore, within: Range) -> Iterator[str]:

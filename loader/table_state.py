@@ -22,6 +22,7 @@ WATERMARK = f"{PREFIX}watermark"
 EXTRACTED_AT = f"{PREFIX}extracted-at"
 UNMATCHED = f"{PREFIX}unmatched"
 
+ALL = "document_id is not null"
 EPOCH = datetime.fromtimestamp(0, UTC)
 
 
@@ -87,10 +88,14 @@ class TableState:
             stamps.extend(value // 1000 for value in micros.to_pylist())
         return array("q", sorted(stamps))
 
-    def ids(self, where: str) -> set[str]:
-        """Return the ids of the lines that this filter lets through."""
-        batches = read_rows(self._table, ["document_id"], where)
-        return {line_id for rows in batches for line_id in rows["document_id"].to_pylist()}
+    def ids(self, where: str) -> Iterator[str]:
+        """Yield the ids of the lines that this filter lets through, as often as they are there."""
+        for rows in read_rows(self._table, ["document_id"], where):
+            yield from rows["document_id"].to_pylist()
+
+    def distinct_ids(self) -> int:
+        """Return how many lines the table has, versions of one document counted once."""
+        return len(set(self.ids(ALL)))
 
     def lines(self, where: str, wanted: set[str]) -> Iterator[list[StoredLine]]:
         """Yield batches of those of the wanted lines that this filter lets through."""

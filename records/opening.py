@@ -8,7 +8,7 @@ from records.sqlite_store import SqliteStore
 from records.store import RecordStore
 
 
-def open_store(settings: Settings, appname: str = "claude-analytics", attempts: int = 10) -> RecordStore:
+def open_store(settings: Settings, appname: str = "claude-analytics", attempts: int = 3) -> RecordStore:
     """Return the record store; the caller closes it. A call to a server that is away is tried so many times.
 
     Raises SettingsError for an address that is not one, StoreError for a file that is not a record store. MongoDB is
