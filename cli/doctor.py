@@ -17,6 +17,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from cli.doctor_services import docker, iceberg, loader, mongodb, port, published
 from cli.finding import Finding
 from common.settings import Settings
+from common.transcript_files import TranscriptsError, distinct_roots, find
 from scheduler.web.status import Standing, kept_days
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -96,26 +97,23 @@ def _timezone(settings: Settings) -> Finding:
 
 
 def _transcripts(settings: Settings) -> Finding:
-    folder, expected = settings.transcripts_dir, "a readable folder of Claude Code's transcripts (*.jsonl)"
-    if not folder.is_dir():
+    expected = "readable folders of Claude Code's transcripts (*.jsonl)"
+    folders = ", ".join(map(str, settings.transcripts_dir))
+    try:
+        found = [find(root, label) for root, label in distinct_roots(settings.transcripts_dir)]
+    except TranscriptsError as error:
         fix = "set TRANSCRIPTS_DIR or pass --transcripts DIR; ./analytics demo needs none"
-        return Finding("Transcripts", "warn", f"no folder {folder}", expected, fix)
-    refused: list[str] = []
-    files = list(_transcript_files(folder, refused))
+        return Finding("Transcripts", "warn", str(error).partition("; set")[0], expected, fix)
+    files = [transcript.path for findings in found for transcript in findings.transcripts]
+    refused = [name for findings in found for name in findings.unreadable]
     refused += [str(file) for file in files if not os.access(file, os.R_OK)]
     if refused:
         fix = f"let {_user()} read them, or run as their owner"
         return Finding("Transcripts", "fail", f"{len(refused)} not readable, such as {refused[0]}", expected, fix)
     if not files:
-        return Finding("Transcripts", "warn", f"none in {folder}", expected, "use Claude Code, or set TRANSCRIPTS_DIR")
-    size = sum(_size(file) for file in files)
-    return Finding("Transcripts", "ok", f"{len(files)} files, {size / 1e6:,.0f} MB, in {folder}", expected)
-
-
-def _transcript_files(folder: Path, refused: list[str]) -> Iterator[Path]:
-    """Every transcript below the folder; folders that may not be listed are added to `refused`."""
-    for parent, _, names in os.walk(folder, onerror=lambda error: refused.append(error.filename)):
-        yield from (Path(parent, name) for name in names if name.endswith(".jsonl"))
+        return Finding("Transcripts", "warn", f"none in {folders}", expected, "use Claude Code, or set TRANSCRIPTS_DIR")
+    size = sum(map(_size, files))
+    return Finding("Transcripts", "ok", f"{len(files)} files, {size / 1e6:,.0f} MB, in {folders}", expected)
 
 
 def _size(file: Path) -> int:
@@ -165,9 +163,16 @@ def _writable(folder: Path) -> bool:
     return nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
 
 
+def _transcripts_size(settings: Settings) -> int:
+    try:
+        found = [find(root, label) for root, label in distinct_roots(settings.transcripts_dir)]
+    except TranscriptsError:  # which another finding says
+        return 0
+    return sum(_size(transcript.path) for findings in found for transcript in findings.transcripts)
+
+
 def _free_disk(settings: Settings) -> Finding:
-    size = sum(_size(file) for file in _transcript_files(settings.transcripts_dir, []))
-    needed = GIB + 5 * size  # MongoDB, Iceberg, the work database and KEEP_GENERATIONS copies of it
+    needed = GIB + 5 * _transcripts_size(settings)  # both copies, the work database and KEEP_GENERATIONS of it
     free = shutil.disk_usage(_existing(settings.data_dir)).free
     expected, found = f"{needed / GIB:.1f} GiB", f"{free / GIB:.1f} GiB free at {_existing(settings.data_dir)}"
     if free >= needed:

@@ -1,24 +1,27 @@
 """Collects transcripts into the record store: every complete line once, as it is written, whole."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from collector.follow import follow
-from collector.pass_result import CollectorError, CollectProgress, CollectResult
+from collector.pass_result import CollectProgress, CollectResult
 from collector.passes import Collector
+from common.transcript_files import distinct_roots
 from records import RecordStore
 
-__all__ = ["CollectProgress", "CollectResult", "Collector", "CollectorError", "collect", "follow"]
+__all__ = ["CollectProgress", "CollectResult", "Collector", "collect", "follow"]
 
 
 def collect(
     store: RecordStore,
-    transcripts: Path,
+    transcripts: Path | Sequence[Path],
     host: str,
     progress: Callable[[CollectProgress], None] | None = None,
 ) -> CollectResult:
-    """Make one pass over the transcripts below this directory.
+    """Make one pass over the transcripts below this directory, or below each of several.
 
-    Raises CollectorError where the directory cannot be read, StoreError where the record store fails.
+    Raises TranscriptsError where a directory cannot be read, StoreError where the record store fails.
     """
-    return Collector(store, transcripts, host).collect(progress)
+    roots = distinct_roots([transcripts] if isinstance(transcripts, Path) else transcripts)
+    results = [Collector(store, root, host, label=label).collect(progress) for root, label in roots]
+    return CollectResult(**{name: sum(getattr(one, name) for one in results) for name in CollectResult.model_fields})

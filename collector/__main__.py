@@ -58,9 +58,12 @@ def _follow(settings: Settings, stop: threading.Event) -> None:
     if settings.mongo_uri is None:
         raise SettingsError("MONGO_URI: expected the address of a MongoDB server, found nothing; set it")
     store = open_store(settings, "claude-analytics-collector")
+    if len(settings.transcripts_dir) != 1:
+        raise SettingsError(f"TRANSCRIPTS_DIR: expected one folder to follow, found {len(settings.transcripts_dir)}")
+    (transcripts,) = settings.transcripts_dir
     with closing(store):
-        log.info("following", transcripts=str(settings.transcripts_dir), host=settings.host_name)
-        follow(store, settings.transcripts_dir, settings.host_name, stop, _report, progress=_beat)
+        log.info("following", transcripts=str(transcripts), host=settings.host_name)
+        follow(store, transcripts, settings.host_name, stop, _report, progress=_beat)
         log.info("stopped")
 
 

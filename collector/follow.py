@@ -15,10 +15,10 @@ import structlog
 from watchfiles import Change, watch
 from watchfiles._rust_notify import WatchfilesRustInternalError
 
-from collector.files import absence
 from collector.pass_result import CollectResult
 from collector.passes import Collector, Progress
 from common.errors import AnalyticsError
+from common.transcript_files import SUFFIXES, absence
 from records import RecordStore
 
 log = structlog.get_logger()
@@ -44,7 +44,7 @@ def follow(
 
     `progress` hears of full passes while they run: the first may take an hour.
 
-    Raises CollectorError or StoreError if the first pass fails. Later failures are logged and tried again.
+    Raises TranscriptsError or StoreError if the first pass fails. Later failures are logged and tried again.
     """
     collector = Collector(store, transcripts, host, remember=_REMEMBERED_LINES)
     passed = False
@@ -79,7 +79,7 @@ def _passes(
         if time.monotonic() >= next_full or _needs_full_pass(changes):
             yield collector.collect(progress)
             next_full = time.monotonic() + full_pass_seconds
-        elif paths := {Path(path) for _, path in changes if path.endswith(".jsonl")}:
+        elif paths := {Path(path) for _, path in changes if path.endswith(SUFFIXES)}:
             yield collector.collect_some(paths)
 
 
@@ -114,5 +114,5 @@ def _notifications(root: Path, stop: threading.Event) -> Iterator[set[tuple[Chan
 def _needs_full_pass(changes: set[tuple[Change, str]]) -> bool:
     """A directory that appeared may hold files that no notification tells of."""
     return any(
-        change is Change.added and not path.endswith(".jsonl") and Path(path).is_dir() for change, path in changes
+        change is Change.added and not path.endswith(SUFFIXES) and Path(path).is_dir() for change, path in changes
     )

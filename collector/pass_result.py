@@ -2,12 +2,6 @@
 
 from pydantic import BaseModel, ConfigDict
 
-from common.errors import AnalyticsError
-
-
-class CollectorError(AnalyticsError):
-    """The collector cannot go on."""
-
 
 class CollectProgress(BaseModel):
     """How far a pass is."""

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from collector.batch import Batch, FileRun, Tally
-from collector.files import Findings, Transcript, check_folder, check_regular, describe, find, transcript
+from collector.opening import opened
 from collector.pass_result import CollectProgress, CollectResult
-from collector.reader import CHUNK_BYTES, Reading, read, retrace
+from collector.reader import Reading, read, retrace
+from common.transcript_files import Findings, Transcript, check_folder, check_regular, describe, find, transcript
 from records import RecordStore
 from records.file_state import DIRECTORY, FILE, MISSING, OK, UNREADABLE, FileState
 
@@ -24,35 +25,43 @@ _NEVER = datetime.fromtimestamp(0, UTC)
 class Collector:
     """Collects the transcripts below one directory for one host."""
 
-    def __init__(self, store: RecordStore, transcripts: Path, host: str, *, remember: int = 0) -> None:
-        """`remember`: how many fingerprints of lines to keep between passes, so that grown files are not read twice."""
-        self.store, self.root, self.host, self._remember = store, transcripts, host, remember
+    def __init__(self, store: RecordStore, transcripts: Path, host: str, *, label: str = "", remember: int = 0) -> None:
+        """Make a collector that reads nothing yet.
+
+        Args:
+            store: Where lines go.
+            transcripts: The transcripts directory.
+            host: This machine's name.
+            label: Put in front of the names of its files, where other directories have files of the same names.
+            remember: How many fingerprints of lines to keep between passes, so that grown files are not read twice.
+        """
+        self.store, self.root, self.label, self.host, self._remember = store, transcripts, label, host, remember
         self._readings: OrderedDict[str, tuple[Reading, int]] = OrderedDict()
         self._weight = 0
         self._in_step = False
         self.states: dict[str, FileState] = {}
 
     def collect(self, progress: Progress | None = None) -> CollectResult:
-        """One pass over everything. Raises CollectorError or StoreError where it cannot go on."""
-        findings = find(self.root)
+        """One pass over everything. Raises TranscriptsError or StoreError where it cannot go on."""
+        findings = find(self.root, self.label)
         with self._keeping_step():
             return _Pass(self, progress).run(findings.transcripts, findings)
 
     def collect_some(self, paths: Iterable[Path]) -> CollectResult:
-        """A pass over these files only. Raises CollectorError or StoreError where it cannot go on."""
-        transcripts = [transcript(self.root, path) for path in sorted(paths)]
+        """A pass over these files only. Raises TranscriptsError or StoreError where it cannot go on."""
+        transcripts = [transcript(self.root, path, self.label) for path in sorted(paths)]
         with self._keeping_step():
             return _Pass(self, None).run(transcripts, None)
 
     def require_root(self) -> None:
-        """Raise CollectorError where the transcripts directory is missing or may not be read."""
+        """Raise TranscriptsError where the transcripts directory is missing or may not be read."""
         check_folder(self.root)
 
-    def recall(self, state: FileState, file: BinaryIO, about: os.stat_result) -> Reading | None:
-        """The reading that this state describes, or None where the file no longer begins with what was read."""
+    def recall(self, state: FileState, file: BinaryIO, about: os.stat_result, end: int) -> Reading | None:
+        """Return the reading that this state describes, or None where the file no longer begins with what was read."""
         if state.read_bytes == 0:
             return Reading()
-        if about.st_size < state.read_bytes:
+        if end < state.read_bytes:
             return None
         kept, _ = self._readings.get(state.source_file, (None, 0))
         if kept and kept.offset == state.read_bytes and state.inode == about.st_ino and kept.still_there(file):
@@ -141,28 +150,27 @@ class _Pass:
 
     def _read(self, each: Transcript, state: FileState) -> None:
         try:
-            with each.path.open("rb", buffering=CHUNK_BYTES) as file:
-                self._read_open(file, FileRun(state, Reading(), each.stem))
+            with opened(each) as (file, about, end):
+                self._read_open(file, FileRun(state, Reading(), each.stem), about, end)
         except OSError as error:
             self._record(state, error)
 
-    def _read_open(self, file: BinaryIO, run: FileRun) -> None:
-        about = os.fstat(file.fileno())
-        run.reading = self._recall(run.state, file, about)
+    def _read_open(self, file: BinaryIO, run: FileRun, about: os.stat_result, end: int) -> None:
+        run.reading = self._recall(run.state, file, about, end)
         before = self._tally.bytes_read
-        for physical in read(run.reading, file, about.st_size):
+        for physical in read(run.reading, file, end):
             if self._batch.add(run, physical):
                 self._report()
         self._tally.files_read += self._tally.bytes_read > before
-        self._tally.files_unfinished += run.reading.offset < about.st_size
+        self._tally.files_unfinished += run.reading.offset < min(end, about.st_size)
         run.state.saw(about)
         self._batch.touch(run)
         self._collector.keep(run.state, run.reading)
 
-    def _recall(self, state: FileState, file: BinaryIO, about: os.stat_result) -> Reading:
+    def _recall(self, state: FileState, file: BinaryIO, about: os.stat_result, end: int) -> Reading:
         if state.read_bytes and not state.digest:
             state.forget()
-        reading = self._collector.recall(state, file, about)
+        reading = self._collector.recall(state, file, about, end)
         if reading is not None:
             return reading
         state.reset(self._collector.store.now())

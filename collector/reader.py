@@ -14,7 +14,6 @@ from typing import BinaryIO
 from records.lines import Line, fingerprint, parse, strip, uuid_of
 
 _TAIL_BYTES = 4096
-CHUNK_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)

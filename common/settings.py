@@ -38,6 +38,14 @@ def _from_json(value: Any) -> Any:
 
 UserPath = Annotated[Path, BeforeValidator(_expand)]
 
+_KNOWN_PLACES = (
+    "~/.claude/projects",
+    "~/.config/claude/projects",
+    "~/.config/Claude/local-agent-mode-sessions",
+    "~/Library/Application Support/Claude/local-agent-mode-sessions",
+)
+"""Where Claude Code and Claude's desktop app keep transcripts."""
+
 
 def machine_timezone() -> str:
     """The IANA name of this machine's timezone, or UTC where it keeps none."""
@@ -52,10 +60,30 @@ def machine_timezone() -> str:
         return "UTC"
 
 
-def default_transcripts_dir() -> Path:
-    """Where Claude Code writes: `$CLAUDE_CONFIG_DIR/projects`, else `~/.claude/projects`."""
-    home = os.environ.get("CLAUDE_CONFIG_DIR") or "~/.claude"
-    return Path(home) / "projects"
+def default_transcripts_dirs() -> tuple[Path, ...]:
+    """Return the folders that Claude Code writes to: `projects/` of each home in CLAUDE_CONFIG_DIR, comma separated.
+
+    Without that variable, those of `~/.claude`, `~/.config/claude` and the desktop app's sessions that exist; where
+    none does, `~/.claude/projects`.
+    """
+    chosen = [home.strip() for home in os.environ.get("CLAUDE_CONFIG_DIR", "").split(",") if home.strip()]
+    if chosen:
+        return tuple(Path(home).expanduser().absolute() / "projects" for home in chosen)
+    known = [Path(place).expanduser().absolute() for place in _KNOWN_PLACES]
+    return tuple(place for place in known if place.is_dir()) or (known[0],)
+
+
+def _paths(value: Any) -> Any:
+    """Read one folder or several separated by commas; a folder that exists is taken whole, commas and all."""
+    if isinstance(value, str | Path):
+        whole = _expand(value)
+        if whole.exists() or "," not in str(value):
+            return (whole,)
+        return tuple(_expand(part.strip()) for part in str(value).split(",") if part.strip())
+    return tuple(map(_expand, value))
+
+
+UserPaths = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_paths)]
 
 
 class Settings(BaseSettings):
@@ -64,7 +92,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True)
 
     # What is read, and where everything is kept
-    transcripts_dir: UserPath = Field(default_factory=default_transcripts_dir, validate_default=True)
+    transcripts_dir: UserPaths = Field(default_factory=default_transcripts_dirs)  # one folder, or several with commas
     data_dir: UserPath = Field(default=Path("~/.local/share/claude-analytics"), validate_default=True)
     host_name: str = Field(default_factory=socket.gethostname, min_length=1)
     duckdb_path: UserPath | None = None

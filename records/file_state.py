@@ -135,9 +135,15 @@ class FileState:
 
 
 def project_of(source_file: str) -> str:
-    """Return the project of a transcript: the first folder below the transcripts directory."""
-    project, slash, _ = source_file.partition("/")
+    """Return the project of a transcript: the first folder below its transcripts directory."""
+    project, slash, _ = source_file.removeprefix(label_of(source_file)).partition("/")
     return project if slash else LOOSE_FILES_PROJECT
+
+
+def label_of(source_file: str) -> str:
+    """Return the label of a further transcripts directory in front of its files' names, `~1a2b3c/`; empty for the first."""
+    label, slash, _ = source_file.partition("/")
+    return f"{label}/" if slash and label.startswith("~") else ""
 
 
 def as_utc(moment: Any) -> datetime | None:

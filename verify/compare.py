@@ -7,7 +7,7 @@ files since the collector last looked is left out and said.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,10 +85,11 @@ class _Published:
     lost_responses: set[str]
 
 
-def verify(published_database: Path, transcripts: Path, timezone: str) -> VerifyReport:
+def verify(published_database: Path, transcripts: Sequence[Path], timezone: str) -> VerifyReport:
     """Count again and compare. The timezone must be the one that the database was built with."""
-    if not transcripts.is_dir():
-        raise VerifyError(f"transcripts: expected a directory, found nothing at {transcripts}; pass --transcripts")
+    for folder in transcripts:
+        if not folder.is_dir():
+            raise VerifyError(f"transcripts: expected a directory, found nothing at {folder}; pass --transcripts")
     if not published_database.exists():
         raise VerifyError(f"expected a published database at {published_database}, found none; start with a run")
     with duckdb.connect(str(published_database), read_only=True) as connection:

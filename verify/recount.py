@@ -8,10 +8,10 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from hashlib import sha256
+from hashlib import blake2b, sha256
 from pathlib import Path
 from typing import Any
 
@@ -77,9 +77,22 @@ class _Place:
     line: int
 
 
-def transcript_files(root: Path) -> dict[str, Path]:
-    """Every transcript below the directory, by its name relative to it; each directory once, links followed."""
+def transcript_files(roots: Sequence[Path]) -> dict[str, Path]:
+    """Return every transcript by its name: relative to its directory, and with a label where that is not the first."""
     found: dict[str, Path] = {}
+    real: list[Path] = []
+    for root in roots:
+        place = root.resolve()
+        if any(place == other or other in place.parents for other in real):
+            continue
+        label = f"~{blake2b(os.fsencode(root), digest_size=3).hexdigest()}/" if real else ""
+        found |= {label + name: path for name, path in _files_below(root)}
+        real.append(place)
+    return dict(sorted(found.items()))
+
+
+def _files_below(root: Path) -> Iterator[tuple[str, Path]]:
+    """Yield name and path of every transcript below a directory; each folder once, links followed."""
     seen: set[tuple[int, int]] = set()
     for folder, folders, names in os.walk(root, followlinks=True):
         about = Path(folder).stat()
@@ -90,8 +103,7 @@ def transcript_files(root: Path) -> dict[str, Path]:
         folders.sort(key=lambda name: ((Path(folder) / name).is_symlink(), name))
         for path in (Path(folder) / name for name in names if name.endswith(".jsonl")):
             if path.is_file():
-                found[path.relative_to(root).as_posix()] = path
-    return dict(sorted(found.items()))
+                yield path.relative_to(root).as_posix(), path
 
 
 def count_file(recount: Recount, source_file: str, path: Path, limit: int | None = None) -> None:

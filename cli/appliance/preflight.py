@@ -1,7 +1,6 @@
 """What `./analytics up` looks at before it starts anything: engine, compose, memory, disk, ports, transcripts."""
 
 import json
-import os
 import re
 import shutil
 import socket
@@ -11,6 +10,7 @@ from typing import Any
 
 from cli.appliance.compose import ApplianceError, Compose, docker
 from cli.finding import Finding, Status
+from common.transcript_files import find
 
 ENGINE, COMPOSE = (20, 10), (2, 20)
 MEMORY_GIB, MEMORY_LEAST_GIB = 8, 4
@@ -117,7 +117,7 @@ def _transcripts(config: dict[str, Any]) -> Finding:
     if owner != uid and source.stat().st_mode & 0o005 != 0o005:
         fix = f"set TRANSCRIPTS_UID={owner} in .env"
         return Finding("Transcripts", "fail", f"{source} belongs to user {owner} alone", expected, fix)
-    files = sum(1 for _, _, names in os.walk(source) for name in names if name.endswith(".jsonl"))
+    files = len(find(source).transcripts)
     return Finding("Transcripts", "ok", f"{files} transcripts in {source}", expected)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from cli.appliance.compose import ROOT, ApplianceError, Compose, docker
 from cli.appliance.preflight import preflight
 from cli.finding import Finding
-from common.settings import default_transcripts_dir, machine_timezone
+from common.settings import default_transcripts_dirs, machine_timezone
 
 SECRETS = {
     "metabase": ("metabase_user", "metabase_password"),
@@ -28,7 +28,7 @@ def found_choices(root: Path = ROOT) -> dict[str, str]:
     """What this host needs in .env beyond what is there."""
     given = _env_file(root) | dict(os.environ)
     found: dict[str, str] = {}
-    transcripts = root / Path(given.get("TRANSCRIPTS_DIR") or default_transcripts_dir()).expanduser()
+    transcripts = root / Path(given.get("TRANSCRIPTS_DIR") or default_transcripts_dirs()[0]).expanduser()
     if transcripts.is_dir():  # else compose mounts the home folder, in which it may appear
         found["TRANSCRIPTS_DIR"] = str(transcripts)
         # Root owns the folder on a host where Claude Code runs as root; then the collector has to be root, too.

@@ -4,7 +4,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,6 +20,7 @@ from pydantic import BaseModel
 
 from common.paths import DataPaths, DuckDBVolume
 from common.settings import Settings
+from common.transcript_files import TranscriptsError, distinct_roots, find
 from scheduler.publish import Generation, current_generation
 from scheduler.runner import open_history
 
@@ -112,7 +113,7 @@ class Standing:
 
     def sees_transcripts(self) -> bool:
         """False where the transcripts are another container's affair."""
-        return self.settings.transcripts_dir.is_dir()
+        return any(folder.is_dir() for folder in self.settings.transcripts_dir)
 
     def _measure(self) -> list[Store]:
         found = ((name, path) for name, path in self._store_paths.items() if path.exists())
@@ -120,11 +121,10 @@ class Standing:
         return sorted(stores, key=lambda store: -store.bytes)
 
     def _find_at_risk(self) -> list[AtRisk]:
-        root = self.settings.transcripts_dir
         sql = "select source_file, read_bytes from raw.transcript_files where host = ?"
         collected = {name: size for name, size in self._ask(sql, [self.settings.host_name]) if isinstance(size, int)}
         found, days_kept = [], kept_days(self.settings)
-        for name, state in _transcripts(root):
+        for name, state in _transcripts(self.settings.transcripts_dir):
             missing = state.st_size - collected.get(name, 0)
             if missing > 0:
                 days = days_kept - (time.time() - state.st_mtime) / _DAY
@@ -159,7 +159,7 @@ def default_stores(settings: Settings) -> dict[str, Path]:
         "DuckDB, published": paths.duckdb.generations,
         "Run history": open_history(settings).path,
         "Logs": paths.logs,
-        "Transcripts": settings.transcripts_dir,
+        "Transcripts": settings.transcripts_dir[0],
     }
 
 
@@ -178,30 +178,20 @@ def versions() -> dict[str, str]:
 def kept_days(settings: Settings) -> float:
     """After how many days Claude Code deletes a transcript: its own settings say, else TRANSCRIPT_DAYS does."""
     try:
-        chosen = json.loads((settings.transcripts_dir.parent / "settings.json").read_text(encoding="utf-8"))
+        chosen = json.loads((settings.transcripts_dir[0].parent / "settings.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return settings.transcript_days
     days = chosen.get("cleanupPeriodDays") if isinstance(chosen, dict) else None
     return days if isinstance(days, int | float) else settings.transcript_days
 
 
-def _transcripts(root: Path) -> Iterator[tuple[str, os.stat_result]]:
-    """Name and state of every transcript as the collector sees it: links followed, each folder once."""
-    seen = set()
-    for folder, folders, names in os.walk(root, followlinks=True):
-        try:
-            about = Path(folder).stat()
-            if (about.st_dev, about.st_ino) in seen:
-                folders.clear()
-                continue
-            seen.add((about.st_dev, about.st_ino))
-            folders.sort(key=lambda name: (Path(folder, name).is_symlink(), name))
-        except OSError:  # deleted since it was listed
-            continue
-        for path in (Path(folder, name) for name in names if name.endswith(".jsonl")):
-            with suppress(OSError):  # deleted, or a link to nowhere
-                name = os.fsencode(path.relative_to(root).as_posix()).decode("utf-8", "backslashreplace")
-                yield name, path.stat()
+def _transcripts(roots: Sequence[Path]) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield name and stat result of every transcript as the collector finds it."""
+    for root, label in distinct_roots(roots):
+        with suppress(TranscriptsError):  # the page says elsewhere that the folder is missing
+            for transcript in find(root, label).transcripts:
+                with suppress(OSError):  # deleted since it was listed, or a link to nowhere
+                    yield transcript.source_file, transcript.path.stat()
 
 
 def _size(path: Path) -> int:

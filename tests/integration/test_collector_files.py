@@ -9,7 +9,7 @@ import pytest
 import stamina
 from pymongo import MongoClient
 
-from collector import CollectorError
+from common.transcript_files import TranscriptsError
 from records import StoreError
 from tests.integration.collecting import (
     LINE,
@@ -138,7 +138,7 @@ def test_another_directory_on_the_same_host_makes_no_file_missing(
 
 def test_a_missing_directory_is_one_clear_line(mongo_database: Mongo, tmp_path: Path) -> None:
     with pytest.raises(
-        CollectorError, match=r"^transcripts directory .* found: No such file or directory; set TRANSCRIPTS_DIR"
+        TranscriptsError, match=r"^transcripts directory .* found: No such file or directory; set TRANSCRIPTS_DIR"
     ):
         collect(mongo_database, tmp_path / "no")
 

@@ -17,8 +17,9 @@ from structlog.testing import capture_logs
 from watchfiles._rust_notify import WatchfilesRustInternalError
 
 import collector
-from collector import CollectorError, CollectResult
+from collector import CollectResult
 from common.errors import AnalyticsError
+from common.transcript_files import TranscriptsError
 from records.mongo_store import MongoStore
 from tests.integration.collecting import LINE, ROOT, Mongo, append, state, wait_until, write
 from tests.integration.conftest import free_port, start_mongo
@@ -177,7 +178,7 @@ def test_what_is_no_directory_is_an_error_at_first(mongo_database: Mongo, tmp_pa
     (tmp_path / "link").symlink_to("/nowhere/claude")
     link = f"{tmp_path}/link is a link to /nowhere/claude, which is not there"
     for name, found in (("file", "Not a directory"), ("link/projects", link)):
-        with pytest.raises(CollectorError, match=f"^transcripts directory .*, found: {found}.*set TRANSCRIPTS_DIR"):
+        with pytest.raises(TranscriptsError, match=f"^transcripts directory .*, found: {found}.*set TRANSCRIPTS_DIR"):
             collector.follow(MongoStore(mongo_database), tmp_path / name, "laptop", threading.Event(), lambda _: None)
 
 

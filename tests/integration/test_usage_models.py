@@ -92,7 +92,7 @@ class Warehouse:
 
     def mark_collected(self, projects: Path) -> None:
         """Note every transcript as read to its end."""
-        files = [(name, path.stat().st_size) for name, path in transcript_files(projects).items()]
+        files = [(name, path.stat().st_size) for name, path in transcript_files([projects]).items()]
         with closing(connect(self.volume.work_database)) as connection:
             connection.executemany(
                 "insert into raw.transcript_files by name"
@@ -341,7 +341,7 @@ def test_the_cost_of_every_model_is_what_genai_prices_calculates(warehouse: Ware
 
 
 def _corpus_lines(projects: Path) -> Iterator[tuple[str, bytes]]:
-    for name, path in transcript_files(projects).items():
+    for name, path in transcript_files([projects]).items():
         for physical in path.read_bytes().splitlines(keepends=True):
             for line in parse(physical):
                 if line.value is not None:
@@ -367,7 +367,7 @@ def test_tokens_of_the_corpus_by_day_and_model_are_exactly_the_expected_ones(
         kinds = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
         assert {cell: dict(zip(kinds, tokens, strict=True)) for cell, *tokens in found} == expected["by_day_model"]
         assert warehouse.rows("select count(*) from marts.fct_api_requests") == [(expected["responses"],)]
-        report = verify(warehouse.volume.work_database, projects, "Europe/Berlin")
+        report = verify(warehouse.volume.work_database, [projects], "Europe/Berlin")
     assert report.agrees, report.differences[:5]
     assert (report.sessions, report.responses) == (expected["sessions"], expected["responses"])
     assert report.tool_calls == expected["tool_uses"] + expected["tool_uses_only_in_progress"]

@@ -33,7 +33,7 @@ class SmokeError(Exception):
 def counted(transcripts: Path) -> Figures:
     """The figures, from the files."""
     recount = Recount()
-    for name, path in transcript_files(transcripts).items():
+    for name, path in transcript_files([transcripts]).items():
         count_file(recount, name, path)
     output = sum(response.tokens["output_tokens"] for response in recount.responses.values())
     return {

@@ -179,13 +179,13 @@ def test_paths_are_absolute_and_know_the_home_folder(tmp_path: Path, monkeypatch
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     settings = load_settings(transcripts_dir="here")
-    assert settings.transcripts_dir == tmp_path / "here"
+    assert settings.transcripts_dir == (tmp_path / "here",)
     assert settings.data_dir == tmp_path / ".local" / "share" / "claude-analytics"
 
 
 def test_transcripts_are_where_claude_code_was_told_to_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(tmp_path))
-    assert load_settings().transcripts_dir == tmp_path / "projects"
+    assert load_settings().transcripts_dir == (tmp_path / "projects",)
 
 
 def test_the_timezone_is_the_machines_unless_chosen(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -129,7 +129,7 @@ def test_a_directory_that_is_linked_to_is_read_once(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "s1.jsonl").touch()
     (folder / "loop").symlink_to(tmp_path / "projects", target_is_directory=True)
-    assert list(transcript_files(tmp_path / "projects")) == ["p/s1.jsonl"]
+    assert list(transcript_files([tmp_path / "projects"])) == ["p/s1.jsonl"]
 
 
 class Published:
@@ -185,7 +185,7 @@ class Published:
 
     def verify(self, timezone: str = "UTC") -> VerifyReport:
         """Compare."""
-        return verify(self.database, self.transcripts, timezone)
+        return verify(self.database, [self.transcripts], timezone)
 
 
 @pytest.fixture

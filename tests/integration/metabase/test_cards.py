@@ -42,7 +42,7 @@ def test_headline_figures_are_those_of_a_second_count_from_the_files(
     connection: duckdb.DuckDBPyConnection, demo: Path
 ) -> None:
     counted = Recount()
-    for source_file, path in sorted(transcript_files(demo / "transcripts").items()):
+    for source_file, path in sorted(transcript_files([demo / "transcripts"]).items()):
         count_file(counted, source_file, path)
     tokens = sum(sum(response.tokens.values()) for response in counted.responses.values())
 

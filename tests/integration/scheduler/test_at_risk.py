@@ -20,7 +20,7 @@ def line(number: int) -> str:
 
 def test_a_transcript_is_at_risk_until_its_last_line_is_published(tmp_path: Path) -> None:
     settings = make_settings(tmp_path)
-    whole, growing = (settings.transcripts_dir / "-home-me" / name for name in ("whole.jsonl", "growing.jsonl"))
+    whole, growing = (settings.transcripts_dir[0] / "-home-me" / name for name in ("whole.jsonl", "growing.jsonl"))
     whole.parent.mkdir(parents=True)
     whole.write_text(line(1) + line(2), encoding="utf-8")
     growing.write_text(line(3), encoding="utf-8")

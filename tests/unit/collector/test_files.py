@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.files import absence, check_folder, find
-from collector.pass_result import CollectorError
+from common.transcript_files import TranscriptsError, absence, check_folder, find
 from records.file_state import project_of
 
 
@@ -64,7 +63,7 @@ def test_a_missing_directory_is_one_clear_line(tmp_path: Path, check: object) ->
     (tmp_path / "file").touch()
     for path, found in ((tmp_path / "no", "No such file"), (tmp_path / "file", "Not a directory")):
         with pytest.raises(
-            CollectorError, match=rf"^transcripts directory {path}: expected .* {found}.*TRANSCRIPTS_DIR"
+            TranscriptsError, match=rf"^transcripts directory {path}: expected .* {found}.*TRANSCRIPTS_DIR"
         ):
             check(path)
 

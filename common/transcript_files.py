@@ -1,4 +1,6 @@
-"""Finds the transcripts below a directory: every `*.jsonl`, in a fixed order, and what could not be looked into.
+"""Finds the transcripts below a directory, in a fixed order, and what could not be looked into.
+
+Transcripts are `*.jsonl` and, compressed, `*.jsonl.gz`; what Claude Code notes of a sub-agent is `agent-*.meta.json`.
 
 Symbolic links are followed, each directory once, so that a project folder that was moved to another disk is found and
 a loop ends.
@@ -6,12 +8,23 @@ a loop ends.
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from pathlib import Path
 
-from collector.pass_result import CollectorError
+from common.errors import UsageError
+
+
+class TranscriptsError(UsageError):
+    """A transcripts directory is missing, or may not be read."""
+
+
+SUFFIXES = (".jsonl", ".jsonl.gz")
+META_SUFFIX = ".meta.json"
+DESKTOP_SESSIONS = "local-agent-mode-sessions"
+"""The desktop app's folder: only what is below a `.claude/projects` in it is a transcript."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +38,12 @@ class Transcript:
     @property
     def stem(self) -> str:
         """The file's name without its suffix: the session of lines that name none."""
-        return self.source_file.rpartition("/")[2].removesuffix(".jsonl")
+        return self.source_file.rpartition("/")[2].removesuffix(".gz").removesuffix(".jsonl")
+
+    @property
+    def is_agent_note(self) -> bool:
+        """Whether the file is what Claude Code notes of a sub-agent, one JSON object that is rewritten whole."""
+        return self.source_file.endswith(META_SUFFIX)
 
 
 @dataclass(slots=True)
@@ -37,20 +55,37 @@ class Findings:
     """Directories, named as in `Transcript.source_file`, and why they could not be read."""
 
 
-def find(root: Path) -> Findings:
-    """Every transcript below this directory, sorted.
+def distinct_roots(roots: Sequence[Path]) -> list[tuple[Path, str]]:
+    """Return each transcripts directory once, with the label that tells its files' names from the first one's.
 
-    Raises CollectorError where the directory itself is missing or may not be read.
+    A directory that is also reached by a link, or that lies in an earlier one, is left out.
+    """
+    found: list[tuple[Path, str]] = []
+    seen: list[Path] = []
+    for root in roots:
+        real = root.resolve()
+        if any(real == other or other in real.parents for other in seen):
+            continue
+        label = f"~{blake2b(os.fsencode(root), digest_size=3).hexdigest()}/" if found else ""
+        found.append((root, label))
+        seen.append(real)
+    return found
+
+
+def find(root: Path, label: str = "") -> Findings:
+    """Return every transcript below this directory, sorted; `label` goes in front of their names.
+
+    Raises TranscriptsError where the directory itself is missing or may not be read.
     """
     findings = Findings()
     with _naming(root):
-        _walk(root, root, findings, set())
+        _walk(_Names(root, label), root, findings, set())
     findings.transcripts.sort(key=lambda transcript: transcript.source_file)
     return findings
 
 
 def check_folder(root: Path) -> None:
-    """Raise CollectorError where this transcripts directory is missing or may not be read."""
+    """Raise TranscriptsError where this transcripts directory is missing or may not be read."""
     with _naming(root), os.scandir(root):
         pass
 
@@ -78,7 +113,7 @@ def _naming(root: Path) -> Iterator[None]:
         yield
     except OSError as error:
         found = _broken_link(root) or describe(error)
-        raise CollectorError(
+        raise TranscriptsError(
             f"transcripts directory {root}: expected a directory that can be read, found: {found}; "
             "set TRANSCRIPTS_DIR or pass --transcripts"
         ) from None
@@ -90,7 +125,23 @@ def _broken_link(root: Path) -> str | None:
     return f"{link} is a link to {link.readlink()}, which is not there" if link and not link.exists() else None
 
 
-def _walk(root: Path, folder: Path, findings: Findings, seen: set[tuple[int, int]]) -> None:
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """Names paths below one transcripts directory."""
+
+    root: Path
+    label: str
+
+    def of(self, path: Path) -> str:
+        return self.label + relative_name(self.root, path)
+
+    def is_transcript(self, path: Path) -> bool:
+        if self.root.name == DESKTOP_SESSIONS and f"{os.sep}.claude{os.sep}projects{os.sep}" not in str(path):
+            return False
+        return path.name.endswith(SUFFIXES) or (path.name.startswith("agent-") and path.name.endswith(META_SUFFIX))
+
+
+def _walk(names: _Names, folder: Path, findings: Findings, seen: set[tuple[int, int]]) -> None:
     about = folder.stat()
     if (about.st_dev, about.st_ino) in seen:
         return
@@ -99,11 +150,11 @@ def _walk(root: Path, folder: Path, findings: Findings, seen: set[tuple[int, int
         path = folder / entry.name
         if _is_directory(entry):
             try:
-                _walk(root, path, findings, seen)
+                _walk(names, path, findings, seen)
             except OSError as error:
-                findings.unreadable[relative_name(root, path)] = describe(error)
-        elif entry.name.endswith(".jsonl"):
-            findings.transcripts.append(transcript(root, path))
+                findings.unreadable[names.of(path)] = describe(error)
+        elif names.is_transcript(path):
+            findings.transcripts.append(Transcript(path, names.of(path)))
 
 
 def _real_before_links(folder: Path) -> Iterator[os.DirEntry[str]]:
@@ -119,9 +170,9 @@ def _is_directory(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def transcript(root: Path, path: Path) -> Transcript:
-    """The transcript at this path below the transcripts directory."""
-    return Transcript(path, relative_name(root, path))
+def transcript(root: Path, path: Path, label: str = "") -> Transcript:
+    """Return the transcript at this path below the transcripts directory."""
+    return Transcript(path, label + relative_name(root, path))
 
 
 def relative_name(root: Path, path: Path) -> str:

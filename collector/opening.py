@@ -1,0 +1,63 @@
+"""Opens a transcript whatever it is packed in, so that its reader meets nothing but lines.
+
+A compressed transcript has the name `*.jsonl.gz`, or the old name and gzip inside. What is noted of a sub-agent becomes
+one line of type `agent-meta`.
+"""
+
+import gzip
+import io
+import json
+import os
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+import orjson
+
+from common.transcript_files import META_SUFFIX, Transcript
+
+CHUNK_BYTES = 1024 * 1024
+MAX_NOTE_BYTES = 16 * 1024 * 1024
+_GZIP = b"\x1f\x8b"
+
+
+@contextmanager
+def opened(transcript: Transcript) -> Iterator[tuple[BinaryIO, os.stat_result, int]]:
+    """Yield the transcript's lines as a file, the stat result of what was opened, and where its lines end at most.
+
+    Raises OSError where the file cannot be read or what it is packed in is damaged.
+    """
+    with transcript.path.open("rb", buffering=CHUNK_BYTES) as file:
+        about = os.fstat(file.fileno())
+        if transcript.is_agent_note:
+            line = note_line(transcript.source_file, file.read(MAX_NOTE_BYTES))
+            yield io.BytesIO(line), about, len(line)
+        elif file.peek(len(_GZIP)).startswith(_GZIP):
+            with gzip.GzipFile(fileobj=file) as unpacked, _damage_named():
+                yield io.BufferedReader(unpacked, CHUNK_BYTES), about, 2**63 - 1
+        else:
+            yield file, about, about.st_size
+
+
+@contextmanager
+def _damage_named() -> Iterator[None]:
+    try:
+        yield
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise OSError(0, f"damaged gzip file: {error}") from error
+
+
+def note_line(source_file: str, content: bytes) -> bytes:
+    """Return what Claude Code notes of a sub-agent as a line that names the session and the agent, as the path does."""
+    folders = source_file.split("/")
+    try:
+        note = json.loads(content.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return content.strip() + b"\n"  # rejected as any line that is not JSON
+    if not isinstance(note, dict):
+        return content.strip() + b"\n"
+    session = folders[folders.index("subagents") - 1] if "subagents" in folders[1:] else ""
+    agent = folders[-1].removesuffix(META_SUFFIX).removeprefix("agent-")
+    known = {"type": "agent-meta", "sessionId": session, "agentId": agent}
+    return orjson.dumps(note | {name: value for name, value in known.items() if value}) + b"\n"
