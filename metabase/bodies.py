@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dashboards.card_query import shown_columns
-from dashboards.card_sql import card_sql, tags_of
+from dashboards.card_sql import BEFORE, card_sql, has_change, tags_of
 from dashboards.definitions import Card, Catalog, Column, Dashboard, Format, Tab
 from dashboards.palette import LIGHT
 from metabase.client import native_query
@@ -102,13 +102,9 @@ def _template_tags(key: str, sql: str) -> dict[str, Any]:
     }
 
 
-def _changes(catalog: Catalog, card: Card) -> bool:
-    return bool(card.kind == "number" and card.dataset and card.compare and "day" in catalog.columns_of(card))
-
-
 def _display(catalog: Catalog, card: Card) -> str:
     if card.kind == "number":
-        return "smartscalar" if _changes(catalog, card) else "scalar"
+        return "smartscalar" if has_change(catalog, card) else "scalar"
     return _DISPLAY[card.kind]
 
 
@@ -142,11 +138,13 @@ def _column_settings(columns: Mapping[str, Column]) -> dict[str, Any]:
 
 def _number_settings(catalog: Catalog, card: Card, columns: Mapping[str, Column]) -> dict[str, Any]:
     [column] = columns.values()
-    if not _changes(catalog, card):
+    if not has_change(catalog, card):
         return {"scalar.field": column.label}
     return {
         "scalar.field": column.label,
-        "scalar.comparisons": [{"id": "before", "type": "previousValue"}],
+        "scalar.comparisons": [
+            {"id": "before", "type": "anotherColumn", "column": BEFORE, "label": "the same number of days before"}
+        ],
         "scalar.switch_positive_negative": card.better == "down",
         "scalar.compact_primary_number": column.shown_as == "tokens",
     }
