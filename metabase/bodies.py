@@ -1,6 +1,5 @@
 """Request bodies: our cards and dashboards in Metabase's words."""
 
-import hashlib
 import json
 import uuid
 from collections.abc import Mapping
@@ -28,7 +27,6 @@ _NAMES = {
     "session": "Session id",
 }
 _UUIDS = uuid.uuid5(uuid.NAMESPACE_URL, "claude-analytics/template-tags")
-_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 _DISPLAY = {
     "line": "line",
     "area": "area",
@@ -50,17 +48,6 @@ _COLUMN: dict[Format, dict[str, Any]] = {
     "time": {"date_style": "YYYY-MM-DD", "time_enabled": "minutes", "time_style": "HH:mm"},
     "text": {},
 }
-
-
-def entity_id(key: str) -> str:
-    """The card's identity in any Metabase: 21 characters made from our own key, always the same."""
-    digest = hashlib.sha256(f"claude-analytics/{key}".encode()).digest()
-    return "".join(_ALPHABET[byte % 64] for byte in digest[:21])
-
-
-def fingerprint(content: Any) -> str:
-    """Ten characters that change when the content does."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:10]
 
 
 def card_body(catalog: Catalog, key: str, card: Card, database: int) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from common import VERSION
 from common.paths import DataPaths
 from common.settings import Settings, SettingsError, load_settings
 from metabase.client import Client, MetabaseError
-from metabase.first_start import DatabaseSettings, connect, find_database
+from metabase.first_start import DatabaseSettings, connect, ensure_database, find_database
 from metabase.provision import provision
 from metabase.recycle import recycle, seen_generation
 from report.html import write_report
@@ -61,13 +61,17 @@ def _write_report(settings: Settings) -> None:
 
 
 def _show_in_metabase(account: Account, settings: Settings, manifest: Path, generation: Generation) -> None:
-    """Set up what is missing there, then make it read this generation."""
+    """Make it read this generation, then set up what is missing: columns are described as this one has them."""
     client = connect(*account, wait_seconds=FIRST_START_SECONDS if generation.number == 1 else WAIT_SECONDS)
     volume = DataPaths.of(settings).duckdb
     # The volume is mounted at the same place in Metabase's container.
     wanted = DatabaseSettings(file=str(volume.well_known_database), timezone=settings.timezone)
-    done = provision(client, wanted, manifest=manifest if manifest.exists() else None)
-    recycle(client, done.database, generation.number, published=volume.published_database, wait_seconds=WAIT_SECONDS)
+    switched = recycle(client, ensure_database(client, wanted), generation.number, wait_seconds=WAIT_SECONDS)
+    if switched.cut:
+        log.warning("metabase_queries_cut", queries=switched.cut, generation=generation.number)
+    done = provision(client, wanted, manifest=manifest if manifest.exists() else None, log=log.warning)
+    if done.changed:
+        log.info("metabase_provisioned", created=len(done.created), updated=len(done.updated), archived=done.retired)
 
 
 def _is_shown_in_metabase(account: Account, generation: Generation) -> bool:
