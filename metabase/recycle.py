@@ -11,7 +11,7 @@ import threading
 from dataclasses import dataclass
 from time import monotonic
 
-from metabase.client import Client, NotReadyError, RefusedError, until
+from metabase.client import Client, NotReadyError, QueryFailedError, RefusedError, until
 
 IDLE_SECONDS, IDLE_POLL_SECONDS = 20.0, 0.05
 WHICH_FILE = "select path from duckdb_databases() where database_name = 'analytics'"
@@ -47,7 +47,7 @@ def recycle(
     before = client.get(f"/api/database/{database}").get("caveats") or ""
     caveats = f"Generation {generation} of claude-analytics"
     # A query that sees the generation is not enough: other connections of the pool may be older.
-    if before in (caveats, f"{caveats}.") and seen_generation(client, database) == generation:
+    if before in (caveats, f"{caveats}.") and _sees(client, database, generation):
         return Recycled(generation)
     cut = wait_until_idle(client, database, idle_seconds)
     client.put(f"/api/database/{database}", {"caveats": caveats if before != caveats else f"{caveats}."})
@@ -83,7 +83,13 @@ def seen_generation(client: Client, database: int) -> int | None:
     return int(found["number"]) if found else None
 
 
+def _sees(client: Client, database: int, generation: int) -> bool:
+    try:
+        return seen_generation(client, database) == generation
+    except QueryFailedError:  # begun before a pool was dropped
+        return False
+
+
 def _require_generation(client: Client, database: int, generation: int) -> None:
-    seen = seen_generation(client, database)
-    if seen != generation:
-        raise NotReadyError(f"Metabase still reads generation {seen}, expected {generation}")
+    if not _sees(client, database, generation):
+        raise NotReadyError(f"Metabase does not read generation {generation} yet")

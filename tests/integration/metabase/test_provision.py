@@ -1,6 +1,7 @@
 """Provisioning against the stand-in, which keeps state and refuses what Metabase would refuse."""
 
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from dashboards.definitions import Catalog, load_catalog
 from metabase.client import Client, MetabaseError, native_query
-from metabase.first_start import DatabaseSettings, connect
+from metabase.first_start import DatabaseSettings, connect, ensure_database
 from metabase.marker import marked, marker_of, without_marker
 from metabase.provision import ASIDE, ProvisionResult, provision
 from tests.integration.metabase.conftest import PASSWORD, USER, Volume
@@ -194,7 +195,7 @@ def test_a_card_in_the_trash_comes_back(client: Client, settings: DatabaseSettin
 def test_a_changed_database_detail_is_corrected(client: Client, settings: DatabaseSettings) -> None:
     """Also one that somebody changed by hand: a writable connection would lock the pipeline out."""
     done = provision(client, settings)
-    client.put(f"/api/database/{done.database}", {"details": settings.details | {"memory_limit": "9GB"}})
+    ensure_database(client, replace(settings, memory_limit="9GB"))
     provision(client, settings)
     assert client.get(f"/api/database/{done.database}")["details"]["memory_limit"] == settings.memory_limit
 
