@@ -14,7 +14,8 @@ from pathlib import Path
 import structlog
 
 from collector.follow import follow
-from collector.pass_result import CollectProgress, CollectResult
+from collector.pass_result import CollectorError, CollectProgress, CollectResult
+from collector.standing import Standing
 from common.errors import AnalyticsError
 from common.logs import configure_logs
 from common.settings import Settings, SettingsError, load_settings
@@ -60,7 +61,17 @@ def _follow(settings: Settings, stop: threading.Event) -> None:
     store = open_store(settings, "claude-analytics-collector")
     with closing(store):
         log.info("following", transcripts=str(settings.transcripts_dir), host=settings.host_name)
-        follow(store, settings.transcripts_dir, settings.host_name, stop, _report, progress=_beat)
+        standing = Standing(store, settings.transcripts_dir, settings.host_name)
+
+        def report(result: CollectResult) -> None:
+            _report(result)
+            standing.beat()
+
+        try:
+            follow(store, settings.transcripts_dir, settings.host_name, stop, report, progress=_beat)
+        except CollectorError as error:  # the status page names it while the container is started again and again
+            standing.fail(str(error))
+            raise
         log.info("stopped")
 
 

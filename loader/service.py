@@ -25,7 +25,7 @@ from requests.exceptions import ConnectionError as HttpConnectionError
 from requests.exceptions import Timeout
 
 from common.errors import PassingError
-from common.loader_results import ExtractResult, LoadResult, MaintenanceResult
+from common.loader_results import CollectorState, ExtractResult, LoadResult, MaintenanceResult
 
 log = structlog.get_logger()
 
@@ -55,6 +55,8 @@ class Steps:
     extract: Callable[[bool, Progress], ExtractResult]
     load: Callable[[bool, Progress], LoadResult]
     maintain: Callable[[Progress], MaintenanceResult]
+    collectors: Callable[[], list[CollectorState]] = list
+    """Not a step: it reads, and is answered while one runs."""
 
 
 class Health(BaseModel):
@@ -190,6 +192,14 @@ def _step_routes(work: Work, steps: Steps) -> APIRouter:
     async def load(request: Request, full_refresh: full_refresh = False) -> LoadResult:
         """Iceberg to `raw` in the work database: what is new."""
         return await _perform(work, request, "load", lambda progress: steps.load(full_refresh, progress))
+
+    @router.get("/collectors")
+    def collectors() -> list[CollectorState]:
+        """How the collectors stand, the one seen last first."""
+        try:
+            return steps.collectors()
+        except Exception as error:
+            raise _answer("collectors", error) from error
 
     @router.post("/maintain")
     async def maintain(request: Request) -> MaintenanceResult:

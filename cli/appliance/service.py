@@ -19,6 +19,7 @@ from metabase.first_start import DatabaseSettings, connect, ensure_database, fin
 from metabase.provision import provision
 from metabase.recycle import recycle, seen_generation
 from report.html import write_report
+from scheduler.collector_watch import CollectorWatch
 from scheduler.dbt_project import DbtProject
 from scheduler.docs import dbt_docs
 from scheduler.loader_client import HttpLoader
@@ -101,8 +102,11 @@ def main() -> int:
     """Serve until a signal; an expected failure takes one line."""
     try:
         settings = load_settings()
-        service = Service(make_runner(settings), settings, at_start=first_runs)
-        app = create_app(service, settings, version=VERSION)
+        runner = make_runner(settings)
+        service = Service(runner, settings, at_start=first_runs)
+        watch = CollectorWatch(HttpLoader.of(settings).collectors, lambda: current_generation(runner.parts.volume))
+        runner.alerts.watches.append(watch.problem)
+        app = create_app(service, settings, version=VERSION, collectors=watch)
     except (SettingsError, ScheduleError) as error:
         print(f"runner: {error}", file=sys.stderr)
         return 2
