@@ -11,6 +11,7 @@ from pathlib import Path
 
 import structlog
 
+from cli.appliance.problem_page import show_problem
 from common import VERSION
 from common.paths import DataPaths
 from common.settings import Settings, SettingsError, load_settings
@@ -109,7 +110,7 @@ def main() -> int:
         app = create_app(service, settings, version=VERSION, collectors=watch)
     except (SettingsError, ScheduleError) as error:
         print(f"runner: {error}", file=sys.stderr)
-        return 2
+        return show_problem(str(error))
     serve(app, service, settings.runner_host, settings.runner_port)
     return 0
 
