@@ -50,6 +50,7 @@ def steps_of(settings: Settings) -> Steps:
             open_catalog(settings), snapshot_age=timedelta(days=settings.snapshot_days), progress=progress
         ),
         collectors=lambda: collector_states(store.all_states()),
+        folder=work_database.parent,
     )
 
 
