@@ -183,6 +183,26 @@ def test_a_script_that_a_service_runs_is_there_and_is_one() -> None:
             assert subprocess.run(["sh", "-n", ROOT / folder / script], check=False).returncode == 0
 
 
+def copied(stage: str) -> set[Path]:
+    """The Python files of ours that an image's stage has."""
+    text = (ROOT / "services" / "Dockerfile").read_text(encoding="utf-8")
+    body = re.split(r"^FROM .* AS \w[\w-]*$", text.split(f"FROM base AS {stage}\n")[1], flags=re.MULTILINE)[0]
+    sources = [word for line in re.findall(r"^COPY (?!-)(.+)$", body, re.MULTILINE) for word in line.split()[:-1]]
+    paths = [ROOT / source for source in sources]
+    return {file for path in paths for file in (path.rglob("*.py") if path.is_dir() else [path])}
+
+
+@pytest.mark.parametrize("stage", ["collector", "loader", "scheduler", "smoke"])
+def test_an_image_has_every_file_of_ours_that_its_files_import(stage: str) -> None:
+    there = copied(stage)
+    assert there
+    for file in (file for file in there if not file.name.startswith("test_")):  # pytest runs those outside
+        for module in re.findall(r"^(?:from|import) ([a-z_.]+)", file.read_text(encoding="utf-8"), re.MULTILINE):
+            place = ROOT / module.replace(".", "/")
+            if (ROOT / module.partition(".")[0] / "__init__.py").exists():
+                assert {place.with_suffix(".py"), place / "__init__.py"} & there, f"{file.relative_to(ROOT)}: {module}"
+
+
 def test_docker_never_makes_a_folder_on_the_host() -> None:
     for service in SERVICES.values():
         for mount in service.get("volumes", []):

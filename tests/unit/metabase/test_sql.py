@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from dashboards.card_sql import bind, card_sql, tags_of
-from dashboards.definitions import Card, Catalog, Dataset, load_catalog
+from dashboards.definitions import Card, Catalog, Column, Dataset, load_catalog
 
 SQL = "select 1 where true [[and project = {{project}}]] [[and day between {{date_from}} and {{date_to}}]]"
 
@@ -122,11 +122,11 @@ def test_a_heatmap_has_a_row_for_every_cell_in_the_order_of_both_columns(connect
         marts=("fct_numbers",),
         grain="one row",
         sql="select day, if(n > 1, 'Tue', 'Mon') as weekday, if(n > 1, '00', '01') as hour, n from marts.fct_numbers",
-        columns={  # type: ignore[arg-type]
-            "day": {"kind": "day"},
-            "weekday": {"kind": "label", "order": ["Mon", "Tue", "Wed"]},
-            "hour": {"kind": "label", "order": ["00", "01"]},
-            "n": {"kind": "number"},
+        columns={
+            "day": Column(kind="day"),
+            "weekday": Column(kind="label", order=("Mon", "Tue", "Wed")),
+            "hour": Column(kind="label", order=("00", "01")),
+            "n": Column(kind="number"),
         },
     )
     catalog = Catalog({"numbers": dataset}, ())
