@@ -15,9 +15,11 @@ import structlog
 
 from collector.follow import follow
 from collector.pass_result import CollectProgress, CollectResult
+from collector.standing import Standing
 from common.errors import AnalyticsError
 from common.logs import configure_logs
 from common.settings import Settings, SettingsError, load_settings
+from common.transcript_files import TranscriptsError
 from records import open_store
 
 HEARTBEAT = Path(tempfile.gettempdir()) / "claude-analytics-collector.heartbeat"
@@ -63,7 +65,17 @@ def _follow(settings: Settings, stop: threading.Event) -> None:
     (transcripts,) = settings.transcripts_dir
     with closing(store):
         log.info("following", transcripts=str(transcripts), host=settings.host_name)
-        follow(store, transcripts, settings.host_name, stop, _report, progress=_beat)
+        standing = Standing(store, transcripts, settings.host_name)
+
+        def report(result: CollectResult) -> None:
+            _report(result)
+            standing.beat()
+
+        try:
+            follow(store, transcripts, settings.host_name, stop, report, progress=_beat)
+        except TranscriptsError as error:  # the status page names it while the container is started again and again
+            standing.fail(str(error))
+            raise
         log.info("stopped")
 
 

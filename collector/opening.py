@@ -33,11 +33,17 @@ def opened(transcript: Transcript) -> Iterator[tuple[BinaryIO, os.stat_result, i
         if transcript.is_agent_note:
             line = note_line(transcript.source_file, file.read(MAX_NOTE_BYTES))
             yield io.BytesIO(line), about, len(line)
-        elif file.peek(len(_GZIP)).startswith(_GZIP):
+        elif _is_packed(file):
             with gzip.GzipFile(fileobj=file) as unpacked, _damage_named():
                 yield io.BufferedReader(unpacked, CHUNK_BYTES), about, 2**63 - 1
         else:
             yield file, about, about.st_size
+
+
+def _is_packed(file: BinaryIO) -> bool:
+    start = file.read(len(_GZIP))
+    file.seek(0)
+    return start == _GZIP
 
 
 @contextmanager

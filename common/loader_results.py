@@ -25,6 +25,24 @@ class ExtractResult(BaseModel):
     seconds: float
 
 
+class CollectorState(BaseModel):
+    """How one machine's collector stands, as far as the record store was told."""
+
+    model_config = ConfigDict(frozen=True)
+
+    host: str
+    transcripts: str
+    """The directory as the collector sees it."""
+    seen_at: datetime | None
+    """When the collector last looked at it."""
+    problem: str | None
+    """Why the directory cannot be read; None where it can."""
+    files: int
+    """Transcripts that were read."""
+    last_line_at: datetime | None
+    """When the newest line was stored."""
+
+
 class LoadResult(BaseModel):
     """What one load did: Iceberg to `raw` in the work database."""
 

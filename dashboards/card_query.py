@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
-from dashboards.card_sql import bind, card_sql, label_of
+from dashboards.card_sql import bind, card_sql, has_change, label_of
 from dashboards.definitions import Card, Catalog, Column
 
 
@@ -48,9 +48,15 @@ def run_card(connection: duckdb.DuckDBPyConnection, catalog: Catalog, card: Card
     names = tuple(shown_columns(catalog, card))
     if card.opens and "session_id" not in names:
         names = (*names, "session_id")
-    if card.kind == "number" and card.dataset and card.compare and "day" in catalog.columns_of(card):
-        names = ("period_from", *names)
-    return run_sql(connection, *bind(card_sql(catalog, card), given), names=names)
+    if has_change(catalog, card):
+        names = ("period_from", "period_before", *names)
+    found = run_sql(connection, *bind(card_sql(catalog, card), given), names=names)
+    return _filled(card, found) if card.kind == "heatmap" else found
+
+
+def _filled(card: Card, found: Rows) -> Rows:
+    """A heatmap's cells that hold something; the empty ones are for Metabase."""
+    return replace(found, rows=[row for row in found.rows if any(row[name] is not None for name in card.values)])
 
 
 def run_sql(

@@ -12,6 +12,9 @@ from dashboards.definitions import Card, Catalog, Column, Dataset, Value
 DEFAULT_DAYS = 30
 """Days a dashboard shows until someone picks a period; they end with the last day that has data."""
 
+BEFORE = "Period before"
+"""The column that holds a figure's value in the period before."""
+
 WHOLE_BAR = "whole_bar"
 """The sort key of bars of several values: their sum."""
 
@@ -56,9 +59,16 @@ def card_sql(catalog: Catalog, card: Card) -> str:
         return card.sql.strip() + "\n"
     assert card.dataset is not None, "checked by the definitions"
     dataset = catalog.datasets[card.dataset]
-    if card.kind == "number" and card.compare and "day" in dataset.columns:
+    if has_change(catalog, card):
         return _number_with_change(card, dataset)
+    if card.kind == "heatmap":
+        return _heatmap(card, dataset)
     return _grouped(card, dataset)
+
+
+def has_change(catalog: Catalog, card: Card) -> bool:
+    """Whether the card is a figure that is shown beside the same of the period before."""
+    return bool(card.kind == "number" and card.dataset and card.compare and "day" in catalog.columns_of(card))
 
 
 def tags_of(sql: str) -> tuple[str, ...]:
@@ -149,26 +159,63 @@ def _grouped(card: Card, dataset: Dataset) -> str:
 
 
 def _number_with_change(card: Card, dataset: Dataset) -> str:
-    """Two rows, the period before and the period itself, each present even when nothing happened in it."""
+    """One row: the period's first day, the figure of the period before, the figure itself.
+
+    A row per period would not do. Metabase takes the last row that has a figure for the current one, so that an empty
+    period shows the one before as current, and it names periods by the distance of the rows: 30 days are a "month".
+    """
     [value] = card.values.values()
     measure = measure_sql(value, "day")
     if value.parts[0] == "sum":  # of no rows it is zero; of rows that all lack the figure it is not known
         measure = f"case when count(day) = 0 then 0 else {measure} end"
-    return (
-        "\n".join(
-            [
-                _with(dataset, PERIOD, BOTH_PERIODS),
-                f'select\n    periods.first_day as "Period from",\n    {measure} as {_quoted(value.label)}',
-                "from periods",
-                "left join facts",
-                "  on day between periods.first_day and periods.last_day",
-                *(f"  {line}" if line.startswith("[[") else f"  and {line}" for line in _filters(card, dataset)),
-                "group by periods.first_day",
-                "order by periods.first_day",
-            ]
-        )
-        + "\n"
-    )
+    filters = [f"      {line}" if line.startswith("[[") else f"      and {line}" for line in _filters(card, dataset)]
+    figures = [
+        "figures as (",
+        f"    select\n        periods.first_day,\n        {measure} as figure",
+        "    from periods",
+        "    left join facts",
+        "      on day between periods.first_day and periods.last_day",
+        *filters,
+        "    group by periods.first_day",
+        ")",
+    ]
+    lines = [
+        _with(dataset, PERIOD, BOTH_PERIODS, "\n".join(figures)),
+        "select",
+        '    this.first_day as "Period from",',
+        f"    before.figure as {_quoted(BEFORE)},",
+        f"    this.figure as {_quoted(value.label)}",
+        "from figures as this",
+        "inner join figures as before on before.first_day < this.first_day",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _heatmap(card: Card, dataset: Dataset) -> str:
+    """A row for every cell, the empty ones without a figure.
+
+    Metabase's pivot takes columns and rows in the order in which they first appear: with a cell missing they are not in
+    theirs.
+    """
+    grid = [
+        f"select unnest([{', '.join(_literal(v) for v in dataset.columns[name].order)}]) as {name}" for name in card.by
+    ]
+    labels = [f"    {name} as {_quoted(label_of(dataset.columns, name))}," for name in card.by]
+    measures = [f"    {measure_sql(value, 'day')} as {_quoted(value.label)}" for value in card.values.values()]
+    counted = _where(["day between first_day and last_day", *_filters(card, dataset)], "    ")
+    cells = f"cells as (\n    select facts.*\n    from facts\n    cross join period\n{counted}\n)"
+    lines = [
+        _with(dataset, PERIOD, cells),
+        "select",
+        *labels,
+        ",\n".join(measures),
+        f"from ({grid[0]})",
+        *(f"cross join ({each})" for each in grid[1:]),
+        f"left join cells using ({', '.join(card.by)})",
+        "group by " + ", ".join(card.by),
+        f"order by {_order(card, dataset)}",
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def sort_keys(card: Card, columns: Mapping[str, Column]) -> list[tuple[str, bool]]:

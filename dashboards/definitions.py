@@ -142,7 +142,7 @@ class Card(_Strict):
     limit: int | None = Field(default=None, gt=0)
     better: Literal["up", "down", "neither"] = "neither"
     compare: bool = True
-    """For a number: beside it stands its change against the period before."""
+    """For a number: it is shown with its change against the period before."""
     opens: Literal["session"] | None = None
     """A click on a row opens what it is about."""
     sql: str | None = None
@@ -287,5 +287,7 @@ def _check_references(catalog: Catalog) -> None:
         used = {*card.by, *card.list_, *card.where, *(name for v in card.values.values() for name in v.parts[1])}
         if unknown := sorted(used - set(known) if card.dataset else ()):
             raise DefinitionError(f"{key}: {', '.join(unknown)} is no column of {card.dataset or 'its sql'}")
+        if card.kind == "heatmap" and not all(known[name].order for name in card.by):
+            raise DefinitionError(f"{key}: a heatmap needs the order of both its columns: Metabase shows every cell")
         if card.sort and card.sort.removeprefix("-") not in {*known, *card.values}:
             raise DefinitionError(f"{key}: sort names {card.sort!r}, which is neither a column nor a value")

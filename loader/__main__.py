@@ -13,6 +13,7 @@ from common.catalog import open_catalog
 from common.logs import configure_logs
 from common.paths import DataPaths
 from common.settings import Settings, SettingsError, load_settings
+from loader.collectors import collector_states
 from loader.service import Steps, Work, create_app
 from loader.table_maintenance import maintain
 from records import open_store
@@ -48,6 +49,8 @@ def steps_of(settings: Settings) -> Steps:
         maintain=lambda progress: maintain(
             open_catalog(settings), snapshot_age=timedelta(days=settings.snapshot_days), progress=progress
         ),
+        collectors=lambda: collector_states(store.all_states()),
+        folder=work_database.parent,
     )
 
 

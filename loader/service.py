@@ -12,11 +12,13 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, TypeVar
 
 import duckdb
 import structlog
 from fastapi import APIRouter, Body, Depends, FastAPI, HTTPException, Request
+from fastapi.responses import PlainTextResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, SecretStr
 from pyiceberg.exceptions import CommitFailedException, ServerError, ServiceUnavailableError
@@ -25,9 +27,12 @@ from requests.exceptions import ConnectionError as HttpConnectionError
 from requests.exceptions import Timeout
 
 from common.errors import PassingError
-from common.loader_results import ExtractResult, LoadResult, MaintenanceResult
+from common.loader_results import CollectorState, ExtractResult, LoadResult, MaintenanceResult
+from loader.metrics import render_metrics
 
 log = structlog.get_logger()
+
+METRICS_TYPE = "text/plain; version=0.0.4"
 
 Progress = Callable[[int, int | None], None]
 Result = TypeVar("Result", bound=BaseModel)
@@ -55,6 +60,10 @@ class Steps:
     extract: Callable[[bool, Progress], ExtractResult]
     load: Callable[[bool, Progress], LoadResult]
     maintain: Callable[[Progress], MaintenanceResult]
+    collectors: Callable[[], list[CollectorState]] = list
+    """Not a step: it reads, and is answered while one runs."""
+    folder: Path = Path("/")
+    """Where the work database lies: the disk that the metrics tell of."""
 
 
 class Health(BaseModel):
@@ -150,7 +159,7 @@ def create_app(steps: Steps, token: SecretStr, work: Work | None = None) -> Fast
     work = work or Work()
     # FastAPI's pages of documentation load scripts from elsewhere, which an inside network cannot; /openapi.json stays.
     app = FastAPI(title="claude-analytics loader", docs_url=None, redoc_url=None)
-    app.include_router(_health_routes(work))
+    app.include_router(_health_routes(work, steps.folder))
     app.include_router(_step_routes(work, steps), dependencies=[Depends(_required(token))], responses=_ERRORS)
     return app
 
@@ -166,13 +175,19 @@ def _required(token: SecretStr) -> Callable[..., None]:
     return check
 
 
-def _health_routes(work: Work) -> APIRouter:
+def _health_routes(work: Work, folder: Path) -> APIRouter:
     router = APIRouter()
 
     @router.get("/healthz")
     def healthz() -> Health:
         """Whether the service answers, and how far the running step is."""
         return work.state
+
+    @router.get("/metrics")
+    def metrics() -> PlainTextResponse:
+        """Figures for Prometheus."""
+        state = work.state
+        return PlainTextResponse(render_metrics(state.step, state.done, folder), media_type=METRICS_TYPE)
 
     return router
 
@@ -190,6 +205,14 @@ def _step_routes(work: Work, steps: Steps) -> APIRouter:
     async def load(request: Request, full_refresh: full_refresh = False) -> LoadResult:
         """Iceberg to `raw` in the work database: what is new."""
         return await _perform(work, request, "load", lambda progress: steps.load(full_refresh, progress))
+
+    @router.get("/collectors")
+    def collectors() -> list[CollectorState]:
+        """How the collectors stand, the one seen last first."""
+        try:
+            return steps.collectors()
+        except Exception as error:
+            raise _answer("collectors", error) from error
 
     @router.post("/maintain")
     async def maintain(request: Request) -> MaintenanceResult:

@@ -35,7 +35,7 @@ def restore_side_tables(store: RecordStore, catalog: Catalog) -> None:
     if store.count_rejected() < total_rows(rejected):
         for rows in read_rows(rejected, DEAD_LETTERS_SCHEMA.column_names, batch_bytes=BATCH_BYTES):
             store.restore_rejected(list(rejected_of_rows(rows)))
-    if total_rows(files) and next(store.all_states(), None) is None:
+    if sum(1 for _ in store.all_states()) < total_rows(files):
         for rows in read_rows(files, files.schema().column_names):
             store.restore_states([_state_of(row) for row in rows.to_pylist()])
 

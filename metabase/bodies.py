@@ -1,13 +1,12 @@
 """Request bodies: our cards and dashboards in Metabase's words."""
 
-import hashlib
 import json
 import uuid
 from collections.abc import Mapping
 from typing import Any
 
 from dashboards.card_query import shown_columns
-from dashboards.card_sql import card_sql, tags_of
+from dashboards.card_sql import BEFORE, card_sql, has_change, tags_of
 from dashboards.definitions import Card, Catalog, Column, Dashboard, Format, Tab
 from dashboards.palette import LIGHT
 from metabase.client import native_query
@@ -28,7 +27,6 @@ _NAMES = {
     "session": "Session id",
 }
 _UUIDS = uuid.uuid5(uuid.NAMESPACE_URL, "claude-analytics/template-tags")
-_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 _DISPLAY = {
     "line": "line",
     "area": "area",
@@ -50,17 +48,6 @@ _COLUMN: dict[Format, dict[str, Any]] = {
     "time": {"date_style": "YYYY-MM-DD", "time_enabled": "minutes", "time_style": "HH:mm"},
     "text": {},
 }
-
-
-def entity_id(key: str) -> str:
-    """The card's identity in any Metabase: 21 characters made from our own key, always the same."""
-    digest = hashlib.sha256(f"claude-analytics/{key}".encode()).digest()
-    return "".join(_ALPHABET[byte % 64] for byte in digest[:21])
-
-
-def fingerprint(content: Any) -> str:
-    """Ten characters that change when the content does."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:10]
 
 
 def card_body(catalog: Catalog, key: str, card: Card, database: int) -> dict[str, Any]:
@@ -102,13 +89,9 @@ def _template_tags(key: str, sql: str) -> dict[str, Any]:
     }
 
 
-def _changes(catalog: Catalog, card: Card) -> bool:
-    return bool(card.kind == "number" and card.dataset and card.compare and "day" in catalog.columns_of(card))
-
-
 def _display(catalog: Catalog, card: Card) -> str:
     if card.kind == "number":
-        return "smartscalar" if _changes(catalog, card) else "scalar"
+        return "smartscalar" if has_change(catalog, card) else "scalar"
     return _DISPLAY[card.kind]
 
 
@@ -142,11 +125,13 @@ def _column_settings(columns: Mapping[str, Column]) -> dict[str, Any]:
 
 def _number_settings(catalog: Catalog, card: Card, columns: Mapping[str, Column]) -> dict[str, Any]:
     [column] = columns.values()
-    if not _changes(catalog, card):
+    if not has_change(catalog, card):
         return {"scalar.field": column.label}
     return {
         "scalar.field": column.label,
-        "scalar.comparisons": [{"id": "before", "type": "previousValue"}],
+        "scalar.comparisons": [
+            {"id": "before", "type": "anotherColumn", "column": BEFORE, "label": "the same number of days before"}
+        ],
         "scalar.switch_positive_negative": card.better == "down",
         "scalar.compact_primary_number": column.shown_as == "tokens",
     }

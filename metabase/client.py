@@ -30,6 +30,10 @@ class UnreachableError(MetabaseError):
     """Nothing answers at the address."""
 
 
+class QueryFailedError(MetabaseError):
+    """A query did not run to its end: its SQL is wrong, or its connection was closed."""
+
+
 class NotReadyError(MetabaseError):
     """Something did not happen yet; waited for and asked again."""
 
@@ -71,7 +75,7 @@ class Client:
         """Run a statement as a reader would and return its rows."""
         answer = self.post("/api/dataset", native_query(database, sql), changes=False)
         if answer.get("error"):
-            raise MetabaseError(f"the query failed: {answer['error']}")
+            raise QueryFailedError(f"the query failed: {answer['error']}")
         return list(answer["data"]["rows"])
 
     def items(self, collection: int | str, model: str) -> list[dict[str, Any]]:

@@ -1,10 +1,14 @@
 """A Metabase that nobody has seen yet gets its first user and our database, without a person."""
 
+import string
 from dataclasses import dataclass
 from typing import Any
 
-from metabase.client import Client, NotReadyError, RefusedError, until
+from metabase.client import Client, MetabaseError, NotReadyError, RefusedError, until
 
+DETAILS_SECONDS = 20.0
+"""How long changed details are tried."""
+PASSWORD_LENGTH = 6
 SITE_NAME = "Claude Code history"
 SET_PASSWORD = "`docker compose run --rm -T init set metabase_password`"  # noqa: S105 - how to set one
 
@@ -22,7 +26,11 @@ class DatabaseSettings:
     @property
     def details(self) -> dict[str, Any]:
         """Every key that the driver reads, said explicitly: it hands keys it does not know to JDBC, which refuses."""
-        init = f"set temp_directory = '{self.temp_directory}'; set timezone = '{self.timezone}'"
+        # The driver runs `init_sql` on every connection. `temp_directory` is not in it: once a query has spilled,
+        # DuckDB refuses to change it, and the driver passes that error on to every later query. `additional-options`
+        # go into the connection string and win over the folder beside the file that the driver sets. After
+        # `enable_external_access = false` SQL reaches no file but this database and what DuckDB spills.
+        init = f"set timezone = '{self.timezone}'; set enable_external_access = false"
         return {
             "database_file": self.file,
             "read_only": True,
@@ -31,7 +39,7 @@ class DatabaseSettings:
             "memory_limit": self.memory_limit,
             "init_sql": init,
             "motherduck_token": "",
-            "additional-options": "",
+            "additional-options": f"temp_directory={self.temp_directory}",
         }
 
 
@@ -60,8 +68,22 @@ def _require_health(client: Client) -> None:
 
 
 def _make_first_user(client: Client, token: str, user: str, password: str) -> None:
+    require_password(password)
     person = {"first_name": "Claude", "last_name": "Analytics", "email": user, "password": password}
     client.post("/api/setup", {"token": token, "user": person, "prefs": {"site_name": SITE_NAME, "site_locale": "en"}})
+
+
+def require_password(password: str) -> None:
+    """Raise MetabaseError where Metabase would refuse to make a user with this password.
+
+    Its answer would name neither the setting nor how to change it.
+    """
+    if len(password) < PASSWORD_LENGTH or not any(letter in string.digits for letter in password):
+        raise MetabaseError(
+            f"METABASE_PASSWORD: Metabase expects at least {PASSWORD_LENGTH} characters with a digit among them, found"
+            f" {len(password)} characters{'' if set(password) & set(string.digits) else ' without a digit'};"
+            f" set another with {SET_PASSWORD}"
+        )
 
 
 def find_database(client: Client, name: str = DatabaseSettings.name) -> dict[str, Any] | None:
@@ -87,5 +109,24 @@ def ensure_database(client: Client, wanted: DatabaseSettings) -> int:
     details = client.get(f"/api/database/{ours['id']}").get("details") or {}
     # A token comes back masked, so it says nothing about a difference.
     if any(details.get(key) != value for key, value in wanted.details.items() if key != "motherduck_token"):
-        client.put(f"/api/database/{ours['id']}", {"details": wanted.details})
+        until(lambda: _put_details(client, int(ours["id"]), wanted), DETAILS_SECONDS)
     return int(ours["id"])
+
+
+def _put_details(client: Client, database: int, wanted: DatabaseSettings) -> None:
+    """Change how Metabase opens the file.
+
+    It tries new details out first, and DuckDB opens no file with two configurations at once. Where Metabase has the
+    file open by the old ones, a change of the caveats drops the pool, and the next try succeeds unless a query comes
+    between.
+    """
+    try:
+        client.put(f"/api/database/{database}", {"details": wanted.details})
+    except RefusedError as error:
+        if "different configuration" not in str(error):
+            raise
+        before = client.get(f"/api/database/{database}").get("caveats") or ""
+        client.put(
+            f"/api/database/{database}", {"caveats": before.removesuffix(".") + "." * (not before.endswith("."))}
+        )
+        raise NotReadyError(str(error)) from error

@@ -5,12 +5,19 @@ A description that somebody wrote in Metabase stays; keys follow dbt, whose test
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from metabase.client import Client, NotReadyError, until
 
+Log = Callable[[str], None]
+
 SCHEMA = "marts"
+SYNC_SECONDS = 120.0
+"""How long Metabase may take to read tables and fields."""
 _KINDS = (
     (re.compile(r"_usd$"), "type/Currency"),
     (re.compile(r"_url$"), "type/URL"),
@@ -24,13 +31,24 @@ _KINDS = (
 )
 
 
-def ensure_metadata(client: Client, database: int, manifest: Path) -> list[str]:
-    """Bring tables and fields in line; what was changed, by name."""
+def ensure_metadata(client: Client, database: int, manifest: Path, file: Path, log: Log) -> list[str]:
+    """Bring tables and fields in line, once Metabase has read all of them.
+
+    Args:
+        client: signed in as an administrator.
+        database: ours in Metabase.
+        manifest: dbt's, of the build that was published.
+        file: the published database, which says what there is to wait for.
+        log: told what Metabase has not read in time.
+
+    Returns:
+        What was changed, by name.
+    """
     nodes = json.loads(manifest.read_bytes())["nodes"]
     models = {
         node["alias"]: node for node in nodes.values() if node["resource_type"] == "model" and node["schema"] == SCHEMA
     }
-    tables = _synced_tables(client, database, set(models))
+    tables = _synced_tables(client, database, {at for at in _columns(file) if at[0] in models}, log)
     fields = {(name, field["name"]): field for name, table in tables.items() for field in table["fields"]}
     primary, foreign = keys_of(nodes)
     changed = []
@@ -61,24 +79,40 @@ def keys_of(nodes: dict[str, Any]) -> tuple[set[tuple[str, str]], dict[tuple[str
     return tests["unique"] & tests["not_null"], foreign
 
 
-def _synced_tables(client: Client, database: int, wanted: set[str]) -> dict[str, dict[str, Any]]:
-    """The tables as Metabase knows them; it reads the schema on its own time, so this waits for all of them."""
+def _columns(file: Path) -> set[tuple[str, str]]:
+    sql = "select table_name, column_name from duckdb_columns() where schema_name = ?"
+    with duckdb.connect(file, read_only=True) as connection:
+        return set(connection.execute(sql, [SCHEMA]).fetchall())
+
+
+def _synced_tables(client: Client, database: int, wanted: set[tuple[str, str]], log: Log) -> dict[str, dict[str, Any]]:
+    """Return the tables as Metabase knows them: it reads first the tables, then their fields, on its own time."""
     found = _tables(client, database)
-    if wanted <= set(found):
+    if not _missing(found, wanted):
         return found
     client.post(f"/api/database/{database}/sync_schema")
-    return until(lambda: _all_tables(client, database, wanted), 120)
+    try:
+        return until(lambda: _all_tables(client, database, wanted), SYNC_SECONDS)
+    except NotReadyError as error:  # somebody may have hidden a column from the API, and the others want theirs
+        log(str(error))
+        return _tables(client, database)
 
 
-def _all_tables(client: Client, database: int, wanted: set[str]) -> dict[str, dict[str, Any]]:
+def _all_tables(client: Client, database: int, wanted: set[tuple[str, str]]) -> dict[str, dict[str, Any]]:
     found = _tables(client, database)
-    if missing := wanted - set(found):
-        raise NotReadyError(f"Metabase has not read these tables of {SCHEMA} yet: {', '.join(sorted(missing))}")
+    if missing := _missing(found, wanted):
+        names = ", ".join(".".join(at) for at in missing[:5])
+        raise NotReadyError(f"Metabase has not read {len(missing)} columns of {SCHEMA} yet, such as {names}")
     return found
 
 
+def _missing(tables: dict[str, dict[str, Any]], wanted: set[tuple[str, str]]) -> list[tuple[str, str]]:
+    known = {(name, field["name"]) for name, table in tables.items() for field in table["fields"]}
+    return sorted(wanted - known)
+
+
 def _tables(client: Client, database: int) -> dict[str, dict[str, Any]]:
-    tables = client.get(f"/api/database/{database}/metadata")["tables"]
+    tables = client.get(f"/api/database/{database}/metadata", include_hidden="true")["tables"]
     return {table["name"]: table for table in tables if table["schema"] == SCHEMA}
 
 

@@ -1,13 +1,11 @@
 """Our collection in Metabase, brought in line with the files: cards, filters' lists, dashboards.
 
-Each thing of ours ends its description with a marker: its key, and fingerprints of what we wrote and of what Metabase
-made of it. Content that has neither was edited by somebody: it is copied to a collection of its own, said in the
-result, and ours is put back. What carries no marker is not ours and is never touched. A run over an unchanged Metabase
-sends no change.
+What is ours is known by its marker (`metabase/marker.py`). Content that is neither what we wrote nor what Metabase made
+of it was edited by somebody: it is copied to a collection of its own, said in the result and in the log, and ours is
+put back. What is not ours is never touched. A run over an unchanged Metabase sends no change.
 """
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,17 +15,12 @@ from metabase import bodies
 from metabase.client import Client, NotFoundError, native_sql
 from metabase.dashboard_content import content_of_dashboard, place_dashcards, readable_content
 from metabase.first_start import DatabaseSettings, ensure_database
-from metabase.metadata import ensure_metadata
+from metabase.known_cards import CardRow, list_cards, match_cards, spare_cards
+from metabase.marker import UNWRITTEN, fingerprint, is_as_written, is_edited, marked, marker_of, without_marker
+from metabase.metadata import Log, ensure_metadata
 
 COLLECTION = "Claude Code"
 ASIDE = "Edited copies"
-UNWRITTEN = "0" * 10
-"""The fingerprint of a dashboard that was made and has no content yet."""
-MARKER = re.compile(
-    r"\s*\[claude-analytics (?P<key>[a-z0-9_.:]+) (?P<wanted>[0-9a-f]{10})(?: (?P<kept>[0-9a-f]{10}))?\]\s*$"
-)
-
-Log = Callable[[str], None]
 
 
 @dataclass
@@ -55,7 +48,10 @@ def provision(
     catalog: Catalog | None = None,
     log: Log = lambda line: None,
 ) -> ProvisionResult:
-    """Bring Metabase in line with the files; `manifest` is dbt's, for descriptions and keys."""
+    """Bring Metabase in line with the files; `manifest` is dbt's, for descriptions and keys.
+
+    The database file is looked at for its columns: it has to be at the same path for us as for Metabase.
+    """
     catalog = catalog or load_catalog()
     work = _Work(client, catalog, ProvisionResult(), log)
     work.result.database = ensure_database(client, settings)
@@ -64,35 +60,8 @@ def provision(
     work.put_dashboards()
     work.retire()
     if manifest is not None:
-        work.result.updated += ensure_metadata(client, work.result.database, manifest)
+        work.result.updated += ensure_metadata(client, work.result.database, manifest, Path(settings.file), log)
     return work.result
-
-
-@dataclass(frozen=True)
-class Marker:
-    """The end of a description of ours."""
-
-    key: str
-    wanted: str
-    """Fingerprint of what the files said when it was written."""
-    kept: str
-    """Fingerprint of what Metabase kept of that; the same unless Metabase adds or drops something by itself."""
-
-
-def marked(description: str, key: str, wanted: str, kept: str | None = None) -> str:
-    """The description with the marker at its end."""
-    return f"{description} [claude-analytics {key} {wanted}{f' {kept}' if kept else ''}]"
-
-
-def marker_of(description: str | None) -> Marker | None:
-    """The marker of something of ours; None for what is somebody else's."""
-    found = MARKER.search(description or "")
-    return Marker(found["key"], found["wanted"], found["kept"] or found["wanted"]) if found else None
-
-
-def without_marker(description: str | None) -> str:
-    """The description as people wrote it."""
-    return MARKER.sub("", description or "")
 
 
 class _Work:
@@ -114,51 +83,64 @@ class _Work:
     # Cards
 
     def put_cards(self) -> None:
-        known = self._known_cards()
-        for name in bodies.LISTS:
-            key = f"list:{name}"
-            self.ids[key] = self._put_card(key, bodies.list_body(name, self.result.database), known.get(key))
-        for key, card in self.catalog.cards.items():
-            body = bodies.card_body(self.catalog, key, card, self.result.database)
+        cards = list_cards(self.client, self.result.database)
+        bodies_by_key = self._card_bodies()
+        titles = {key: body["name"] for key, body in bodies_by_key.items()}
+        known = match_cards(cards, titles, self.result.collection)
+        for key, body in bodies_by_key.items():
             self.ids[key] = self._put_card(key, body, known.get(key))
+        self._archive_spare(spare_cards(cards, known, self.result.collection))
+
+    def _card_bodies(self) -> dict[str, dict[str, Any]]:
+        database = self.result.database
+        lists = {f"list:{name}": bodies.list_body(name, database) for name in bodies.LISTS}
+        return lists | {
+            key: bodies.card_body(self.catalog, key, card, database) for key, card in self.catalog.cards.items()
+        }
 
     def _card_keys(self) -> list[str]:
         return [*(f"list:{name}" for name in bodies.LISTS), *self.catalog.cards]
 
-    def _known_cards(self) -> dict[str, int]:
-        """Ids by key, wherever somebody moved the card, and also from the trash."""
-        wanted = {bodies.entity_id(key): key for key in self._card_keys()}
-        answer = self.client.post(
-            "/api/eid-translation/translate", {"entity_ids": {"card": list(wanted)}}, changes=False
-        )
-        return {
-            wanted[entity]: int(found["id"])
-            for entity, found in answer["entity_ids"].items()
-            if found.get("status") == "ok"
-        }
-
     def _put_card(self, key: str, body: dict[str, Any], known: int | None) -> int:
-        wanted = bodies.fingerprint(_card_content(body))
+        wanted = fingerprint(_card_content(body))
         body = body | {"description": marked(body["description"], key, wanted)}
         if known is None:
-            self.result.created.append(f"card {key}")
-            new = body | {"collection_id": self.result.collection, "entity_id": bodies.entity_id(key)}
-            made = self.client.post("/api/card", new)
-            self._note_what_was_kept("card", made["id"], body["description"], _card_content(made))
-            return int(made["id"])
+            return self._create_card(key, body)
         current = self.client.get(f"/api/card/{known}")
-        if _is_as_written(current, _card_content(current), wanted) and not current["archived"]:
+        if is_as_written(current, _card_content(current), wanted) and not current["archived"]:
             return known
-        if _is_edited(current, _card_content(current)):
+        if is_edited(current, _card_content(current)):
             self._keep_card(current)
-        kept = self.client.put(f"/api/card/{known}", body | {"archived": False})
-        self._note_what_was_kept("card", known, body["description"], _card_content(kept))
+        # One that is restored from the trash may have lost its collection.
+        restored = {"archived": False, "collection_id": self.result.collection} if current["archived"] else {}
+        self.client.put(f"/api/card/{known}", body | restored)
+        self._note_card(known, body["description"])
         self.result.updated.append(f"card {key}")
         return known
 
+    def _create_card(self, key: str, body: dict[str, Any]) -> int:
+        made = self.client.post("/api/card", body | {"collection_id": self.result.collection})
+        self._note_card(made["id"], body["description"])
+        self.result.created.append(f"card {key}")
+        return int(made["id"])
+
+    def _note_card(self, number: int, description: str) -> None:
+        kept = self.client.get(f"/api/card/{number}")  # what the next run compares with
+        self._note_what_was_kept("card", number, description, _card_content(kept))
+
+    def _archive_spare(self, cards: list[CardRow]) -> None:
+        """Archive copies that nobody edited or placed: an earlier version made every card again each time."""
+        for card in cards:
+            current = self.client.get(f"/api/card/{card['id']}")
+            if not is_edited(current, _card_content(current)) and not self.client.get(
+                f"/api/card/{card['id']}/dashboards"
+            ):
+                self.client.put(f"/api/card/{card['id']}", {"archived": True})
+                self.result.retired.append(f"second card {card['name']}")
+
     def _note_what_was_kept(self, model: str, number: int, description: str, content: Any) -> None:
         """Where Metabase keeps something else than it got, remember that, or it would look like somebody's edit."""
-        marker, kept = marker_of(description), bodies.fingerprint(content)
+        marker, kept = marker_of(description), fingerprint(content)
         if marker and kept != marker.wanted:
             noted = marked(without_marker(description), marker.key, marker.wanted, kept)
             self.client.put(f"/api/{model}/{number}", {"description": noted})
@@ -189,11 +171,16 @@ class _Work:
             self._put_dashboard(board)
 
     def _known_dashboards(self) -> dict[str, int]:
-        found = {}
-        for each in self.client.items(self.result.collection, "dashboard"):
-            if marker := marker_of(each.get("description")):
-                found[marker.key.removeprefix("dashboard:")] = int(each["id"])
-        return found
+        """Find ours by marker, else by name; of several the oldest, the others are copies that somebody made."""
+        titles = {board.title: board.id for board in self.catalog.dashboards}
+        marked_ones: dict[str, int] = {}
+        named: dict[str, int] = {}
+        for item in sorted(self.client.items(self.result.collection, "dashboard"), key=lambda item: int(item["id"])):
+            if marker := marker_of(item.get("description")):
+                marked_ones.setdefault(marker.key.removeprefix("dashboard:"), int(item["id"]))
+            elif item["name"] in titles:
+                named.setdefault(titles[item["name"]], int(item["id"]))
+        return named | marked_ones
 
     def _create_dashboard(self, board: Dashboard) -> int:
         self.result.created.append(f"dashboard {board.id}")
@@ -212,14 +199,14 @@ class _Work:
         wanted = content_of_dashboard(self.catalog, board, self.ids, lists, self.boards["sessions"])
         current = self.client.get(f"/api/dashboard/{number}")
         present = readable_content(current)
-        print_of_wanted = bodies.fingerprint(wanted)
-        if _is_as_written(current, present, print_of_wanted):
+        print_of_wanted = fingerprint(wanted)
+        if is_as_written(current, present, print_of_wanted):
             return
         body = {
             "name": board.title,
             "description": marked(board.description, f"dashboard:{board.id}", print_of_wanted),
         }
-        if _is_edited(current, present) and current["dashcards"]:
+        if is_edited(current, present) and current["dashcards"]:
             self._keep_dashboard(current)
         self.client.put(f"/api/dashboard/{number}", body | place_dashcards(wanted, current))
         kept = readable_content(self.client.get(f"/api/dashboard/{number}"))
@@ -254,7 +241,7 @@ class _Work:
         except NotFoundError:
             return
         content = _card_content(current) if model == "card" else readable_content(current)
-        if _is_edited(current, content):
+        if is_edited(current, content):
             self.log(f"{model} {current['name']!r} left the files but was edited in Metabase: it stays")
             return
         self.client.put(f"/api/{model}/{number}", {"archived": True})
@@ -273,19 +260,3 @@ def _card_content(card: Mapping[str, Any]) -> dict[str, Any]:
         "tags": tags,
         "settings": card["visualization_settings"],
     }
-
-
-def _is_edited(current: Mapping[str, Any], content: Any) -> bool:
-    marker = marker_of(current.get("description"))
-    return (
-        marker is not None
-        and bodies.fingerprint(content) not in (marker.wanted, marker.kept)
-        and marker.wanted != UNWRITTEN
-    )
-
-
-def _is_as_written(current: Mapping[str, Any], content: Any, wanted: str) -> bool:
-    marker = marker_of(current.get("description"))
-    return (
-        marker is not None and marker.wanted == wanted and bodies.fingerprint(content) in (marker.wanted, marker.kept)
-    )

@@ -1,20 +1,20 @@
 """Metabase shows a new generation: its pool of connections, which holds the old one, is made to go.
 
 Writing the generation into the database's caveats is a change, and a change drops the pool without a connection test.
-Metabase may do so on its own time, so a query is asked which file it reads until that is the new one.
+Metabase may do so on its own time, so a query is asked which file it reads until that is the new one. Dropping closes
+the connections of queries under way as well. Metabase tells how many are busy: the change is made when none is, or when
+that takes too long.
 """
 
-import hashlib
 import re
+import threading
 from dataclasses import dataclass
-from pathlib import Path
+from time import monotonic
 
-import duckdb
+from metabase.client import Client, NotReadyError, QueryFailedError, RefusedError, until
 
-from metabase.client import Client, NotReadyError, until
-
+IDLE_SECONDS, IDLE_POLL_SECONDS = 20.0, 0.05
 WHICH_FILE = "select path from duckdb_databases() where database_name = 'analytics'"
-_CAVEATS = re.compile(r"schema (?P<schema>[0-9a-f]{10})")
 _GENERATION = re.compile(r"generations/(?P<number>\d+)/")
 
 
@@ -23,33 +23,57 @@ class Recycled:
     """What a recycle found and did."""
 
     generation: int
-    synced: bool
-    """True when tables or columns changed, so that Metabase was told to read them again."""
+    cut: int = 0
+    """Queries that were still under way when the pool was dropped, and may have failed."""
 
 
 def recycle(
-    client: Client, database: int, generation: int, *, published: Path | None = None, wait_seconds: float = 120.0
+    client: Client,
+    database: int,
+    generation: int,
+    *,
+    wait_seconds: float = 120.0,
+    idle_seconds: float = IDLE_SECONDS,
 ) -> Recycled:
     """Make Metabase read `generation`, and return when a query does.
 
-    `published` is that generation's file as we see it; with it, Metabase reads the schema again only when it changed.
+    Args:
+        client: signed in as an administrator.
+        database: ours in Metabase.
+        generation: the number of the generation that `current` leads to.
+        wait_seconds: how long Metabase may take until a query sees the generation; NotReadyError after that.
+        idle_seconds: how long to wait for the queries under way.
     """
     before = client.get(f"/api/database/{database}").get("caveats") or ""
-    found = _CAVEATS.search(before)
-    known = found["schema"] if found else ""
-    schema = schema_fingerprint(published) if published else known
-    caveats = _caveats(generation, known)
-    if before != caveats or seen_generation(client, database) != generation:
-        client.put(f"/api/database/{database}", {"caveats": caveats if before != caveats else f"{caveats}."})
-        until(lambda: _require_generation(client, database, generation), wait_seconds)
-    if schema != known:  # noted only now: a recycle that ends before this leaves it for the next
-        client.post(f"/api/database/{database}/sync_schema")
-        client.put(f"/api/database/{database}", {"caveats": _caveats(generation, schema)})
-    return Recycled(generation, schema != known)
+    caveats = f"Generation {generation} of claude-analytics"
+    # A query that sees the generation is not enough: other connections of the pool may be older.
+    if before in (caveats, f"{caveats}.") and _sees(client, database, generation):
+        return Recycled(generation)
+    cut = wait_until_idle(client, database, idle_seconds)
+    client.put(f"/api/database/{database}", {"caveats": caveats if before != caveats else f"{caveats}."})
+    until(lambda: _require_generation(client, database, generation), wait_seconds)
+    return Recycled(generation, cut)
 
 
-def _caveats(generation: int, schema: str) -> str:
-    return f"Generation {generation} of claude-analytics" + (f", schema {schema}" if schema else "")
+def wait_until_idle(client: Client, database: int, seconds: float) -> int:
+    """Wait for the queries under way over this database; how many are left after `seconds`.
+
+    A query that begins between this answer and what the caller does next is not seen.
+    """
+    deadline, idle = monotonic() + seconds, threading.Event()
+    while (busy := busy_connections(client, database)) and monotonic() < deadline:
+        idle.wait(IDLE_POLL_SECONDS)
+    return busy
+
+
+def busy_connections(client: Client, database: int) -> int:
+    """How many of the pool's connections are in use; 0 where there is no pool or Metabase does not tell."""
+    try:
+        pools = client.get("/api/bug-reporting/connection-pool-details")["connection-pools"]
+    except RefusedError:  # a user who may not look, or another version
+        return 0
+    ours = (counts for name, counts in pools.items() if name.startswith(f"db-{database}-"))
+    return sum(int(counts["numBusyConnections"]) for counts in ours)
 
 
 def seen_generation(client: Client, database: int) -> int | None:
@@ -59,20 +83,13 @@ def seen_generation(client: Client, database: int) -> int | None:
     return int(found["number"]) if found else None
 
 
-def schema_fingerprint(database: Path) -> str:
-    """Ten characters that change when a table or column of the marts does."""
-    sql = """
-        select table_name, column_name, data_type
-        from duckdb_columns()
-        where schema_name = 'marts'
-        order by table_name, column_index
-    """
-    with duckdb.connect(database, read_only=True) as connection:
-        columns = connection.execute(sql).fetchall()
-    return hashlib.sha256(repr(columns).encode()).hexdigest()[:10]
+def _sees(client: Client, database: int, generation: int) -> bool:
+    try:
+        return seen_generation(client, database) == generation
+    except QueryFailedError:  # begun before a pool was dropped
+        return False
 
 
 def _require_generation(client: Client, database: int, generation: int) -> None:
-    seen = seen_generation(client, database)
-    if seen != generation:
-        raise NotReadyError(f"Metabase still reads generation {seen}, expected {generation}")
+    if not _sees(client, database, generation):
+        raise NotReadyError(f"Metabase does not read generation {generation} yet")

@@ -141,7 +141,7 @@ def project_of(source_file: str) -> str:
 
 
 def label_of(source_file: str) -> str:
-    """Return the label of a further transcripts directory in front of its files' names, `~1a2b3c/`; empty for the first."""
+    """Return the label of a further transcripts directory, `~1a2b3c/` before its files' names; empty for the first."""
     label, slash, _ = source_file.partition("/")
     return f"{label}/" if slash and label.startswith("~") else ""
 

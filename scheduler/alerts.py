@@ -31,6 +31,8 @@ class Alerts:
     def __init__(self, history: History, settings: Settings, senders: dict[str, Sender] | None = None) -> None:
         self.history, self.settings = history, settings
         self.senders = configured_senders(settings) if senders is None else senders
+        self.watches: list[Callable[[], str | None]] = []
+        """Further places to look at: each returns a problem in one line, or None."""
 
     def check(self) -> None:
         """Look at the history: open, repeat a failed sending of, or close an incident."""
@@ -55,7 +57,8 @@ class Alerts:
         return {name: _try(sender, subject, text) for name, sender in self.senders.items()}
 
     def _problem(self) -> str | None:
-        return self._failing() or self._stale()
+        looks = (self._failing, self._stale, *self.watches)
+        return next((problem for look in looks if (problem := look())), None)
 
     def _failing(self) -> str | None:
         wanted = self.settings.alert_after_failures

@@ -16,7 +16,7 @@ import requests
 from pydantic import BaseModel
 
 from common.errors import AnalyticsError, PassingError
-from common.loader_results import ExtractResult, LoadResult, MaintenanceResult
+from common.loader_results import CollectorState, ExtractResult, LoadResult, MaintenanceResult
 from common.settings import Settings, SettingsError
 from scheduler.loader_calls import Progress
 
@@ -58,6 +58,15 @@ class HttpLoader:
     def maintain(self, *, progress: Progress | None = None) -> MaintenanceResult:
         """POST /maintain."""
         return self._post("maintain", {}, MaintenanceResult, progress)
+
+    def collectors(self) -> list[CollectorState]:
+        """GET /collectors. Raises PassingError where the loader does not tell."""
+        try:
+            answer = requests.get(f"{self._url}/collectors", headers=self._headers, timeout=_CONNECT_SECONDS)
+            answer.raise_for_status()
+        except requests.RequestException as error:
+            raise PassingError(f"the loader does not tell how the collectors stand: {type(error).__name__}") from error
+        return [CollectorState.model_validate(state) for state in answer.json()]
 
     def is_healthy(self) -> bool:
         """GET /healthz."""

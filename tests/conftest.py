@@ -98,7 +98,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     with (shared / "demo.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not done.exists():
-            command = [sys.executable, "-P", "-m", "standalone", "demo", "--data", str(data)]
+            command = [sys.executable, "-P", "-m", "cli", "demo", "--data", str(data)]
             environment = os.environ | {"PYTHONPATH": str(ROOT)}
             subprocess.run(command, cwd=shared, env=environment, check=True, capture_output=True, text=True)
             done.touch()

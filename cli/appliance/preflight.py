@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cli.appliance.compose import ApplianceError, Compose, docker
+from cli.appliance.env_file import check_env_file
 from cli.finding import Finding, Status
 from common.transcript_files import find
 
@@ -28,6 +29,9 @@ def preflight(compose: Compose) -> list[Finding]:
         findings.append(check())
         if findings[-1].status == "fail" and check in (_engine, _compose):
             return findings
+    findings += check_env_file(compose.root)
+    if findings[-1].status == "fail":
+        return findings
     config = compose.config()
     return [*findings, *_ports(compose, config), _transcripts(config)]
 

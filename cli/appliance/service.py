@@ -11,14 +11,16 @@ from pathlib import Path
 
 import structlog
 
+from cli.appliance.problem_page import show_problem
 from common import VERSION
 from common.paths import DataPaths
 from common.settings import Settings, SettingsError, load_settings
 from metabase.client import Client, MetabaseError
-from metabase.first_start import DatabaseSettings, connect, find_database
+from metabase.first_start import DatabaseSettings, connect, ensure_database, find_database
 from metabase.provision import provision
 from metabase.recycle import recycle, seen_generation
 from report.html import write_report
+from scheduler.collector_watch import CollectorWatch
 from scheduler.dbt_project import DbtProject
 from scheduler.docs import dbt_docs
 from scheduler.loader_client import HttpLoader
@@ -61,13 +63,17 @@ def _write_report(settings: Settings) -> None:
 
 
 def _show_in_metabase(account: Account, settings: Settings, manifest: Path, generation: Generation) -> None:
-    """Set up what is missing there, then make it read this generation."""
+    """Make it read this generation, then set up what is missing: columns are described as this one has them."""
     client = connect(*account, wait_seconds=FIRST_START_SECONDS if generation.number == 1 else WAIT_SECONDS)
     volume = DataPaths.of(settings).duckdb
     # The volume is mounted at the same place in Metabase's container.
     wanted = DatabaseSettings(file=str(volume.well_known_database), timezone=settings.timezone)
-    done = provision(client, wanted, manifest=manifest if manifest.exists() else None)
-    recycle(client, done.database, generation.number, published=volume.published_database, wait_seconds=WAIT_SECONDS)
+    switched = recycle(client, ensure_database(client, wanted), generation.number, wait_seconds=WAIT_SECONDS)
+    if switched.cut:
+        log.warning("metabase_queries_cut", queries=switched.cut, generation=generation.number)
+    done = provision(client, wanted, manifest=manifest if manifest.exists() else None, log=log.warning)
+    if done.changed:
+        log.info("metabase_provisioned", created=len(done.created), updated=len(done.updated), archived=done.retired)
 
 
 def _is_shown_in_metabase(account: Account, generation: Generation) -> bool:
@@ -97,11 +103,14 @@ def main() -> int:
     """Serve until a signal; an expected failure takes one line."""
     try:
         settings = load_settings()
-        service = Service(make_runner(settings), settings, at_start=first_runs)
-        app = create_app(service, settings, version=VERSION)
+        runner = make_runner(settings)
+        service = Service(runner, settings, at_start=first_runs)
+        watch = CollectorWatch(HttpLoader.of(settings).collectors, lambda: current_generation(runner.parts.volume))
+        runner.alerts.watches.append(watch.problem)
+        app = create_app(service, settings, version=VERSION, collectors=watch)
     except (SettingsError, ScheduleError) as error:
         print(f"runner: {error}", file=sys.stderr)
-        return 2
+        return show_problem(str(error))
     serve(app, service, settings.runner_host, settings.runner_port)
     return 0
 

@@ -6,11 +6,11 @@ stay for every later command. Names that are there already, or in the environmen
 """
 
 import os
-import re
 import socket
 from pathlib import Path
 
 from cli.appliance.compose import ROOT, ApplianceError, Compose, docker
+from cli.appliance.env_file import read_env_file
 from cli.appliance.preflight import preflight
 from cli.finding import Finding
 from common.settings import default_transcripts_dirs, machine_timezone
@@ -26,7 +26,7 @@ SECRETS = {
 
 def found_choices(root: Path = ROOT) -> dict[str, str]:
     """What this host needs in .env beyond what is there."""
-    given = _env_file(root) | dict(os.environ)
+    given = read_env_file(root) | dict(os.environ)
     found: dict[str, str] = {}
     transcripts = root / Path(given.get("TRANSCRIPTS_DIR") or default_transcripts_dirs()[0]).expanduser()
     if transcripts.is_dir():  # else compose mounts the home folder, in which it may appear
@@ -48,12 +48,6 @@ def write_choices(choices: dict[str, str], root: Path = ROOT) -> None:
         gap = "" if before.endswith("\n") or not before else "\n"
         lines = [f"{name}={value}\n" for name, value in choices.items()]
         file.write_text(before + gap + "# Found out by ./analytics up\n" + "".join(lines), encoding="utf-8")
-
-
-def _env_file(root: Path) -> dict[str, str]:
-    file = root / ".env"
-    text = file.read_text(encoding="utf-8") if file.exists() else ""
-    return dict(re.findall(r"^([A-Z][A-Z0-9_]*)=(.*)$", text, re.MULTILINE))
 
 
 def check(compose: Compose) -> list[Finding]:

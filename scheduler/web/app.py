@@ -12,6 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException as AnyHTTPException
 
 from common.settings import Settings
+from scheduler.collector_watch import CollectorWatch
 from scheduler.service import Service
 from scheduler.web.api import api_routes
 from scheduler.web.auth import Gate
@@ -28,11 +29,17 @@ _HEADERS = {
 
 
 def create_app(
-    service: Service, settings: Settings, *, stores: Mapping[str, Path] | None = None, version: str = ""
+    service: Service,
+    settings: Settings,
+    *,
+    stores: Mapping[str, Path] | None = None,
+    version: str = "",
+    collectors: CollectorWatch | None = None,
 ) -> FastAPI:
     """The ASGI application. It starts the service when it starts, and stops it when it stops.
 
     `stores` names the folders whose sizes are shown; the default is the data directory's. `version` is the product's.
+    `collectors` are watched where they are another container's affair.
     """
 
     @asynccontextmanager
@@ -49,7 +56,7 @@ def create_app(
         openapi_url="/api/openapi.json",
         lifespan=lifespan,
     )
-    gate, standing = Gate(settings, service.history.path.parent), Standing(settings, stores)
+    gate, standing = Gate(settings, service.history.path.parent), Standing(settings, stores, collectors)
     _protect(app, gate)
     _health_routes(app, service, standing)
     app.include_router(api_routes(service, standing, gate))

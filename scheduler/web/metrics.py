@@ -1,6 +1,8 @@
 """Prometheus metrics, computed from the history and the published generation when they are asked for."""
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -29,6 +31,8 @@ class _Metrics(Collector):
         yield _gauge("paused", "1 while the schedule is paused", float(self._service.is_paused))
         incident = self._service.runner.alerts.incident() is not None
         yield _gauge("incident", "1 while an incident is open", float(incident))
+        yield from self._collectors()
+        yield from self._disk()
         stores = GaugeMetricFamily(f"{PREFIX}_store_bytes", "Bytes of each store on disk", labels=["store"])
         for store in self._standing.stores():
             stores.add_metric([store.name], store.bytes)
@@ -54,6 +58,26 @@ class _Metrics(Collector):
         if good is not None:
             when = good.started_at.timestamp()
             yield _gauge("last_success_timestamp_seconds", "Start of the last run that succeeded", when)
+
+    def _collectors(self) -> Iterator[Metric]:
+        seen = GaugeMetricFamily(f"{PREFIX}_collector_seen_timestamp_seconds", "When it was heard of", labels=["host"])
+        line = GaugeMetricFamily(f"{PREFIX}_collector_line_timestamp_seconds", "Its newest line", labels=["host"])
+        problem = GaugeMetricFamily(f"{PREFIX}_collector_problem", "1 where it cannot read", labels=["host"])
+        files = GaugeMetricFamily(f"{PREFIX}_collector_files", "Transcripts it has read", labels=["host"])
+        for state in {state.host: state for state in reversed(self._standing.collectors())}.values():
+            for gauge, moment in ((seen, state.seen_at), (line, state.last_line_at)):
+                if moment is not None:
+                    gauge.add_metric([state.host], moment.timestamp())
+            problem.add_metric([state.host], float(state.problem is not None))
+            files.add_metric([state.host], state.files)
+        yield from (seen, line, problem, files)
+
+    def _disk(self) -> Iterator[Metric]:
+        """The file system of the DuckDB volume, which in the appliance is the other volumes', too."""
+        folder = next(path for path in (self._standing.volume.root, Path("/")) if path.exists())
+        usage = shutil.disk_usage(folder)
+        yield _gauge("disk_free_bytes", "Free bytes where the DuckDB volume lies", usage.free)
+        yield _gauge("disk_bytes", "Bytes of that file system", usage.total)
 
     def _published(self) -> Iterator[Metric]:
         generation = self._standing.generation()

@@ -12,6 +12,7 @@ from fastapi.templating import Jinja2Templates
 from starlette.exceptions import HTTPException as AnyHTTPException
 
 from common.settings import Settings
+from scheduler.collector_watch import is_recent
 from scheduler.history import DID_NOT_HAPPEN, Run
 from scheduler.service import RunnerBusyError, Service
 from scheduler.web.auth import COOKIE, SESSION_SECONDS, Gate
@@ -105,6 +106,7 @@ def _page_routes(router: APIRouter, view: _View) -> None:
             generation=standing.generation(),
             freshness=standing.freshness(),
             stores=standing.stores(),
+            collectors=[(state, is_recent(state)) for state in standing.collectors()],
             at_risk=standing.at_risk(),
             at_risk_shown=_AT_RISK,
             sees_transcripts=standing.sees_transcripts(),

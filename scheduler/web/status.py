@@ -18,9 +18,11 @@ import duckdb
 import structlog
 from pydantic import BaseModel
 
+from common.loader_results import CollectorState
 from common.paths import DataPaths, DuckDBVolume
 from common.settings import Settings
 from common.transcript_files import TranscriptsError, distinct_roots, find
+from scheduler.collector_watch import CollectorWatch
 from scheduler.publish import Generation, current_generation
 from scheduler.runner import open_history
 
@@ -76,7 +78,14 @@ class _Kept(Generic[Value]):
 class Standing:
     """How things stand. Reads the published database only, so it never gets in a run's way."""
 
-    def __init__(self, settings: Settings, stores: Mapping[str, Path] | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        stores: Mapping[str, Path] | None = None,
+        collectors: CollectorWatch | None = None,
+    ) -> None:
+        """Look at these stores, or those of the data directory, and at these collectors."""
+        self._collectors = collectors
         self.settings, self.paths = settings, DataPaths.of(settings)
         self._store_paths = default_stores(settings) if stores is None else stores
         self._stores = _Kept(self._measure)
@@ -110,6 +119,10 @@ class Standing:
     def at_risk(self) -> list[AtRisk]:
         """Transcripts with lines that are not published yet, the first to be deleted first."""
         return self._at_risk.get()
+
+    def collectors(self) -> list[CollectorState]:
+        """How the collectors stand, the one seen last first; none where collecting is a step of the run."""
+        return self._collectors.states() if self._collectors else []
 
     def sees_transcripts(self) -> bool:
         """False where the transcripts are another container's affair."""

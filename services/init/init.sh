@@ -21,8 +21,16 @@ random() { # random BYTES: letters, digits, - and _ only, safe in a URI and in a
     head -c "$1" /dev/urandom | base64 -w 0 | tr '+/' '-_' | tr -d '='
 }
 
+password() { # one that Metabase takes at every complexity it can be set to: a digit, cases, something else
+    printf '%s-Aa1Zz2' "$(random 18)"
+}
+
 make() { # make NAME BYTES
     [ -s "$all/$1" ] || random "$2" | put "$all/$1"
+}
+
+make_password() { # make_password NAME: again where it has no digit, since Metabase never took that one
+    grep -qs '[0-9]' "$all/$1" || password | put "$all/$1"
 }
 
 keep() { # keep NAME TEXT: a name that is not secret, or nothing until `set`
@@ -50,6 +58,17 @@ settable() { # the others are known to accounts that were made with them
     case " $yours " in *" $1 "*) ;; *) echo "init: expected one of $yours, found '$1'" >&2; exit 2 ;; esac
 }
 
+take() { # take NAME: standard input without its line break
+    tr -d '\r\n' >"$all/$1.given"
+    if [ "$1" = metabase_password ] && ! grep -q '[0-9]' "$all/$1.given"; then
+        rm "$all/$1.given"
+        echo "init: Metabase expects at least 6 characters with a digit among them, found no digit; nothing was changed" >&2
+        exit 2
+    fi
+    put "$all/$1" <"$all/$1.given"
+    rm "$all/$1.given"
+}
+
 distribute() {
     give mongo mongo_root_password
     give_uri mongo-accounts root mongo_root_password
@@ -63,13 +82,15 @@ distribute() {
     give metabase metabase_db_password
 }
 
+[ "${INIT_LIBRARY:-}" ] && return 0 # a test reads the functions
+
 make mongo_root_password 32
 make mongo_collector_password 32
 make mongo_loader_password 32
 make s3_access_key_id 15
 make s3_secret_access_key 32
 make metabase_db_password 32
-make metabase_password 18
+make_password metabase_password
 make loader_token 32
 make runner_token 32
 keep metabase_user owner@claude-analytics.local
@@ -79,6 +100,6 @@ keep smtp_password ''
 case ${1:-} in
     '') distribute ;;
     show) known "${2:-}" && cat "$all/$2" ;;
-    set) settable "${2:-}" && tr -d '\r\n' | put "$all/$2" && distribute ;;
+    set) settable "${2:-}" && take "$2" && distribute ;;
     *) echo "init: expected nothing, 'show NAME' or 'set NAME', found '$1'" >&2; exit 2 ;;
 esac

@@ -30,7 +30,7 @@ def test_the_examples_are_found() -> None:
 
 @pytest.mark.parametrize("arguments", SHOWN)
 def test_a_sql_command_line_of_the_readme_prints_a_table(demo: Path, arguments: str) -> None:
-    command = [sys.executable, "-m", "standalone", *shlex.split(arguments), "--data", str(demo)]
+    command = [sys.executable, "-m", "cli", *shlex.split(arguments), "--data", str(demo)]
     wide = os.environ | {"COLUMNS": "400"}
     result = subprocess.run(command, cwd=ROOT, env=wide, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr

@@ -220,8 +220,16 @@ def test_an_error_that_would_come_again_is_one_line(url: str) -> None:
     assert (answer.status_code, answer.json()) == (500, {"detail": "load: ValueError: the first line"})
 
 
+def test_collectors_are_told_to_those_with_the_token_while_a_step_runs_and_metrics_to_all(url: str, gate: Gate) -> None:
+    with extract_under_way(url):
+        assert requests.get(f"{url}/collectors", timeout=5).status_code == 401
+        assert requests.get(f"{url}/collectors", headers=BEARER, timeout=5).json() == []
+        assert "claude_analytics_loader_busy 1.0" in requests.get(f"{url}/metrics", timeout=5).text
+        gate.open.set()
+
+
 def test_the_interface_describes_itself(url: str) -> None:
     described = requests.get(f"{url}/openapi.json", timeout=5).json()
-    assert described["paths"].keys() == {"/healthz", "/extract", "/load", "/maintain"}
+    assert described["paths"].keys() == {"/healthz", "/metrics", "/extract", "/load", "/maintain", "/collectors"}
     assert described["components"]["securitySchemes"]["HTTPBearer"]["scheme"] == "bearer"
     assert described["paths"]["/extract"]["post"]["responses"].keys() >= {"200", "401", "409", "500", "503"}

@@ -25,7 +25,7 @@ RUNNERS_OWN = {"fct_pipeline_runs", "fct_dbt_results"}
 
 def _command(data: Path, transcripts: Path, *options: str) -> list[str]:
     places = ["--data", str(data), "--transcripts", str(transcripts)]
-    return [sys.executable, "-m", "standalone", "run", *places, *options]
+    return [sys.executable, "-m", "cli", "run", *places, *options]
 
 
 def _environment() -> dict[str, str]:

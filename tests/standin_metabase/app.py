@@ -15,15 +15,29 @@ from starlette.routing import Route
 from tests.standin_metabase import shapes
 from tests.standin_metabase.content import (
     collection_items,
+    copy_card,
     copy_dashboard,
     create_card,
     create_dashboard,
     update_card,
     update_dashboard,
 )
-from tests.standin_metabase.state import RefusedError, State
+from tests.standin_metabase.databases import (
+    connection_pools,
+    create_database,
+    get_database,
+    list_databases,
+    metadata,
+    sync_schema,
+    update_database,
+    update_field,
+    update_table,
+)
+from tests.standin_metabase.state import RefusedError, State, id_of
 
 Handler = Callable[[State, Request, Any], Any]
+_COMMON = {"password1", "abc123", "123456", "letmein1"}
+"""A few of the 12,000 that Metabase refuses."""
 _OPEN = {"/api/health", "/api/session/properties", "/api/session", "/api/setup"}
 
 
@@ -75,10 +89,6 @@ def _checked(raw: bytes, validator: jsonschema.Draft202012Validator | None) -> A
     return body
 
 
-def _id(request: Request) -> int:
-    return int(request.path_params["id"])
-
-
 # Sessions
 
 
@@ -86,7 +96,7 @@ def properties(state: State, request: Request, body: Any) -> Any:
     return {
         "has-user-setup": bool(state.users),
         "setup-token": None if state.users else state.setup_token,
-        "version": {"tag": "v0.63.17"},
+        "version": {"tag": "v0.63.19"},
     }
 
 
@@ -95,8 +105,15 @@ def set_up(state: State, request: Request, body: Any) -> Any:
         raise RefusedError(403, "The /api/setup route can only be used to create the first user.")
     if body["token"] != state.setup_token:
         raise RefusedError(400, "Token does not match the setup token.")
+    _require_password(body["user"]["password"])
     state.users[body["user"]["email"]] = body["user"]["password"]
     return _new_session(state)
+
+
+def _require_password(password: str) -> None:
+    """Refuse as `util/password.clj` does by default; the answer does not say what is missing."""
+    if len(password) < 6 or not any(letter.isdigit() for letter in password) or password.lower() in _COMMON:
+        raise RefusedError(400, "password is too common.")
 
 
 def sign_in(state: State, request: Request, body: Any) -> Any:
@@ -117,66 +134,6 @@ def create_api_key(state: State, request: Request, body: Any) -> Any:
     return {"id": state.new_id(), "name": body["name"], "unmasked_key": key}
 
 
-# Databases
-
-
-def list_databases(state: State, request: Request, body: Any) -> Any:
-    return {"data": list(state.databases.values()), "total": len(state.databases)}
-
-
-def create_database(state: State, request: Request, body: Any) -> Any:
-    number = state.new_id()
-    state.databases[number] = {"id": number, "caveats": None, "description": None, **body}
-    try:
-        state.sync(number)
-    except Exception as error:
-        del state.databases[number]
-        raise RefusedError(400, f"cannot connect: {error}") from error
-    return state.databases[number]
-
-
-def get_database(state: State, request: Request, body: Any) -> Any:
-    return state.find("databases", _id(request))
-
-
-def update_database(state: State, request: Request, body: Any) -> Any:
-    database = state.find("databases", _id(request))
-    if any(database.get(key) != value for key, value in body.items()):
-        database.update(body)
-        state.pool.drop_later(database["id"])
-    return database
-
-
-def sync_schema(state: State, request: Request, body: Any) -> Any:
-    state.sync(_id(request))
-    return {"status": "ok"}
-
-
-def metadata(state: State, request: Request, body: Any) -> Any:
-    number = _id(request)
-    tables = [
-        {**table, "fields": [each for each in state.fields.values() if each["table_id"] == table["id"]]}
-        for table in state.tables.values()
-        if table["db_id"] == number
-    ]
-    return {**state.find("databases", number), "tables": tables}
-
-
-def update_table(state: State, request: Request, body: Any) -> Any:
-    return _merged(state.find("tables", _id(request)), body)
-
-
-def update_field(state: State, request: Request, body: Any) -> Any:
-    if body.get("fk_target_field_id") is not None:
-        state.find("fields", body["fk_target_field_id"])
-    return _merged(state.find("fields", _id(request)), body)
-
-
-def _merged(kept: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
-    kept.update(body)
-    return kept
-
-
 # Content
 
 
@@ -193,31 +150,34 @@ def items(state: State, request: Request, body: Any) -> Any:
     return {"data": found, "total": len(found)}
 
 
+def list_cards(state: State, request: Request, body: Any) -> Any:
+    """List by database without those in the trash, or the trash (`queries_rest/api/card.clj`)."""
+    if request.query_params.get("f") == "archived":
+        return [card for card in state.cards.values() if card["archived"]]
+    number = int(request.query_params["model_id"])
+    return [card for card in state.cards.values() if not card["archived"] and card["database_id"] == number]
+
+
+def dashboards_of_card(state: State, request: Request, body: Any) -> Any:
+    number = id_of(request)
+    return [
+        {"id": board["id"], "name": board["name"]}
+        for board in state.dashboards.values()
+        if any(card["card_id"] == number for card in board["dashcards"])
+    ]
+
+
 def get_card(state: State, request: Request, body: Any) -> Any:
-    return state.find("cards", _id(request))
+    return state.find("cards", id_of(request))
 
 
 def get_dashboard(state: State, request: Request, body: Any) -> Any:
-    return state.find("dashboards", _id(request))
+    return state.find("dashboards", id_of(request))
 
 
 def query_card(state: State, request: Request, body: Any) -> Any:
-    card = state.find("cards", _id(request))
+    card = state.find("cards", id_of(request))
     return state.run({**card["dataset_query"], "parameters": (body or {}).get("parameters")})
-
-
-def translate(state: State, request: Request, body: Any) -> Any:
-    known = {"card": state.cards, "dashboard": state.dashboards, "collection": state.collections}
-    found = {}
-    for kind, wanted in body["entity_ids"].items():
-        ids = {each.get("entity_id"): each["id"] for each in known[kind].values()}
-        for entity in wanted:
-            found[entity] = (
-                {"type": kind, "status": "ok", "id": ids[entity]}
-                if entity in ids
-                else {"type": kind, "status": "not-found"}
-            )
-    return {"entity_ids": found}
 
 
 ROUTES: list[tuple[str, str, dict[str, Any] | None, Handler]] = [
@@ -237,12 +197,15 @@ ROUTES: list[tuple[str, str, dict[str, Any] | None, Handler]] = [
     ("POST", "/api/collection", shapes.COLLECTION_CREATE, create_collection),
     ("GET", "/api/collection/{id}/items", None, items),
     ("POST", "/api/card", shapes.CARD_CREATE, lambda state, request, body: create_card(state, body)),
+    ("GET", "/api/card", None, list_cards),
     ("GET", "/api/card/{id:int}", None, get_card),
+    ("GET", "/api/card/{id:int}/dashboards", None, dashboards_of_card),
+    ("POST", "/api/card/{id:int}/copy", shapes.EMPTY, lambda state, request, body: copy_card(state, id_of(request))),
     (
         "PUT",
         "/api/card/{id:int}",
         shapes.CARD_UPDATE,
-        lambda state, request, body: update_card(state, _id(request), body),
+        lambda state, request, body: update_card(state, id_of(request), body),
     ),
     ("POST", "/api/card/{id:int}/query", None, query_card),
     ("POST", "/api/dashboard", shapes.DASHBOARD_CREATE, lambda state, request, body: create_dashboard(state, body)),
@@ -251,14 +214,14 @@ ROUTES: list[tuple[str, str, dict[str, Any] | None, Handler]] = [
         "PUT",
         "/api/dashboard/{id:int}",
         shapes.DASHBOARD_UPDATE,
-        lambda state, request, body: update_dashboard(state, _id(request), body),
+        lambda state, request, body: update_dashboard(state, id_of(request), body),
     ),
     (
         "POST",
         "/api/dashboard/{id:int}/copy",
         shapes.DASHBOARD_COPY,
-        lambda state, request, body: copy_dashboard(state, _id(request), body),
+        lambda state, request, body: copy_dashboard(state, id_of(request), body),
     ),
     ("POST", "/api/dataset", shapes.RUN_QUERY, lambda state, request, body: state.run(body)),
-    ("POST", "/api/eid-translation/translate", shapes.TRANSLATE, translate),
+    ("GET", "/api/bug-reporting/connection-pool-details", None, connection_pools),
 ]

@@ -2,28 +2,59 @@
 
 import copy
 import json
+import secrets
+import string
 from typing import Any
 
 from tests.standin_metabase.state import RefusedError, State, check_tags
 
+_ALPHABET = string.ascii_letters + string.digits + "_-"
+_CARD_KEYS = {
+    "dataset_query",
+    "description",
+    "display",
+    "name",
+    "visualization_settings",
+    "parameters",
+    "parameter_mappings",
+    "collection_id",
+    "collection_position",
+    "cache_ttl",
+    "type",
+    "dashboard_id",
+}
 _KINDS = {"card": "cards", "dashboard": "dashboards", "collection": "collections"}
 
 
 def create_card(state: State, body: dict[str, Any]) -> dict[str, Any]:
+    """Keep what `create-card!` selects (`queries/models/card.clj`): it makes the `entity_id` itself."""
     _check_card(state, body)
-    entity = body.get("entity_id")
-    if entity and any(card.get("entity_id") == entity for card in state.cards.values()):
-        raise RefusedError(400, f"entity_id {entity} is taken")
     number = state.new_id()
-    kept = {"id": number, "archived": False, "collection_id": None, "description": None, **copy.deepcopy(body)}
+    kept = {"id": number, "archived": False, "collection_id": None, "description": None, "type": "question"}
+    kept |= {key: value for key, value in copy.deepcopy(body).items() if key in _CARD_KEYS}
+    kept |= {"entity_id": nano_id(), "database_id": body["dataset_query"]["database"]}
     state.cards[number] = _as_kept(kept)
     return state.cards[number]
+
+
+def copy_card(state: State, number: int) -> dict[str, Any]:
+    """Copy a card with its description, and with it the marker that somebody may have put there."""
+    original = state.find("cards", number)
+    return create_card(state, {**original, "name": f"Copy of {original['name']}"})
+
+
+def nano_id() -> str:
+    """A random identity of 21 characters."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(21))
 
 
 def update_card(state: State, number: int, body: dict[str, Any]) -> dict[str, Any]:
     card = state.find("cards", number)
     _check_card(state, {**card, **body})
-    card.update(_as_kept(copy.deepcopy(body)))
+    # As `update-card!` does: only these may become null.
+    given = {key: value for key, value in body.items() if value is not None or key in ("collection_id", "description")}
+    card.update(_as_kept(copy.deepcopy({"display": card["display"], **given})))
+    card["database_id"] = card["dataset_query"]["database"]
     return card
 
 
@@ -56,6 +87,8 @@ def update_dashboard(state: State, number: int, body: dict[str, Any]) -> dict[st
     """Replace what is given; dashcards, tabs and parameters whole, as Metabase does."""
     board = state.find("dashboards", number)
     after = {**board, **copy.deepcopy(body)}
+    if body.get("tabs") and any(card.get("dashboard_tab_id") is None for card in body.get("dashcards") or ()):
+        raise RefusedError(400, "This dashboard has tab, makes sure every card has a tab")
     tabs = _real_tabs(state, board, after["tabs"]) if body.get("tabs") is not None else {}
     if body.get("dashcards") is not None:
         after["dashcards"] = [_real_dashcard(state, after, tabs, board, card) for card in after["dashcards"]]

@@ -122,7 +122,7 @@ _CARD = {
 }
 CARD_CREATE = shape(
     "name dataset_query display visualization_settings",
-    entity_id={"type": "string", "pattern": "^[A-Za-z0-9_-]{21}$"},
+    entity_id={"type": "string", "pattern": "^[A-Za-z0-9_-]{21}$"},  # taken, and dropped
     dashboard_id=MAYBE_ID,
     dashboard_tab_id=MAYBE_ID,
     **_CARD,
@@ -245,12 +245,4 @@ USER = shape(
 SETUP = shape("token user prefs", token=TEXT, user=USER, prefs=shape("site_name", site_name=TEXT, site_locale=TEXT))
 SIGN_IN = shape("username password", username=TEXT, password=TEXT)
 API_KEY = shape("name group_id", name=TEXT, group_id=ID)
-TRANSLATE = shape(
-    "entity_ids",
-    entity_ids={
-        "type": "object",
-        "propertyNames": one_of("card", "dashboard", "collection"),
-        "additionalProperties": {"type": "array", "items": TEXT},
-    },
-)
 EMPTY: dict[str, Any] = {"type": ["object", "null"], "maxProperties": 0}

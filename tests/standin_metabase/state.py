@@ -1,17 +1,19 @@
-"""What the stand-in remembers, and the pool of connections that hides a new generation until it is dropped."""
+"""What the stand-in remembers, how it reads a schema, and how it runs a query."""
 
 import re
 import secrets
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
+from starlette.requests import Request
 
-POOL_DROP_SECONDS = 0.3
-"""Metabase drops a pool on its own time: whoever expects it at once finds the old generation here."""
+from tests.standin_metabase.pool import Pool
+
+SYNC_STEP_SECONDS = 0.2
+"""Tables appear so long after a sync was asked for, their fields as long after the tables."""
 
 TAG = re.compile(r"\{\{\s*([^}]+?)\s*\}\}")
 OPTIONAL = re.compile(r"\[\[(.*?)\]\]", re.DOTALL)
@@ -26,72 +28,9 @@ class RefusedError(Exception):
         self.message = message
 
 
-@dataclass
-class Pooled:
-    """A connection, who uses it now, and whether it goes when the last of them is done."""
-
-    connection: duckdb.DuckDBPyConnection
-    users: int = 0
-    dropped: bool = False
-
-
-class Pool:
-    """One read-only connection per database, kept open from the first query on, as a pool keeps its own.
-
-    A dropped one serves whoever has it already, and is closed when they are done; the next query opens a new one.
-    """
-
-    def __init__(self) -> None:
-        self._pooled: dict[int, Pooled] = {}
-        self._lock = threading.Lock()
-
-    def query(
-        self, number: int, details: dict[str, Any], sql: str, values: dict[str, Any]
-    ) -> tuple[list[str], list[tuple[Any, ...]]]:
-        """The names of the columns, and the rows."""
-        with self._taken(number, details) as connection, connection.cursor() as cursor:
-            result = cursor.execute(sql, values or None)
-            return [column[0] for column in result.description], result.fetchall()
-
-    @contextmanager
-    def _taken(self, number: int, details: dict[str, Any]) -> Iterator[duckdb.DuckDBPyConnection]:
-        with self._lock:
-            if number not in self._pooled:
-                self._pooled[number] = Pooled(_open(details))
-            pooled = self._pooled[number]
-            pooled.users += 1
-        try:
-            yield pooled.connection
-        finally:
-            with self._lock:
-                pooled.users -= 1
-                _close_if_done(pooled)
-
-    def drop(self, number: int) -> None:
-        """From now on a query opens a new connection."""
-        with self._lock:
-            if pooled := self._pooled.pop(number, None):
-                pooled.dropped = True
-                _close_if_done(pooled)
-
-    def drop_later(self, number: int) -> None:
-        """The same, on its own time."""
-        timer = threading.Timer(POOL_DROP_SECONDS, self.drop, [number])
-        timer.daemon = True
-        timer.start()
-
-
-def _close_if_done(pooled: Pooled) -> None:
-    if pooled.dropped and not pooled.users:
-        pooled.connection.close()
-
-
-def _open(details: dict[str, Any]) -> duckdb.DuckDBPyConnection:
-    config = {"memory_limit": details["memory_limit"]} if details.get("memory_limit") else {}
-    connection = duckdb.connect(details["database_file"], read_only=details["read_only"], config=config)
-    if details.get("init_sql"):
-        connection.execute(details["init_sql"])
-    return connection
+def id_of(request: Request) -> int:
+    """The number in the request's path."""
+    return int(request.path_params["id"])
 
 
 @dataclass
@@ -110,6 +49,7 @@ class State:
     dashboards: dict[int, dict[str, Any]] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
     pool: Pool = field(default_factory=Pool)
+    lock: threading.Lock = field(default_factory=threading.Lock)
     last_id: int = 0
 
     def new_id(self) -> int:
@@ -124,17 +64,31 @@ class State:
             raise RefusedError(404, "Not found.")
         return found[number]
 
-    def sync(self, number: int) -> None:
-        """Read tables and columns of every schema, keeping what people wrote about them."""
-        database = self.find("databases", number)
+    def sync_later(self, number: int) -> None:
+        """Read tables, then fields, on Metabase's own time (`sync/sync_metadata.clj`: one step after the other)."""
+        threading.Thread(target=self._sync, args=[number], daemon=True).start()
+
+    def _sync(self, number: int) -> None:
         sql = "select schema_name, table_name, column_name, data_type from duckdb_columns() where not internal"
-        for schema, table, column, data_type in self.pool.query(number, database["details"], sql, {})[1]:
-            table_id = self._ensure(self.tables, {"db_id": number, "schema": schema, "name": table})
-            found = self._ensure(self.fields, {"table_id": table_id, "name": column})
-            self.fields[found]["database_type"] = data_type
+        time.sleep(SYNC_STEP_SECONDS)
+        try:
+            found = self.pool.query(number, self.find("databases", number)["details"], sql, {})[1]
+        except (duckdb.Error, RefusedError):
+            return  # a sync whose connection is cut is given up, and logged by Metabase only
+        tables = {(schema, table) for schema, table, _, _ in found}
+        with self.lock:
+            ids = {
+                at: self._ensure(self.tables, {"db_id": number, "schema": at[0], "name": at[1]})
+                for at in sorted(tables)
+            }
+        time.sleep(SYNC_STEP_SECONDS)
+        with self.lock:
+            for schema, table, column, data_type in found:
+                field_id = self._ensure(self.fields, {"table_id": ids[schema, table], "name": column})
+                self.fields[field_id]["database_type"] = data_type
 
     def _ensure(self, kept: dict[int, dict[str, Any]], identity: dict[str, Any]) -> int:
-        for number, each in kept.items():
+        for number, each in list(kept.items()):
             if identity.items() <= each.items():
                 return number
         number = self.new_id()

@@ -53,7 +53,8 @@ def test_every_service_has_the_least_that_a_container_can_have(service: dict[str
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
-    assert not service.keys() & {"privileged", "cap_add", "devices", "pid", "ipc", "userns_mode", "sysctls"}
+    assert not service.keys() & {"privileged", "devices", "pid", "ipc", "userns_mode", "sysctls"}
+    assert service.get("cap_add", []) == (["NET_BIND_SERVICE"] if service is SERVICES["caddy"] else [])
     assert service.get("network_mode", "none") == "none"
 
 
@@ -104,7 +105,9 @@ def test_a_service_waits_for_health_or_completion_and_never_just_for_a_start() -
 
 def test_ports_are_open_to_this_machine_alone_unless_chosen_otherwise() -> None:
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
-    assert published.keys() == {"scheduler", "metabase"}
+    assert published.keys() == {"scheduler", "metabase", "caddy"}
+    assert SERVICES["caddy"]["profiles"] == ["tls"]
+    assert all(port.startswith("${TLS_BIND_ADDRESS:-0.0.0.0}:") for port in published.pop("caddy"))
     for ports in published.values():
         assert all(port.startswith("${BIND_ADDRESS:-127.0.0.1}:") for port in ports)
 
@@ -157,7 +160,8 @@ def test_a_secret_that_a_service_reads_is_one_that_init_hands_to_it() -> None:
     for name, service in SERVICES.items():
         if name in {"init", "smoke"}:
             continue
-        named = set(re.findall(r"/run/secrets/(\w+)", yaml.safe_dump(service)))
+        scripts = "".join(path.read_text(encoding="utf-8") for path in ROOT.glob(f"services/{name}/*.sh"))
+        named = set(re.findall(r"/run/secrets/(\w+)", yaml.safe_dump(service) + scripts))
         assert named == given.get(name, set()), name
 
 
@@ -166,6 +170,37 @@ def test_transcripts_and_published_databases_are_only_read() -> None:
         for target, (_, readonly) in mounts(service).items():
             if target.startswith("/home") or (target == "/duckdb" and name not in {"loader", "scheduler"}):
                 assert readonly, f"{name} {target}"
+
+
+def test_the_file_can_be_read_from_top_to_bottom() -> None:
+    assert len(TEXT.splitlines()) < 350
+
+
+def test_a_script_that_a_service_runs_is_there_and_is_one() -> None:
+    for name in ("iceberg",):
+        (folder,) = [source for target, (source, _) in mounts(SERVICES[name]).items() if target == "/scripts"]
+        for script in re.findall(r"/scripts/([\w.]+)", yaml.safe_dump(SERVICES[name])):
+            assert subprocess.run(["sh", "-n", ROOT / folder / script], check=False).returncode == 0
+
+
+def copied(stage: str) -> set[Path]:
+    """The Python files of ours that an image's stage has."""
+    text = (ROOT / "services" / "Dockerfile").read_text(encoding="utf-8")
+    body = re.split(r"^FROM .* AS \w[\w-]*$", text.split(f"FROM base AS {stage}\n")[1], flags=re.MULTILINE)[0]
+    sources = [word for line in re.findall(r"^COPY (?!-)(.+)$", body, re.MULTILINE) for word in line.split()[:-1]]
+    paths = [ROOT / source for source in sources]
+    return {file for path in paths for file in (path.rglob("*.py") if path.is_dir() else [path])}
+
+
+@pytest.mark.parametrize("stage", ["collector", "loader", "scheduler", "smoke"])
+def test_an_image_has_every_file_of_ours_that_its_files_import(stage: str) -> None:
+    there = copied(stage)
+    assert there
+    for file in (file for file in there if not file.name.startswith("test_")):  # pytest runs those outside
+        for module in re.findall(r"^(?:from|import) ([a-z_.]+)", file.read_text(encoding="utf-8"), re.MULTILINE):
+            place = ROOT / module.replace(".", "/")
+            if (ROOT / module.partition(".")[0] / "__init__.py").exists():
+                assert {place.with_suffix(".py"), place / "__init__.py"} & there, f"{file.relative_to(ROOT)}: {module}"
 
 
 def test_docker_never_makes_a_folder_on_the_host() -> None:

@@ -13,7 +13,7 @@ from metabase.first_start import connect
 from tests.integration.conftest import free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
-USER, PASSWORD = "admin@example.org", "a-password-of-this-test"
+USER, PASSWORD = "admin@example.org", "a-password-of-this-test-1"
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ def test_every_card_answers_on_the_corpus(corpus: Path, expected: dict[str, Any]
     """Sessions, tokens, tool calls and lines set aside are exactly the expected ones, and the report stays small."""
     options = ["--transcripts", str(corpus / "projects"), "--data", str(tmp_path / "data"), "--json"]
     subprocess.run(
-        [sys.executable, "-P", "-m", "standalone", "run", *options],
+        [sys.executable, "-P", "-m", "cli", "run", *options],
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         check=True,

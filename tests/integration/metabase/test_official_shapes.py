@@ -33,7 +33,7 @@ def catalog() -> Catalog:
 def test_every_card_is_one_that_metabase_documents(catalog: Catalog) -> None:
     validator = jsonschema.Draft202012Validator(_printed("card", "create", "--help", "--json")["inputSchema"])
     for key, card in catalog.cards.items():
-        body = bodies.card_body(catalog, key, card, 1) | {"entity_id": bodies.entity_id(key), "collection_id": 2}
+        body = bodies.card_body(catalog, key, card, 1) | {"collection_id": 2}
         assert list(validator.iter_errors(body)) == [], key
 
 

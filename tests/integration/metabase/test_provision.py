@@ -1,17 +1,21 @@
 """Provisioning against the stand-in, which keeps state and refuses what Metabase would refuse."""
 
 import json
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from dashboards.definitions import Catalog, load_catalog
-from metabase import bodies
 from metabase.client import Client, MetabaseError, native_query
-from metabase.first_start import DatabaseSettings, connect
-from metabase.provision import ASIDE, ProvisionResult, marker_of, provision
+from metabase.first_start import DatabaseSettings, connect, ensure_database
+from metabase.marker import marked, marker_of, without_marker
+from metabase.provision import ASIDE, ProvisionResult, provision
 from tests.integration.metabase.conftest import PASSWORD, USER, Volume
+from tests.standin_metabase.drawing import pivot_order, trend
 
 
 @pytest.fixture
@@ -26,11 +30,16 @@ def manifest(demo: Path) -> Path:
     return found[0]
 
 
+def _cards(client: Client, key: str) -> list[dict[str, Any]]:
+    """Every card that carries this key's marker."""
+    [database] = client.get("/api/database")["data"]
+    cards = client.get("/api/card", f="database", model_id=database["id"])
+    return [card for card in cards if (marker := marker_of(card["description"])) and marker.key == key]
+
+
 def _card(client: Client, key: str) -> dict[str, Any]:
-    wanted = bodies.entity_id(key)
-    answer = client.post("/api/eid-translation/translate", {"entity_ids": {"card": [wanted]}}, changes=False)
-    found: dict[str, Any] = client.get(f"/api/card/{answer['entity_ids'][wanted]['id']}")
-    return found
+    [card] = _cards(client, key)
+    return card
 
 
 def _aside(client: Client, done: ProvisionResult, model: str) -> list[str]:
@@ -45,6 +54,14 @@ def test_a_second_and_a_third_run_send_no_change(client: Client, settings: Datab
         client.writes.clear()
         again = provision(client, settings, manifest=manifest)
         assert (client.writes, again.changed) == ([], False)
+
+
+def test_three_runs_make_each_card_once(client: Client, settings: DatabaseSettings) -> None:
+    """Metabase gives cards identities of its own, so that ours cannot be found by one that we sent."""
+    for _ in range(3):
+        provision(client, settings)
+    for key in load_catalog().cards:
+        assert len(_cards(client, key)) == 1, key
 
 
 def test_every_dashboard_has_its_tabs_filters_and_cards_in_place(client: Client, settings: DatabaseSettings) -> None:
@@ -91,6 +108,42 @@ def test_a_card_changed_by_hand_survives_beside_ours(client: Client, settings: D
     client.writes.clear()
     assert not provision(client, settings).changed
     assert client.writes == []
+
+
+def test_a_card_whose_description_was_replaced_is_kept_aside_and_not_made_twice(
+    client: Client, settings: DatabaseSettings
+) -> None:
+    provision(client, settings)
+    ours = _card(client, "trust.models")
+    client.put(f"/api/card/{ours['id']}", {"description": "What I think of it."})
+    done = provision(client, settings)
+    assert (done.created, done.kept_aside) == ([f"collection {ASIDE}"], [f"card {ours['name']}"])
+    assert client.get(f"/api/card/{ours['id']}")["description"] == ours["description"]
+
+
+def test_a_copy_that_somebody_made_of_a_card_of_ours_is_theirs(client: Client, settings: DatabaseSettings) -> None:
+    """Metabase copies the description with the marker in it."""
+    provision(client, settings)
+    ours = _card(client, "overview.cost")
+    theirs = client.post(f"/api/card/{ours['id']}/copy")
+    client.writes.clear()
+    assert not provision(client, settings).changed
+    assert client.writes == []
+    assert client.get(f"/api/card/{theirs['id']}")["archived"] is False
+
+
+def test_cards_that_an_earlier_version_made_again_and_again_are_archived(
+    client: Client, settings: DatabaseSettings
+) -> None:
+    provision(client, settings)
+    ours = _card(client, "overview.cost")
+    again = {key: ours[key] for key in ("name", "display", "dataset_query", "visualization_settings", "description")}
+    second = client.post("/api/card", again | {"collection_id": ours["collection_id"]})
+    client.put(f"/api/card/{second['id']}", {"visualization_settings": ours["visualization_settings"]})
+    done = provision(client, settings)
+    assert done.retired == [f"second card {ours['name']}"]
+    assert _card(client, "overview.cost")["id"] == ours["id"]
+    assert not provision(client, settings).changed
 
 
 def test_a_dashboard_changed_by_hand_survives_beside_ours(client: Client, settings: DatabaseSettings) -> None:
@@ -142,7 +195,7 @@ def test_a_card_in_the_trash_comes_back(client: Client, settings: DatabaseSettin
 def test_a_changed_database_detail_is_corrected(client: Client, settings: DatabaseSettings) -> None:
     """Also one that somebody changed by hand: a writable connection would lock the pipeline out."""
     done = provision(client, settings)
-    client.put(f"/api/database/{done.database}", {"details": settings.details | {"memory_limit": "9GB"}})
+    ensure_database(client, replace(settings, memory_limit="9GB"))
     provision(client, settings)
     assert client.get(f"/api/database/{done.database}")["details"]["memory_limit"] == settings.memory_limit
 
@@ -170,6 +223,59 @@ def test_every_thing_of_ours_carries_its_marker(client: Client, settings: Databa
         items = client.items(done.collection, model)
         assert items
         assert [each["name"] for each in items if not marker_of(each["description"])] == []
+
+
+def test_a_dashboard_whose_description_was_replaced_is_not_made_twice(
+    client: Client, settings: DatabaseSettings
+) -> None:
+    done = provision(client, settings)
+    [board] = [each for each in client.items(done.collection, "dashboard") if each["name"] == "Rhythm"]
+    client.put(f"/api/dashboard/{board['id']}", {"description": "Mine now."})
+    again = provision(client, settings)
+    assert again.kept_aside == ["dashboard Rhythm"]
+    names = [each["name"] for each in client.items(done.collection, "dashboard")]
+    assert sorted(names) == sorted(board.title for board in load_catalog().dashboards)
+
+
+def test_a_fingerprint_of_an_earlier_release_is_replaced_without_a_copy(
+    client: Client, settings: DatabaseSettings
+) -> None:
+    """What nobody edited follows the files."""
+    provision(client, settings)
+    ours = _card(client, "overview.cost")
+    marker = marker_of(ours["description"])
+    assert marker
+    older = marked(without_marker(ours["description"]), marker.key, "a" * 10, marker.kept)
+    client.put(f"/api/card/{ours['id']}", {"description": older})
+    done = provision(client, settings)
+    assert (done.updated, done.kept_aside) == (["card overview.cost"], [])
+
+
+def test_a_heatmap_has_its_days_and_hours_in_their_order(client: Client, settings: DatabaseSettings) -> None:
+    provision(client, settings)
+    card = _card(client, "rhythm.hours")
+    answer = client.post(f"/api/card/{card['id']}/query", {"parameters": []}, changes=False)
+    names = [column["name"] for column in answer["data"]["cols"]]
+    hour, day = names.index(card["visualization_settings"]["table.pivot_column"]), names.index("Weekday")
+    assert pivot_order(answer["data"]["rows"], hour, day) == [f"{number:02}" for number in range(24)]
+    assert pivot_order(answer["data"]["rows"], day, hour) == ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+
+
+def test_a_trend_names_no_month_and_an_empty_period_is_not_the_one_before(
+    client: Client, settings: DatabaseSettings, published: Path
+) -> None:
+    provision(client, settings)
+    with duckdb.connect(published, read_only=True) as connection:
+        [(last,)] = connection.execute("select max(full_date) from marts.dim_date where year < 2100").fetchall()
+    card = _card(client, "overview.sessions")
+    for given, empty in (([], False), ([_given("date_from", "2090-01-01"), _given("date_to", "2090-01-30")], True)):
+        answer = client.post(f"/api/card/{card['id']}/query", {"parameters": given}, changes=False)
+        rows = [[date.fromisoformat(row[0]), *row[1:]] for row in answer["data"]["rows"]]
+        shown = trend([column["name"] for column in answer["data"]["cols"]], rows, card["visualization_settings"])
+        assert shown["unit"] is None
+        assert shown["against"] == "vs. the same number of days before"
+        assert (shown["value"] == 0) == empty
+        assert (shown["date"] > last) == empty
 
 
 def test_a_wrong_password_is_refused_in_one_line(client: Client, metabase_url: str) -> None:

@@ -18,7 +18,7 @@ def catalog() -> Catalog:
 
 def test_every_card_has_the_documented_shape(catalog: Catalog) -> None:
     for key, card in catalog.cards.items():
-        body = bodies.card_body(catalog, key, card, 1) | {"entity_id": bodies.entity_id(key), "collection_id": 2}
+        body = bodies.card_body(catalog, key, card, 1) | {"collection_id": 2}
         jsonschema.validate(body, shapes.CARD_CREATE)
         check_tags(body["dataset_query"]["stages"][0])
 
@@ -38,13 +38,6 @@ def test_every_chart_names_columns_that_its_sql_returns(catalog: Catalog) -> Non
         ]
         named += [column["name"] for column in settings.get("table.columns", [])]
         assert [name for name in named if f'as "{name}"' not in sql] == [], key
-
-
-def test_an_identity_is_21_characters_and_belongs_to_one_card(catalog: Catalog) -> None:
-    made = {bodies.entity_id(key) for key in catalog.cards}
-    assert len(made) == len(catalog.cards)
-    assert all(re.fullmatch(r"[A-Za-z0-9_-]{21}", each) for each in made)
-    assert bodies.entity_id("overview.cost") == bodies.entity_id("overview.cost")
 
 
 def test_every_dashboard_has_the_documented_shape(catalog: Catalog) -> None:

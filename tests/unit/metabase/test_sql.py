@@ -1,10 +1,12 @@
 """The SQL of a card: what Metabase would make of its tags, and what stays without them."""
 
+from datetime import date
+
 import duckdb
 import pytest
 
 from dashboards.card_sql import bind, card_sql, tags_of
-from dashboards.definitions import Card, Catalog, Dataset, load_catalog
+from dashboards.definitions import Card, Catalog, Column, Dataset, load_catalog
 
 SQL = "select 1 where true [[and project = {{project}}]] [[and day between {{date_from}} and {{date_to}}]]"
 
@@ -97,21 +99,41 @@ def test_a_number_stands_beside_the_period_before_it_even_when_that_is_empty(
     connection: duckdb.DuckDBPyConnection, numbers: Catalog
 ) -> None:
     sql = card_sql(numbers, _card(kind="number"))
-    assert [row[1] for row in connection.execute(*bind(sql, {})).fetchall()] == [3, 28]
+    assert connection.execute(*bind(sql, {})).fetchall() == [(date(2026, 1, 22), 3, 28)]
     recent = {"date_from": "2026-02-20", "date_to": "2026-02-20"}
-    assert [row[1] for row in connection.execute(*bind(sql, recent)).fetchall()] == [0, 24]
+    assert connection.execute(*bind(sql, recent)).fetchall() == [(date(2026, 2, 20), 0, 24)]
 
 
 def test_a_sum_of_nothing_is_zero_and_a_sum_of_what_is_not_known_is_not_known(
     connection: duckdb.DuckDBPyConnection, numbers: Catalog
 ) -> None:
     sql = card_sql(numbers, _card(kind="number"))
-    assert [row[1] for row in connection.execute(*bind(sql, {"project": "new"})).fetchall()] == [0, None]
+    assert connection.execute(*bind(sql, {"project": "new"})).fetchall() == [(date(2026, 1, 22), 0, None)]
 
 
 def test_a_filter_cuts_both_periods(connection: duckdb.DuckDBPyConnection, numbers: Catalog) -> None:
     sql = card_sql(numbers, _card(kind="number"))
-    assert [row[1] for row in connection.execute(*bind(sql, {"project": "lib"})).fetchall()] == [2, 16]
+    assert connection.execute(*bind(sql, {"project": "lib"})).fetchall() == [(date(2026, 1, 22), 2, 16)]
+
+
+def test_a_heatmap_has_a_row_for_every_cell_in_the_order_of_both_columns(connection: duckdb.DuckDBPyConnection) -> None:
+    """Metabase's pivot keeps the order of first appearance: 'Tue' alone in the first hour would come before 'Mon'."""
+    dataset = Dataset(
+        marts=("fct_numbers",),
+        grain="one row",
+        sql="select day, if(n > 1, 'Tue', 'Mon') as weekday, if(n > 1, '00', '01') as hour, n from marts.fct_numbers",
+        columns={
+            "day": Column(kind="day"),
+            "weekday": Column(kind="label", order=("Mon", "Tue", "Wed")),
+            "hour": Column(kind="label", order=("00", "01")),
+            "n": Column(kind="number"),
+        },
+    )
+    catalog = Catalog({"numbers": dataset}, ())
+    found = connection.execute(*bind(card_sql(catalog, _card(kind="heatmap", by=["hour", "weekday"])), {})).fetchall()
+    hours, days = ("00", "01"), ("Mon", "Tue", "Wed")
+    assert [row[:2] for row in found] == [(hour, day) for hour in hours for day in days]
+    assert [row[2] for row in found] == [None, 28, None, None, None, None]
 
 
 def test_every_statement_of_the_product_is_the_same_each_time_it_is_made() -> None:

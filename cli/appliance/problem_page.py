@@ -1,0 +1,54 @@
+"""The page that stands where the status page would be, while a setting keeps that from starting.
+
+A container that ends over a wrong value is started again every few seconds, and the one line that says why is in a log.
+This one stays, unhealthy, and says it where people look. A mended `.env` and `docker compose up -d` replace it.
+"""
+
+import html
+import os
+import signal
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+EXIT_USAGE = 2
+_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Not started · claude-analytics</title>
+<h1>The appliance has not started</h1><p><strong>{problem}</strong></p>
+<p>Correct it in <code>.env</code>, then <code>docker compose up -d --wait</code>. Nothing was lost, and the next run
+starts by itself.</p></html>"""
+
+
+def show_problem(problem: str, host: str | None = None, port: int | None = None) -> int:
+    """Answer every request with the problem and status 503 until SIGTERM; the exit code of a wrong setting.
+
+    Args:
+        problem: one line; it names the setting and what it expects.
+        host: where to listen; by default RUNNER_HOST, which may be what is wrong.
+        port: likewise.
+    """
+    address = host or os.environ.get("RUNNER_HOST") or "127.0.0.1", _port() if port is None else port
+    with ThreadingHTTPServer(address, _handler(_PAGE.format(problem=html.escape(problem)).encode())) as server:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: threading.Thread(target=server.shutdown).start())
+        server.serve_forever(0.2)
+    return EXIT_USAGE
+
+
+def _port() -> int:
+    given = os.environ.get("RUNNER_PORT", "")
+    return int(given) if given.isdecimal() and 0 < int(given) < 2**16 else 8321
+
+
+def _handler(page: bytes) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(503)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.send_header("Content-Length", str(len(page)))
+            self.end_headers()
+            self.wfile.write(page)
+
+        def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002 - the base class's name
+            """Say nothing: the health check asks every few seconds."""
+
+    return Handler

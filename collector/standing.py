@@ -1,0 +1,40 @@
+"""How the collector stands, kept in the record store: the state of the transcripts directory itself.
+
+It is one more row among the states of files, named ".", which whoever reads those understands: whether the directory is
+there and may be read, why not, and when that was last looked at.
+"""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from common.transcript_files import absence
+from records import RecordStore
+from records.file_state import DIRECTORY, MISSING, OK, UNREADABLE, FileState
+
+ROOT_NAME = "."
+EVERY = timedelta(seconds=60)
+
+
+class Standing:
+    """Reports for one host and its transcripts directory."""
+
+    def __init__(self, store: RecordStore, transcripts: Path, host: str) -> None:
+        """Nothing is written yet."""
+        self._store, self._root = store, transcripts
+        self._state = FileState.new(host, transcripts, ROOT_NAME, DIRECTORY)
+        self._told: datetime | None = None
+
+    def beat(self) -> None:
+        """Say that the directory was looked at, once a minute, and at once where it came or went."""
+        reason = absence(self._root)
+        self._tell(MISSING if reason else OK, reason)
+
+    def fail(self, error: str) -> None:
+        """Say why the collector ends."""
+        self._tell(UNREADABLE, error)
+
+    def _tell(self, status: str, reason: str | None) -> None:
+        now = self._store.now()
+        if self._state.became(status, reason) or self._told is None or now - self._told >= EVERY:
+            self._state.collected_at = self._told = now
+            self._store.save_states([self._state])

@@ -1,0 +1,72 @@
+"""Which of Metabase's cards are ours: by the marker, wherever somebody moved them; else by name in our collection."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from metabase.client import Client
+from metabase.marker import marker_of
+
+CardRow = Mapping[str, Any]
+
+
+def list_cards(client: Client, database: int) -> list[CardRow]:
+    """Return every card over this database, those in the trash last, the oldest of each first."""
+    live = client.get("/api/card", f="database", model_id=database)
+    trashed = [card for card in client.get("/api/card", f="archived") if card.get("database_id") == database]
+    return [*sorted(live, key=_number), *sorted(trashed, key=_number)]
+
+
+def _number(card: CardRow) -> int:
+    return int(card["id"])
+
+
+def match_cards(cards: Iterable[CardRow], titles: Mapping[str, str], collection: int) -> dict[str, int]:
+    """Find the card of each key.
+
+    A copy that somebody made carries our marker, too: the oldest is ours. One whose description was replaced has no
+    marker left and is found by its name, as long as only one of ours has that name.
+
+    Args:
+        cards: as `list_cards` returns them.
+        titles: the name of the card of each key.
+        collection: ours.
+
+    Returns:
+        Ids by key; a key without a card is missing.
+    """
+    found: dict[str, int] = {}
+    rest = []
+    for card in cards:
+        marker = marker_of(card.get("description"))
+        if marker is None:
+            rest.append(card)
+        elif marker.key in titles:
+            found.setdefault(marker.key, int(card["id"]))
+    return _by_name(rest, {key: title for key, title in titles.items() if key not in found}, titles, collection) | found
+
+
+def _by_name(
+    cards: Iterable[CardRow], missing: Mapping[str, str], titles: Mapping[str, str], collection: int
+) -> dict[str, int]:
+    once = {title for title, count in Counter(titles.values()).items() if count == 1}
+    keys = {title: key for key, title in missing.items() if title in once}
+    found: dict[str, int] = {}
+    for card in cards:
+        if not card["archived"] and card["collection_id"] == collection and card["name"] in keys:
+            found.setdefault(keys[card["name"]], int(card["id"]))
+    return found
+
+
+def spare_cards(cards: Iterable[CardRow], used: Mapping[str, int], collection: int) -> list[CardRow]:
+    """List further cards in our collection that carry the marker of a card we have already."""
+    ours = set(used.values())
+    return [
+        card
+        for card in cards
+        if not card["archived"]
+        and card["collection_id"] == collection
+        and card["id"] not in ours
+        and (marker := marker_of(card.get("description")))
+        and marker.key in used
+    ]

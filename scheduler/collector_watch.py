@@ -1,0 +1,75 @@
+"""Watches the collectors: what the status page shows of them, and what is worth an alert.
+
+A container that is up and finds nothing looks well from everywhere else: the runs succeed, the figures are up to date,
+and there are none.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from common.errors import PassingError
+from common.loader_results import CollectorState
+from scheduler.publish import Generation
+
+log = structlog.get_logger()
+
+SILENT = timedelta(minutes=10)
+"""A collector says once a minute that it is there."""
+_KEEP_SECONDS = 30.0
+_SESSIONS = "marts.dim_sessions"
+
+
+class CollectorWatch:
+    """How the collectors stand, asked at most twice a minute."""
+
+    def __init__(self, fetch: Callable[[], list[CollectorState]], generation: Callable[[], Generation | None]) -> None:
+        """Ask `fetch` for the states, and `generation` for what is published."""
+        self._fetch, self._generation = fetch, generation
+        self._lock = threading.Lock()
+        self._until, self._states = 0.0, list[CollectorState]()
+        self._began = datetime.now(UTC)
+
+    def states(self) -> list[CollectorState]:
+        """Return the states, the one seen last first; the ones known before where the loader does not answer."""
+        with self._lock:
+            if time.monotonic() > self._until:
+                try:
+                    self._states = self._fetch()
+                except PassingError as error:
+                    log.info("collectors.unknown", reason=str(error))
+                self._until = time.monotonic() + _KEEP_SECONDS
+            return self._states
+
+    def problem(self) -> str | None:
+        """Say in one line what is wrong; None where nothing is."""
+        states = self.states()
+        return self._silence(states) or self._unreadable(states) or self._emptiness(states)
+
+    def _silence(self, states: list[CollectorState]) -> str | None:
+        seen = max((state.seen_at for state in states if state.seen_at), default=None)
+        if datetime.now(UTC) - (seen or self._began) < SILENT:
+            return None
+        since = f"since {seen:%Y-%m-%d %H:%M} UTC" if seen else "yet"
+        return f"No collector has been heard of {since}; see `docker compose logs collector`."
+
+    def _unreadable(self, states: list[CollectorState]) -> str | None:
+        wrong = next((state for state in states if state.problem and is_recent(state)), None)
+        if wrong is None:
+            return None
+        return f"The collector of {wrong.host} cannot read its transcripts ({wrong.transcripts}): {wrong.problem}"
+
+    def _emptiness(self, states: list[CollectorState]) -> str | None:
+        generation = self._generation()
+        if generation is None or generation.row_counts.get(_SESSIONS, 1):
+            return None
+        found = "; ".join(f"{state.host} found {state.files} transcripts in {state.transcripts}" for state in states)
+        return f"The published figures hold no session. {found or 'No collector reported'}. Check TRANSCRIPTS_DIR."
+
+
+def is_recent(state: CollectorState) -> bool:
+    """Whether this collector was heard of within the last minutes."""
+    return state.seen_at is not None and datetime.now(UTC) - state.seen_at < SILENT

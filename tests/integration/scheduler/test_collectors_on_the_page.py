@@ -1,0 +1,37 @@
+"""What the status page, the metrics and the alerts say of a collector that another container runs."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from common.loader_results import CollectorState
+from scheduler.collector_watch import CollectorWatch
+from scheduler.service import Service
+from scheduler.web import create_app
+from tests.integration.scheduler.small import make_project, make_runner, make_settings
+
+REASON = "/home/owner belongs to user 1001 alone, and this runs as user 1000; set TRANSCRIPTS_UID=1001"
+
+
+@pytest.mark.parametrize(("problem", "shown"), [(None, "reads"), (REASON, "cannot read its transcripts")])
+def test_a_collector_is_shown_with_what_keeps_it_from_reading(tmp_path: Path, problem: str | None, shown: str) -> None:
+    moment = datetime.now(UTC)
+    state = CollectorState(
+        host="laptop", transcripts="/t", seen_at=moment, problem=problem, files=1234, last_line_at=moment
+    )
+    settings = make_settings(tmp_path, schedule="off", maintenance_schedule="off", runner_token="the-token")
+    runner = make_runner(settings, make_project(tmp_path / "project"))
+    watch = CollectorWatch(lambda: [state], lambda: None)
+    runner.alerts.watches.append(watch.problem)
+    app = create_app(Service(runner, settings), settings, collectors=watch)
+    with TestClient(app, base_url="http://127.0.0.1:8321") as client:
+        runner.alerts.check()
+        page, metrics = client.get("/").text, client.get("/metrics").text
+    for text in ("laptop", "1,234", shown):
+        assert text in page
+    assert ("Something needs attention" in page) == (problem is not None)
+    assert f'claude_analytics_collector_problem{{host="laptop"}} {float(problem is not None)}' in metrics
+    assert 'claude_analytics_collector_files{host="laptop"} 1234.0' in metrics
+    assert "claude_analytics_disk_free_bytes" in metrics

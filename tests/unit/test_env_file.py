@@ -1,0 +1,85 @@
+"""A mistake in .env is said with its name: by `up` before anything starts, and on the page where it came too far."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import requests
+
+from cli.appliance.env_file import check_env_file
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A folder with our compose file."""
+    (tmp_path / "compose.yaml").write_bytes((ROOT / "compose.yaml").read_bytes())
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("line", "fix"),
+    [
+        ("TRANSCRIPT_DIR=/home/me", "did you mean TRANSCRIPTS_DIR?"),
+        ("HOSTNAME=mine", "did you mean HOST_NAME?"),
+        ("METABSE_PORT=3001", "did you mean METABASE_PORT?"),
+        ("schedule=off", "did you mean SCHEDULE?"),
+    ],
+)
+def test_a_misspelt_name_is_named_with_the_one_that_was_meant(checkout: Path, line: str, fix: str) -> None:
+    (checkout / ".env").write_text(f"TIMEZONE=UTC\n{line}\n")
+    [finding] = check_env_file(checkout)
+    assert (finding.status, finding.fix) == ("fail", fix)
+    assert line.partition("=")[0] in finding.found
+
+
+@pytest.mark.parametrize("line", ["TIMEZONE=Europe/Berln", "SCHEDULE=every day", "KEEP_GENERATIONS=1", "SMTP_PORT=x"])
+def test_a_wrong_value_is_named(checkout: Path, line: str) -> None:
+    (checkout / ".env").write_text(line)
+    [finding] = check_env_file(checkout)
+    assert finding.status == "fail"
+    assert finding.found.startswith(line.partition("=")[0])
+
+
+def test_what_is_right_or_somebody_elses_is_left_alone(checkout: Path) -> None:
+    assert check_env_file(checkout)[0].status == "ok"
+    (checkout / ".env").write_text("# a note\nHOST_NAME=\nCOMPOSE_PROJECT_NAME=x\nSCHEDULE=30m\nVERSION=0.1.0\n")
+    assert [finding.status for finding in check_env_file(checkout)] == ["ok"]
+
+
+def test_the_page_says_which_setting_keeps_the_scheduler_from_starting() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = os.environ | {"RUNNER_PORT": str(port), "SCHEDULE": "every day", "LOADER_URL": "http://127.0.0.1:1"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cli.appliance.service"], cwd=ROOT, env=environment, stderr=subprocess.PIPE
+    )
+    try:
+        answer = _answer(f"http://127.0.0.1:{port}/healthz")
+        assert answer.status_code == 503
+        assert "SCHEDULE" in answer.text
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 2
+        assert process.stderr
+        assert process.stderr.read().startswith(b"runner: SCHEDULE")
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def _answer(url: str) -> requests.Response:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            return requests.get(url, timeout=5)
+        except requests.ConnectionError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)  # the server is asked, it does not call
