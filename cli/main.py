@@ -50,12 +50,15 @@ def demo(data: Data = None, as_json: AsJson = False) -> None:
     from cli.run import run_once, show_outcome
     from sample.transcripts import write_sample
     from scheduler.lock import PipelineLock
+    from standalone.inputs import check_data_dir
 
     with one_line_errors():
         base = settings_of(data_dir=data)
+        check_data_dir(base)
         folder = (data or base.data_dir / "demo").expanduser().absolute()
-        local = {"data_dir": folder, "transcripts_dir": folder / "transcripts", "duckdb_path": None, "runner_dir": None}
-        settings = base.model_copy(update={**local, "mongo_uri": None, "iceberg_rest_uri": None, "loader_url": None})
+        local = {"data_dir": folder, "transcripts_dir": (folder / "transcripts",)}
+        unset = dict.fromkeys(("duckdb_path", "runner_dir", "mongo_uri", "iceberg_rest_uri", "loader_url"))
+        settings = base.model_copy(update={**local, **unset})
         marker = _demo_marker(folder)
         with PipelineLock(marker).hold("demo"):  # a second demo would delete the files of this one
             _empty_demo(folder, marker)
@@ -104,10 +107,16 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Collect, model, test and publish your transcripts, once."""
-    from cli.run import run_once, show_outcome
+    from standalone.inputs import check_data_dir, check_transcripts
 
     with one_line_errors():
         settings = settings_of(transcripts_dir=transcripts, data_dir=data)
+        if not settings.loader_url and not now:
+            check_data_dir(settings)
+            check_transcripts(settings)
+
+        from cli.run import run_once, show_outcome
+
         if now:
             schedule.ask_service(settings, full_refresh=full_refresh)
             return

@@ -38,9 +38,13 @@ def serve(
 ) -> None:
     """Keep everything up to date on schedule, and serve the status page on this machine."""
     from cli.run import serve_forever
+    from standalone.inputs import check_data_dir, check_transcripts
 
     with one_line_errors():
-        serve_forever(settings_of(transcripts_dir=transcripts, data_dir=data, runner_port=port), console)
+        settings = settings_of(transcripts_dir=transcripts, data_dir=data, runner_port=port)
+        check_data_dir(settings)
+        check_transcripts(settings)
+        serve_forever(settings, console)
 
 
 def runs(

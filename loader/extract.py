@@ -63,7 +63,7 @@ def extract(
     else:
         run.take_new()
         run.compare_if_counts_differ()
-    restore_side_tables(store, catalog)
+    restore_side_tables(store, catalog, lost=run.restored > 0)
     copy_side_tables(store, catalog)
     return ExtractResult(
         documents=run.done,
@@ -84,7 +84,7 @@ def refill(store: RecordStore, catalog: Catalog) -> int:
     run = _Extract(store, catalog, lambda done, total: None)
     if store.count() < run.state.total + min(0, run.state.unmatched):
         run.restore_lost(strict=False)
-    restore_side_tables(store, catalog)
+    restore_side_tables(store, catalog, lost=run.restored > 0)
     return run.restored
 
 

@@ -29,15 +29,26 @@ def copy_side_tables(store: RecordStore, catalog: Catalog) -> None:
     _copy_states(store, open_table(catalog, TRANSCRIPT_FILES))
 
 
-def restore_side_tables(store: RecordStore, catalog: Catalog) -> None:
-    """Put back into the record store the rejected lines and file states that only Iceberg has."""
+def restore_side_tables(store: RecordStore, catalog: Catalog, *, lost: bool) -> None:
+    """Put back into the record store the rejected lines and file states that only Iceberg has.
+
+    `lost`: whether the store has lost lines, so that what it knows of files may be older, too.
+    """
     rejected, files = open_table(catalog, DEAD_LETTERS), open_table(catalog, TRANSCRIPT_FILES)
     if store.count_rejected() < total_rows(rejected):
         for rows in read_rows(rejected, DEAD_LETTERS_SCHEMA.column_names, batch_bytes=BATCH_BYTES):
             store.restore_rejected(list(rejected_of_rows(rows)))
-    if sum(1 for _ in store.all_states()) < total_rows(files):
+    known = {state.id: state for state in store.all_states()}
+    if lost or len(known) < total_rows(files):
         for rows in read_rows(files, files.schema().column_names):
-            store.restore_states([_state_of(row) for row in rows.to_pylist()])
+            states = map(_state_of, rows.to_pylist())
+            store.restore_states([state for state in states if _is_newer(state, known.get(state.id))])
+
+
+def _is_newer(state: FileState, known: FileState | None) -> bool:
+    if known is None or known.collected_at is None:
+        return True
+    return bool(state.digest and state.collected_at and state.collected_at > known.collected_at)
 
 
 def _append_rejected(store: RecordStore, table: Table) -> None:

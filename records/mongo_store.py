@@ -26,6 +26,7 @@ from pymongo.errors import (
 )
 from pymongo.write_concern import WriteConcern
 
+from common.chunks import chunks
 from records.file_state import FileState
 from records.lines import parse
 from records.mongo_clock import ServerClock
@@ -143,9 +144,11 @@ class MongoStore:
                 (fresh if state.collected_at is None else known).append(state)
                 state.collected_at = now
             known += self._insert_states(fresh)  # much faster than replacing
-            for start in range(0, len(known), _SAVED_AT_ONCE):
-                some = [_replacement(state) for state in known[start : start + _SAVED_AT_ONCE]]
-                self._persist(partial(self._database[FILES].bulk_write, some, ordered=False))
+            self._replace_states(known)
+
+    def _replace_states(self, states: Sequence[FileState]) -> None:
+        for some in chunks(map(_replacement, states), _SAVED_AT_ONCE):
+            self._persist(partial(self._database[FILES].bulk_write, some, ordered=False))
 
     def _insert_states(self, states: Sequence[FileState]) -> list[FileState]:
         """Store states that are new here; return those that were there already."""
@@ -188,9 +191,10 @@ class MongoStore:
         return _Outgoing(encoded, line.ingested_at)
 
     def restore_states(self, states: Sequence[FileState]) -> int:
-        """Put back the states of files that nothing is known of; return how many that were."""
+        """Put back the states of files as they were, replacing what is known of them; return how many they are."""
         with self._one_line():
-            return len(states) - len(self._insert_states(states))
+            self._replace_states(states)
+        return len(states)
 
     def _insert(self, collection: str, outgoing: Sequence[_Outgoing]) -> Refusals:
         """Insert documents; those that the server refuses are named one by one."""

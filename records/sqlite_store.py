@@ -26,6 +26,7 @@ _INSERT_LINE = (
     "insert or ignore into lines (line_id, ingested_at, source_id, byte_offset, session_id, uuid, line_type, content)"
     " values (?, ?, ?, ?, ?, ?, ?, ?)"
 )
+_REPLACE_STATE = "insert or replace into file_states values (?, ?, ?)"
 _INSERT_REJECTED = (
     "insert or ignore into rejected_lines (line_id, ingested_at, source_id, byte_offset, reason, content)"
     " values (?, ?, ?, ?, ?, ?)"
@@ -141,7 +142,7 @@ class SqliteStore:
             state.collected_at = now
             rows.append((state.host, state.source_file, _encode(state)))
         with self._transaction():
-            self._connection.executemany("insert or replace into file_states values (?, ?, ?)", rows)
+            self._connection.executemany(_REPLACE_STATE, rows)
 
     def restore_lines(self, lines: Sequence[StoredLine]) -> int:
         """Put lines back with the moment they were first ingested at; return how many were missing."""
@@ -169,10 +170,11 @@ class SqliteStore:
             return self._connection.executemany(_INSERT_REJECTED, rows).rowcount
 
     def restore_states(self, states: Sequence[FileState]) -> int:
-        """Put back the states of files that nothing is known of; return how many that were."""
+        """Put back the states of files as they were, replacing what is known of them; return how many they are."""
         with self._transaction():
             rows = [(state.host, state.source_file, _encode(state)) for state in states]
-            return self._connection.executemany("insert or ignore into file_states values (?, ?, ?)", rows).rowcount
+            self._connection.executemany(_REPLACE_STATE, rows)
+        return len(rows)
 
     # Reading
 

@@ -179,5 +179,5 @@ class RecordStore(Protocol):
         ...
 
     def restore_states(self, states: Sequence[FileState]) -> int:
-        """Put back the states of files that nothing is known of; return how many that were."""
+        """Put back the states of files as they were, replacing what is known of them; return how many they are."""
         ...

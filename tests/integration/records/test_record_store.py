@@ -154,9 +154,10 @@ def test_states_of_files_are_replaced_and_told_apart_by_host(store: RecordStore)
     assert store.has_state(one)
     assert not store.has_state(FileState.new("c", Path("/t"), "p/s.jsonl"))
     assert sorted(state.host for state in store.all_states()) == ["a", "b"]
-    assert store.restore_states([FileState.new("a", Path("/t"), "p/s.jsonl")]) == 0
-    assert store.restore_states([FileState.new("d", Path("/t"), "p/s.jsonl")]) == 1
+    one.read_bytes, one.collected_at = 30, datetime(2026, 1, 2, tzinfo=UTC)
+    assert store.restore_states([one, FileState.new("d", Path("/t"), "p/s.jsonl")]) == 2
     assert store.states("a") == {"p/s.jsonl": one}
+    assert sorted(state.host for state in store.all_states()) == ["a", "b", "d"]
 
 
 def test_nothing_is_settled_that_a_writer_may_still_add_to(store: RecordStore) -> None:
