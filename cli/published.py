@@ -45,7 +45,7 @@ def published(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     path = paths.duckdb.published_database
     if not path.exists():
         raise NothingPublishedError(f"nothing is published in {paths.duckdb.root} yet: start with ./analytics run")
-    config: dict[str, Any] = {"temp_directory": str(paths.root / "tmp"), "memory_limit": "1GB"}
+    config: dict[str, Any] = {"temp_directory": str(paths.root / "tmp"), "memory_limit": settings.duckdb_memory_limit}
     connection = duckdb.connect(str(path.resolve()), read_only=True, config=config)
     try:
         yield connection

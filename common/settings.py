@@ -113,6 +113,8 @@ class Settings(BaseSettings):
 
     # How much is kept and how it is built
     tool_output_limit: int = Field(default=2000, ge=0)
+    duckdb_memory_limit: str = Field(default="512MB", pattern=r"(?i)^\s*\d+(\.\d+)?\s*([KMGT]i?B?|B)\s*$")
+    duckdb_temp_directory: UserPath | None = None  # where DuckDB writes what does not fit; default: beside the database
     keep_generations: int = Field(default=3, ge=2)
     dbt_target: Literal["dev", "prod", "test"] = "prod"
     model_prices_csv: UserPath | None = None  # a price list that goes before ours (docs/counting.md)

@@ -13,23 +13,20 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 import pyarrow.compute as pc
 from pyiceberg.catalog import Catalog
 from pyiceberg.table import Table
 
 from common.catalog import CONVERSATIONS, DEAD_LETTERS, TRANSCRIPT_FILES, open_table
+from common.duckdb_files import DuckDBLimits, open_work_database
 from common.loader_results import LoadResult
 from common.settings import Settings
-from loader.raw_schema import CREATE_RAW, connect
+from loader.flatten_line import Source
+from loader.raw_rows import RawRows
+from loader.raw_schema import take_over
 from loader.read import read_rows
 
 Progress = Callable[[int, int | None], None]
-
-ATTRIBUTES_LIMIT = 16_384
-"""Characters up to which a line without blocks is kept whole in raw; longer ones are whole in Iceberg."""
-
-FLATTEN = (Path(__file__).parent / "flatten.sql").read_text(encoding="utf-8")
 
 
 def load(
@@ -48,9 +45,8 @@ def load(
     started = time.monotonic()
     work_database.parent.mkdir(parents=True, exist_ok=True)
     table = open_table(catalog, CONVERSATIONS)
-    with closing(connect(work_database)) as connection:
-        for statement in CREATE_RAW:
-            connection.execute(statement)
+    with closing(open_work_database(work_database, DuckDBLimits.of(settings))) as connection:
+        take_over(connection)
         connection.begin()
         try:
             result = _Load(connection, table, settings.tool_output_limit, progress).run(catalog, full_refresh)
@@ -75,12 +71,13 @@ class _Load:
 
     def run(self, catalog: Catalog, full_refresh: bool) -> LoadResult:
         last_id, last_table = self._last_load()
+        load_id = last_id + 1
+        self.rows = RawRows(self.connection, load_id, self.tool_output_limit)
         full = full_refresh or last_table != self.table_uuid
         if full:
-            self.connection.execute("delete from raw.conversations")
+            self.rows.clear()
         loaded_up_to = None if full else self._loaded_up_to()
-        load_id = last_id + 1
-        documents, rows, extracted_up_to = self._add(load_id, loaded_up_to)
+        documents, rows, extracted_up_to = self._add(loaded_up_to)
         side_tables_changed = self._replace_side_tables(catalog)
         if documents or side_tables_changed or full:
             snapshot = self.table.current_snapshot()
@@ -119,44 +116,29 @@ class _Load:
         )
         return moment
 
-    def _add(self, load_id: int, loaded_up_to: datetime | None) -> tuple[int, int, datetime | None]:
+    def _add(self, loaded_up_to: datetime | None) -> tuple[int, int, datetime | None]:
         row_filter = f"extracted_at > '{loaded_up_to.isoformat()}'" if loaded_up_to else "true"
         files = [task.file for task in self.table.scan(row_filter=row_filter).plan_files()]
         total = sum(file.record_count for file in files)
         documents, rows, newest = 0, 0, loaded_up_to
-        for batch in read_rows(self.table, self.table.schema().column_names, row_filter):
-            rows += self._add_batch(load_id, batch)
+        for batch in read_rows(self.table, self._columns(), row_filter):
+            rows += self.rows.add(batch)
             documents += batch.num_rows
             batch_newest = pc.max(batch["extracted_at"]).as_py()
             newest = batch_newest if newest is None else max(newest, batch_newest)
             self.progress(documents, total)
         return documents, rows, newest
 
-    def _add_batch(self, load_id: int, batch: pa.Table) -> int:
-        self.connection.register("incoming", self._newer_than_known(_newest_versions(batch)))
-        try:
-            self.connection.execute(
-                "delete from raw.conversations where document_id in (select document_id from incoming)"
-            )
-            added = self.connection.execute(
-                f"insert into raw.conversations by name"
-                f" select *, {load_id}::bigint as load_id, now() as loaded_at from ({FLATTEN})",
-                {"tool_output_limit": self.tool_output_limit, "attributes_limit": ATTRIBUTES_LIMIT},
-            ).fetchone()
-        finally:
-            self.connection.unregister("incoming")
-        return int(added[0]) if added else 0
+    def _columns(self) -> list[str]:
+        """Return the columns that a load reads, without those that a table made earlier lacks."""
+        there = set(self.table.schema().column_names)
+        return [name for name in (*Source._fields, "document") if name in there]
 
-    def _newer_than_known(self, batch: pa.Table) -> pa.Table:
-        """Without the documents that raw has in a later version: files come in no order, newest first as a rule."""
-        older = self.connection.execute(
-            "select distinct arrived.document_id from batch as arrived join raw.conversations as known"
-            " on known.document_id = arrived.document_id and known.extracted_at > arrived.extracted_at"
-        ).fetchall()
-        if not older:
-            return batch
-        names = pa.array([name for (name,) in older], batch["document_id"].type)
-        return batch.filter(pc.invert(pc.is_in(batch["document_id"], value_set=names)))
+    def _shared_columns(self, name: str, table: Table) -> tuple[str, ...]:
+        """Return the columns that both the Iceberg table and the table of the same name in raw have."""
+        there = set(table.schema().column_names)
+        columns = self.connection.execute(f"from {name} limit 0").description or []
+        return tuple(column[0] for column in columns if column[0] in there)
 
     def _replace_side_tables(self, catalog: Catalog) -> bool:
         """Copy dead letters and file states whole where their snapshot is another one; True when one was copied."""
@@ -170,7 +152,7 @@ class _Load:
             ).fetchone()
             if snapshot_id is None or (known and known[0] == snapshot_id):
                 continue
-            rows = table.scan().to_arrow()
+            rows = table.scan(selected_fields=self._shared_columns(name, table)).to_arrow()
             self.connection.execute(f"delete from {name}")
             self.connection.execute(f"insert into {name} by name select * from rows")
             del rows
@@ -178,12 +160,3 @@ class _Load:
             self.connection.execute("insert into raw.side_tables values (?, ?)", [name, snapshot_id])
             changed = True
         return changed
-
-
-def _newest_versions(batch: pa.Table) -> pa.Table:
-    """One row per document: of several versions in a batch, the one extracted last."""
-    if pc.count_distinct(batch["document_id"]).as_py() == batch.num_rows:
-        return batch
-    ordered = batch.append_column("position", pa.array(range(batch.num_rows))).sort_by("extracted_at")
-    newest = ordered.group_by("document_id", use_threads=False).aggregate([("position", "last")])["position_last"]
-    return batch.take(newest)

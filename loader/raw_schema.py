@@ -4,6 +4,9 @@ from contextlib import closing
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+
+from common.duckdb_files import open_work_database
 
 RAW_COLUMNS: dict[str, str] = {
     "conversation_id": "varchar not null",
@@ -14,6 +17,7 @@ RAW_COLUMNS: dict[str, str] = {
     "project_id": "varchar",
     "source_file": "varchar",
     "host": "varchar",
+    "byte_offset": "bigint",
     "session_id": "varchar",
     "line_type": "varchar",
     "subtype": "varchar",
@@ -64,6 +68,8 @@ RAW_COLUMNS: dict[str, str] = {
     "tool_use_id": "varchar",
     "tool_name": "varchar",
     "tool_input": "json",
+    "tool_input_length": "bigint",
+    "tool_input_lines": "integer",
     "tool_result_text": "varchar",
     "tool_result_length": "bigint",
     "is_error": "boolean",
@@ -83,18 +89,66 @@ RAW_COLUMNS: dict[str, str] = {
     "result_total_tokens": "bigint",
     "result_tool_use_count": "bigint",
     "result_status": "varchar",
+    "reported_cost_usd": "double",
+    "reported_model_usage": "json",
     "attributes": "json",
     "ingested_at": "timestamptz",
     "extracted_at": "timestamptz",
     "loaded_at": "timestamptz",
 }
-"""Columns of raw.conversations: one row per content block of one line."""
+"""Columns of raw.conversations and their DuckDB types: one row per content block of one line."""
 
-_COLUMNS = ", ".join(f"{name} {kind}" for name, kind in RAW_COLUMNS.items())
+ADDED_BY_THE_LOAD = ("load_id", "loaded_at")
+
+_ARROW_TYPES = {
+    "varchar": pa.string(),
+    "json": pa.string(),
+    "boolean": pa.bool_(),
+    "integer": pa.int32(),
+    "bigint": pa.int64(),
+    "double": pa.float64(),
+    "timestamptz": pa.timestamp("us", "UTC"),
+}
+
+REJECTED_VALUES: dict[str, str] = {
+    "document_id": "varchar not null",
+    "field": "varchar not null",
+    "kind": "varchar not null",
+    "found": "varchar",
+}
+"""Columns of raw.rejected_values: one row per value of a line that no figure can use."""
+
+REJECTED_DOCUMENTS: dict[str, str] = {
+    "document_id": "varchar not null",
+    "project_id": "varchar",
+    "source_file": "varchar",
+    "host": "varchar",
+    "byte_offset": "bigint",
+    "reason": "varchar not null",
+    "extracted_at": "timestamptz",
+    "rejected_at": "timestamptz not null",
+}
+"""Columns of raw.rejected_documents: one row per line that could not be flattened and has no rows."""
+
+
+def arrow_schema(columns: dict[str, str], without: tuple[str, ...] = ()) -> pa.Schema:
+    """Return the Arrow schema of a table's columns, in their order."""
+    wanted = {name: kind for name, kind in columns.items() if name not in without}
+    return pa.schema(
+        [pa.field(name, _ARROW_TYPES[kind.split()[0]], "not null" not in kind) for name, kind in wanted.items()]
+    )
+
+
+def _create(name: str, columns: dict[str, str]) -> str:
+    listed = ", ".join(f"{column} {kind}" for column, kind in columns.items())
+    return f"create table if not exists {name} ({listed})"
+
 
 CREATE_RAW: tuple[str, ...] = (
     "create schema if not exists raw",
-    f"create table if not exists raw.conversations ({_COLUMNS})",
+    _create("raw.conversations", RAW_COLUMNS),
+    _create("raw.rejected_values", REJECTED_VALUES),
+    _create("raw.rejected_documents", REJECTED_DOCUMENTS),
     "create table if not exists raw.loads (load_id bigint not null, loaded_at timestamptz not null,"
     " documents bigint not null, rows bigint not null, snapshot_id bigint, extracted_up_to timestamptz,"
     " table_uuid varchar not null)",
@@ -109,22 +163,25 @@ CREATE_RAW: tuple[str, ...] = (
 """What makes an empty database ready for a load; safe to run again."""
 
 
+def take_over(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the tables of `raw` as this version has them; conversations of another version are loaded from nothing.
+
+    The loads stay, under no table's uuid, so that their numbers go on rising.
+    """
+    for statement in CREATE_RAW:
+        connection.execute(statement)
+    found = connection.execute(
+        "select column_name from duckdb_columns() where schema_name = 'raw' and table_name = 'conversations'"
+    ).fetchall()
+    if {name for (name,) in found} != set(RAW_COLUMNS):
+        connection.execute("drop table raw.conversations")
+        connection.execute("update raw.loads set table_uuid = ''")
+        connection.execute(_create("raw.conversations", RAW_COLUMNS))
+
+
 def create_raw(database: Path) -> None:
     """Make the tables of `raw` where they do not exist, so that every model can be built before the first load."""
     database.parent.mkdir(parents=True, exist_ok=True)
-    with closing(connect(database)) as connection:
+    with closing(open_work_database(database)) as connection:
         for statement in CREATE_RAW:
             connection.execute(statement)
-
-
-def connect(database: Path) -> duckdb.DuckDBPyConnection:
-    """Open the work database as a load does: a file that every DuckDB since 1.4 can read, bounded in memory."""
-    config: dict[str, str | bool | int | float | list[str]] = {
-        "storage_compatibility_version": "v1.4.0",
-        "memory_limit": "768MB",
-        "threads": 2,
-        "preserve_insertion_order": False,
-    }
-    connection = duckdb.connect(str(database), config=config)
-    connection.execute("set timezone = 'UTC'")
-    return connection

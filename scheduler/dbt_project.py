@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from common.duckdb_files import DuckDBLimits
 from common.paths import DataPaths, DuckDBVolume
 from common.settings import Settings
 from scheduler.dbt_process import DbtEvent, DbtInterruptedError, DbtProcess, DbtProcessError
@@ -33,6 +34,7 @@ class DbtProject:
     def __init__(self, project_dir: Path, volume: DuckDBVolume, settings: Settings) -> None:
         self.project_dir, self.volume, self.target = project_dir, volume, settings.dbt_target
         self.timezone, self.own_prices = settings.timezone, settings.model_prices_csv
+        self._limits = DuckDBLimits.of(settings)
         self.vars: dict[str, Any] = {"timezone": settings.timezone} | settings.dbt_vars
         paths = DataPaths.of(settings)
         self._files, self._logs = paths.root / "dbt", paths.logs / "dbt"
@@ -133,6 +135,8 @@ class DbtProject:
         """What dbt and profiles.yml read from the environment. An option on the command line still wins."""
         return {
             "DUCKDB_PATH": str(self.volume.work_database),
+            "DUCKDB_MEMORY_LIMIT": self._limits.memory_limit,
+            **({"DUCKDB_TEMP_DIRECTORY": str(folder)} if (folder := self._limits.temp_directory) else {}),
             "TIMEZONE": self.timezone,
             "MODEL_PRICES_CSV": str(self.own_prices or ""),
             "DBT_TARGET": target or self.target,

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import duckdb
 
+from common.duckdb_files import DEFAULT_LIMITS, DuckDBLimits
 from common.errors import AnalyticsError
 from common.loader_results import ExtractResult, LoadResult
 from common.paths import DataPaths, DuckDBVolume
@@ -61,6 +62,7 @@ class PipelineParts:
     refresh: Sequence[Refresh] = ()
     step_time_limit: float | None = 3600
     database_wait: float = 300
+    duckdb_limits: DuckDBLimits = DEFAULT_LIMITS
 
     @classmethod
     def of(cls, settings: Settings, loader: Loader, project: DbtProject, **more: Any) -> "PipelineParts":
@@ -77,6 +79,7 @@ class PipelineParts:
             keep_generations=settings.keep_generations,
             step_time_limit=settings.step_time_limit_seconds,
             database_wait=settings.database_wait_seconds,
+            duckdb_limits=DuckDBLimits.of(settings),
             **more,
         )
 
@@ -253,7 +256,7 @@ def _wait_for_database(context: Context) -> None:
 
 
 def _export(context: Context) -> None:
-    with closing(connect(context.parts.volume.work_database)) as connection:
+    with closing(connect(context.parts.volume.work_database, context.parts.duckdb_limits)) as connection:
         for export in context.parts.exports:
             export(connection)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import duckdb
 
+from common.duckdb_files import DEFAULT_LIMITS, DuckDBLimits, open_work_database
 from common.errors import AnalyticsError
 from common.paths import DuckDBVolume
 
@@ -30,9 +31,9 @@ class DatabaseBrokenError(AnalyticsError):
     """The work database is no database any more; the message says how it is made anew."""
 
 
-def connect(database: Path) -> duckdb.DuckDBPyConnection:
-    """Open for writing, in a format that every DuckDB from 1.4 reads."""
-    return duckdb.connect(str(database), config={"storage_compatibility_version": "v1.4.0", "memory_limit": "1GB"})
+def connect(database: Path, limits: DuckDBLimits = DEFAULT_LIMITS) -> duckdb.DuckDBPyConnection:
+    """Open for writing, in a format that every DuckDB from 1.4 reads, within the limits."""
+    return open_work_database(database, limits)
 
 
 def is_lock_conflict(error: BaseException) -> bool:

@@ -27,6 +27,14 @@
     cast(sum(cast({{ column }} as decimal(28, 10))) as double)
 {%- endmacro -%}
 
+{#-
+  A sum of whole numbers as BIGINT. A thousand counts near 2^53, the most that the loader lets in, would be more than it holds:
+  such a sum stays at its largest value rather than stop a build.
+-#}
+{%- macro count_sum(numbers) -%}
+    cast(if(sum({{ numbers }}) > 9223372036854775807, 9223372036854775807, sum({{ numbers }})) as bigint)
+{%- endmacro -%}
+
 {#- When a price of int_model_rates holds on a UTC day. -#}
 {%- macro price_holds_on(rates, day) -%}
     ({{ rates }}.valid_from is null or {{ day }} >= {{ rates }}.valid_from)
@@ -73,9 +81,9 @@
         'input_tokens', 'output_tokens', 'cache_read_tokens', 'cache_creation_tokens', 'cache_creation_5m_tokens',
         'cache_creation_1h_tokens', 'web_search_requests'
     ] %}
-    cast(sum({{ tokens }}) as bigint) as {{ tokens }},
+    {{ count_sum(tokens) }} as {{ tokens }},
     {%- endfor %}
-    cast(sum(input_tokens + output_tokens + cache_read_tokens + cache_creation_tokens) as bigint) as total_tokens,
+    {{ count_sum('input_tokens + output_tokens + cache_read_tokens + cache_creation_tokens') }} as total_tokens,
     {{ exact_sum('cost_usd') }} as cost_usd,
     {{ exact_sum('if(is_subagent, cost_usd, 0)') }} as subagent_cost_usd,
     {{ exact_sum('cache_savings_usd') }} as cache_savings_usd,
@@ -93,9 +101,9 @@
 {%- endmacro -%}
 
 {#- All tokens that a cost-state line reports, over its models. -#}
-{%- macro reported_tokens(attributes) -%}
+{%- macro reported_tokens(model_usage) -%}
     list_sum(list_transform(
-        from_json({{ attributes }} -> '$.modelUsage.*', '[{
+        from_json({{ model_usage }} -> '$.*', '[{
             "inputTokens": "BIGINT", "outputTokens": "BIGINT",
             "cacheReadInputTokens": "BIGINT", "cacheCreationInputTokens": "BIGINT"
         }]'),

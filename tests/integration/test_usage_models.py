@@ -19,10 +19,11 @@ from hypothesis import strategies as st
 
 from common.paths import DataPaths
 from common.settings import load_settings
-from loader.load import ATTRIBUTES_LIMIT, FLATTEN
-from loader.raw_schema import connect, create_raw
+from loader.raw_rows import RawRows
+from loader.raw_schema import create_raw
 from records.lines import fingerprint, identity, parse
 from scheduler.dbt_project import DbtOutcome, DbtProject
+from scheduler.work_database import connect
 from verify.compare import verify
 from verify.recount import transcript_files
 
@@ -68,13 +69,7 @@ class Warehouse:
         self.loads += 1
         rows = {row["document_id"]: row for row in (self._row(*line) for line in lines)}
         with closing(connect(self.volume.work_database)) as connection:
-            connection.register("incoming", pa.Table.from_pylist(list(rows.values()), schema=INCOMING))
-            connection.execute("delete from raw.conversations where document_id in (select document_id from incoming)")
-            connection.execute(
-                "insert into raw.conversations by name"
-                f" select *, {self.loads}::bigint as load_id, now() as loaded_at from ({FLATTEN})",
-                {"tool_output_limit": 2000, "attributes_limit": ATTRIBUTES_LIMIT},
-            )
+            RawRows(connection, self.loads, 2000).add(pa.Table.from_pylist(list(rows.values()), schema=INCOMING))
 
     def _row(self, source_file: str, raw: bytes) -> Line:
         (line,) = parse(raw)

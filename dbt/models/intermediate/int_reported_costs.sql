@@ -12,8 +12,8 @@ totals as (
     select
         session_id,
         event_at,
-        try_cast(attributes ->> '$.totalCostUSD' as double) as reported_cost_usd,
-        {{ reported_tokens('attributes') }} as reported_tokens
+        reported_cost_usd,
+        {{ reported_tokens('reported_model_usage') }} as reported_tokens
     from lines
 
 ),

@@ -16,8 +16,8 @@ final as (
         count(*) filter (where operation = 'create') as created_file_count,
         count(distinct file_path) as changed_file_count,
         count(distinct session_id) as session_count,
-        cast(coalesce(sum(lines_added), 0) as bigint) as lines_added,
-        cast(coalesce(sum(lines_removed), 0) as bigint) as lines_removed
+        coalesce({{ count_sum('lines_added') }}, 0) as lines_added,
+        coalesce({{ count_sum('lines_removed') }}, 0) as lines_removed
     from operations
     group by date_key, project_id, language
 

@@ -3,6 +3,9 @@
     ('lines_kept', 'documents', 'read_lines', 'Lines that are in the figures, of the lines read'),
     ('duplicate_lines_merged', 'duplicates', 'read_lines', 'Lines that were there already and count once'),
     ('lines_set_aside', 'dead_letters', 'read_lines', 'Lines that could not be parsed, kept with file, offset and reason'),
+    ('lines_rejected', 'rejected_documents', 'read_lines', 'Lines that could be parsed and not be read any further. They are in no figure'),
+    ('values_rejected', 'rejected_values', 'documents',
+     'Values that no figure can use, such as a negative count. Each counts as not recorded; of how many lines'),
     ('files_not_read', 'files_not_ok', 'files', 'Transcript files that are gone or could not be read at the last look'),
     ('lines_without_time', 'lines_without_time', 'documents', 'Lines that carry no time and so belong to no day'),
     ('lines_without_session', 'lines_without_session', 'documents', 'Lines that name no session and so belong to none'),
@@ -76,6 +79,14 @@ dead_letter_totals as (
 
 ),
 
+rejected_totals as (
+
+    select
+        (select count(*) from {{ ref('stg_rejected_documents') }}) as rejected_documents,
+        (select count(*) from {{ ref('stg_rejected_values') }}) as rejected_values
+
+),
+
 message_totals as (
 
     select
@@ -111,6 +122,7 @@ totals as (
     cross join call_totals
     cross join file_totals
     cross join dead_letter_totals
+    cross join rejected_totals
     cross join message_totals
     cross join change_totals
     cross join result_totals
@@ -140,7 +152,23 @@ items as (
         count(*) as item_count
     from {{ ref('stg_dead_letters') }}
     group by reason
-    union all
+    union all by name
+    select
+        'lines_rejected' as metric,
+        reason as item,
+        count(*) as item_count,
+        min(document_id) as example
+    from {{ ref('stg_rejected_documents') }}
+    group by reason
+    union all by name
+    select
+        'values_rejected' as metric,
+        field || ': ' || kind as item,
+        count(*) as item_count,
+        min(document_id) as example
+    from {{ ref('stg_rejected_values') }}
+    group by field, kind
+    union all by name
     select
         'unknown_line_types' as metric,
         coalesce(line_type, '(none)') as item,
@@ -149,7 +177,7 @@ items as (
     from lines
     where is_unknown
     group by coalesce(line_type, '(none)'), coalesce(version, '(none)')
-    union all
+    union all by name
     select
         'unknown_tools' as metric,
         tool_name as item,
@@ -169,6 +197,7 @@ measured as (
         null as version,
         cast(value as double) as value,
         cast(total as double) as total,
+        null as example,
         detail
     from whole
     union all
@@ -178,6 +207,7 @@ measured as (
         items.version,
         cast(items.item_count as double) as value,
         cast(whole.total as double) as total,
+        items.example,
         whole.detail
     from whole
     inner join items on whole.metric = items.metric
@@ -188,6 +218,7 @@ measured as (
         null as version,
         cast(value as double) as value,
         null as total,
+        null as example,
         detail
     from {{ ref('agg_usage_quality') }}
 
@@ -203,6 +234,7 @@ final as (
         value,
         total,
         value / nullif(total, 0) as share,
+        example,
         detail
     from measured
 

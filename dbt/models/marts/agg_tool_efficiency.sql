@@ -23,12 +23,12 @@ final as (
         count(*) filter (where outcome = 'incomplete') as incomplete_count,
         count(*) filter (where outcome = 'success')
         / nullif(count(*) filter (where outcome != 'denied'), 0) as success_rate,
-        cast(coalesce(sum(working_ms), 0) as bigint) as total_duration_ms,
+        coalesce({{ count_sum('working_ms') }}, 0) as total_duration_ms,
         quantile_cont(working_ms, 0.5) as p50_duration_ms,
         quantile_cont(working_ms, 0.95) as p95_duration_ms,
-        cast(coalesce(sum(result_length), 0) as bigint) as result_characters,
-        cast(coalesce(sum(lines_added), 0) as bigint) as lines_added,
-        cast(coalesce(sum(lines_removed), 0) as bigint) as lines_removed
+        coalesce({{ count_sum('result_length') }}, 0) as result_characters,
+        coalesce({{ count_sum('lines_added') }}, 0) as lines_added,
+        coalesce({{ count_sum('lines_removed') }}, 0) as lines_removed
     from calls
     group by tool_name
 

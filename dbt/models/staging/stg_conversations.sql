@@ -18,6 +18,7 @@ renamed as (
         nullif(project_id, '') as project_id,
         nullif(source_file, '') as source_file,
         nullif(host, '') as host,
+        byte_offset,
         nullif(cwd, '') as cwd,
         nullif(git_branch, '') as git_branch,
         nullif(version, '') as version,
@@ -73,6 +74,8 @@ renamed as (
         nullif(tool_use_id, '') as tool_use_id,
         nullif(tool_name, '') as tool_name,
         tool_input,
+        tool_input_length,
+        tool_input_lines,
         tool_result_text,
         tool_result_length,
         is_error,
@@ -94,6 +97,8 @@ renamed as (
         result_total_tokens,
         result_tool_use_count,
         nullif(result_status, '') as result_status,
+        reported_cost_usd,
+        reported_model_usage,
         attributes,
 
         -- when

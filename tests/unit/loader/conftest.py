@@ -35,6 +35,13 @@ class Lake:
         rows = [self._row(document) for document in documents]
         table.append(pa.Table.from_pylist(rows, schema=table.schema().as_arrow()))
 
+    def append_as(self, name: str, text: str) -> None:
+        """One commit of one document, of any text under a name."""
+        table = open_table(self.catalog, CONVERSATIONS)
+        self._moment += timedelta(seconds=1)
+        row = self._row(text) | {"document_id": name}
+        table.append(pa.Table.from_pylist([row], schema=table.schema().as_arrow()))
+
     def _row(self, document: Document | str) -> dict[str, Any]:
         text = document if isinstance(document, str) else orjson.dumps(document).decode()
         name = document.get("_id", str(hash(text))) if isinstance(document, dict) else str(hash(text))

@@ -1,0 +1,42 @@
+"""Opens the work database in one way: readable by every DuckDB from 1.4 on, bounded in memory."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import duckdb
+
+from common.settings import Settings
+
+STORAGE_VERSION = "v1.4.0"
+DEFAULT_MEMORY_LIMIT: str = Settings.model_fields["duckdb_memory_limit"].default
+
+
+class DuckDBLimits(NamedTuple):
+    """What DuckDB may use: memory, the folder for what does not fit (None: beside the database), and threads."""
+
+    memory_limit: str = DEFAULT_MEMORY_LIMIT
+    temp_directory: Path | None = None
+    threads: int = 2
+
+    @classmethod
+    def of(cls, settings: Settings) -> "DuckDBLimits":
+        """Return the limits that the settings name."""
+        return cls(settings.duckdb_memory_limit, settings.duckdb_temp_directory)
+
+
+DEFAULT_LIMITS = DuckDBLimits()
+
+
+def open_work_database(database: Path, limits: DuckDBLimits = DEFAULT_LIMITS) -> duckdb.DuckDBPyConnection:
+    """Open the work database for writing, its session in UTC."""
+    config: dict[str, Any] = {
+        "storage_compatibility_version": STORAGE_VERSION,
+        "memory_limit": limits.memory_limit,
+        "threads": limits.threads,
+        "preserve_insertion_order": False,
+    }
+    if limits.temp_directory:
+        config["temp_directory"] = str(limits.temp_directory)
+    connection = duckdb.connect(str(database), config=config)
+    connection.execute("set timezone = 'UTC'")
+    return connection

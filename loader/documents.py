@@ -1,0 +1,63 @@
+"""Reads the JSON of one document, as it was written: whatever a transcript's line may be, or another tool's document.
+
+orjson reads nearly every line. What it refuses and Python's own parser takes (NaN, numbers beyond a double, half a
+surrogate pair) is read by the latter; a number that no 64-bit integer holds becomes a float, half a pair U+FFFD.
+"""
+
+import json
+import re
+from typing import Any, NamedTuple
+
+import orjson
+
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
+_SAFE_DIGITS = 18
+"""An integer of so many characters fits 64 bits."""
+
+
+class NotJson(Exception):
+    """The document is no JSON at all."""
+
+
+class Document(NamedTuple):
+    """A document's text in UTF-8, and what it says. A plain one is JSON as every parser takes it."""
+
+    text: memoryview
+    value: Any
+    is_plain: bool
+
+
+def parse(text: memoryview) -> Document:
+    """Return the value that a document holds.
+
+    Raises NotJson, and RecursionError for a document nested deeper than Python's parser goes.
+    """
+    try:
+        return Document(text, orjson.loads(text), is_plain=True)
+    except ValueError:
+        return Document(text, _parse_any(str(text, "utf-8", "replace")), is_plain=False)
+
+
+def _parse_any(text: str) -> Any:
+    try:
+        value = json.loads(text, parse_int=_integer)
+    except ValueError as error:
+        raise NotJson(str(error)) from None
+    return _with_whole_characters(value)
+
+
+def _integer(digits: str) -> int | float:
+    if len(digits) <= _SAFE_DIGITS:
+        return int(digits)
+    number = float(digits)
+    return int(digits) if abs(number) < 2**63 else number
+
+
+def _with_whole_characters(value: Any) -> Any:
+    if isinstance(value, str):
+        return _HALF_PAIR.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {_HALF_PAIR.sub("\ufffd", key): _with_whole_characters(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_with_whole_characters(inner) for inner in value]
+    return value
