@@ -4,80 +4,36 @@ Every call is repeated while the server cannot be reached. That is safe: all `_i
 makes the server group or sort the collection: reads and counts are ranges of the index on `ingestedAt`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any
 
 import bson
-import stamina
 from bson import json_util
-from bson.raw_bson import RawBSONDocument
 from pymongo import ReplaceOne
-from pymongo.database import Database
-from pymongo.errors import (
-    AutoReconnect,
-    BulkWriteError,
-    ConnectionFailure,
-    DocumentTooLarge,
-    OperationFailure,
-    PyMongoError,
-)
-from pymongo.write_concern import WriteConcern
 
 from common.chunks import chunks
 from records.file_state import FileState
 from records.lines import parse
-from records.mongo_clock import ServerClock
-from records.mongo_documents import dead_letter, document, envelope, parts, stamped
+from records.mongo_documents import dead_letter, document, envelope
+from records.mongo_inserts import CONVERSATIONS, DEAD_LETTERS, FILES, PARTS, MongoInserts, Outgoing, require_accepted
 from records.mongo_lines import CODEC, decode_batch, document_id, id_value, stored_line, usable_moment
-from records.store import EARLIEST, LATEST, NewLine, RejectedLine, Source, StoreAwayError, StoredLine, StoreError
+from records.store import EARLIEST, LATEST, NewLine, RejectedLine, Source, StoredLine
 
-CONVERSATIONS, PARTS, DEAD_LETTERS, FILES = "conversations", "conversation_parts", "dead_letters", "transcript_files"
 SETTLED = timedelta(seconds=10)
 """A moment younger than this may still get documents from a writer at work."""
 
-_DUPLICATE_KEY = 11000
-_NOT_ALLOWED = (13, 18)  # Unauthorized, AuthenticationFailed
 _SAVED_AT_ONCE = 1000
 _READ_AT_ONCE = 1000
 _UNDATED = {"$nor": [{"ingestedAt": {"$gte": EARLIEST, "$lte": LATEST, "$not": {"$type": "array"}}}]}
-_Result = TypeVar("_Result")
 
 
-class _Outgoing(NamedTuple):
-    """A document on its way, with the moment to stamp it with (None: that of sending) or none where it has its own."""
-
-    encoded: bytes
-    moment: datetime | None = None
-    has_own_moment: bool = False
-
-    def stamped(self, now: datetime) -> RawBSONDocument:
-        if self.has_own_moment:
-            return RawBSONDocument(self.encoded)
-        return stamped(self.encoded, self.moment or now)
-
-
-class Refusals(NamedTuple):
-    """Which of some documents were not inserted, by their place."""
-
-    duplicates: list[int]
-    others: dict[int, str]
-
-
-class MongoStore:
+class MongoStore(MongoInserts):
     """The record store of the appliance, and wherever MONGO_URI is set."""
 
     name = "MongoDB"
-
-    def __init__(self, database: Database[dict[str, Any]], attempts: int = 10) -> None:
-        """`attempts`: how often a call is tried while the server cannot be reached."""
-        # Acknowledged means on disk: a state must never survive the lines it counts.
-        self._database = database.with_options(CODEC, write_concern=WriteConcern(w="majority", j=True))
-        self._attempts = attempts
-        self._known_clock: ServerClock | None = None
-        self._indexed = False
 
     # Writing
 
@@ -91,7 +47,7 @@ class MongoStore:
             return []
         with self._one_line():
             self._ensure_indexes()
-            refusals = self._insert(CONVERSATIONS, [_Outgoing(self._encode(new)) for new in lines])
+            refusals = self._insert(CONVERSATIONS, [Outgoing(self._encode(new)) for new in lines])
             for index, reason in refusals.others.items():
                 if self._insert_envelope(lines[index], f"refused by the server: {reason}"):
                     refusals.duplicates.append(index)
@@ -107,8 +63,8 @@ class MongoStore:
         """Keep in parts what the server refused whole; tell whether it was there already."""
         self._insert_parts(new.line.raw, new.line_id)
         encoded = envelope(new.line, new.line_id, new.place, reason)
-        refusals = self._insert(CONVERSATIONS, [_Outgoing(encoded)])
-        _require_accepted(refusals.others)
+        refusals = self._insert(CONVERSATIONS, [Outgoing(encoded)])
+        require_accepted(refusals.others)
         return bool(refusals.duplicates)
 
     def _outcomes(self, lines: Sequence[NewLine], duplicates: set[int]) -> list[Source | None]:
@@ -155,7 +111,7 @@ class MongoStore:
         refused: list[FileState] = []
         for start in range(0, len(states), _SAVED_AT_ONCE):
             some = states[start : start + _SAVED_AT_ONCE]
-            outgoing = [_Outgoing(bson.encode(state.to_document()), has_own_moment=True) for state in some]
+            outgoing = [Outgoing(bson.encode(state.to_document()), has_own_moment=True) for state in some]
             refusals = self._persist(partial(self._insert_once, FILES, outgoing))
             refused += [some[index] for index in [*refusals.duplicates, *refusals.others]]
         return refused
@@ -165,15 +121,15 @@ class MongoStore:
         with self._one_line():
             self._ensure_indexes()
             refusals = self._insert(CONVERSATIONS, [self._encode_again(line) for line in lines])
-            _require_accepted(refusals.others)
+            require_accepted(refusals.others)
             return len(lines) - len(refusals.duplicates)
 
-    def _encode_again(self, stored: StoredLine) -> _Outgoing:
+    def _encode_again(self, stored: StoredLine) -> Outgoing:
         if stored.place.byte_offset is None:
             document = bson.encode(json_util.loads(stored.content), codec_options=CODEC)
-            return _Outgoing(document, has_own_moment=True)
+            return Outgoing(document, has_own_moment=True)
         (line,) = parse(stored.content)
-        return _Outgoing(self._encode(NewLine(stored.line_id, line, stored.place)), stored.ingested_at)
+        return Outgoing(self._encode(NewLine(stored.line_id, line, stored.place)), stored.ingested_at)
 
     def restore_rejected(self, lines: Sequence[RejectedLine]) -> int:
         """Put rejected lines back; return how many were missing."""
@@ -181,55 +137,20 @@ class MongoStore:
             return 0
         with self._one_line():
             refusals = self._insert(DEAD_LETTERS, [self._encode_rejected(line) for line in lines])
-            _require_accepted(refusals.others)
+            require_accepted(refusals.others)
             return len(lines) - len(refusals.duplicates)
 
-    def _encode_rejected(self, line: RejectedLine) -> _Outgoing:
+    def _encode_rejected(self, line: RejectedLine) -> Outgoing:
         encoded, in_parts = dead_letter(line)
         if in_parts:
             self._insert_parts(line.raw, line.line_id)
-        return _Outgoing(encoded, line.ingested_at)
+        return Outgoing(encoded, line.ingested_at)
 
     def restore_states(self, states: Sequence[FileState]) -> int:
         """Put back the states of files as they were, replacing what is known of them; return how many they are."""
         with self._one_line():
             self._replace_states(states)
         return len(states)
-
-    def _insert(self, collection: str, outgoing: Sequence[_Outgoing]) -> Refusals:
-        """Insert documents; those that the server refuses are named one by one."""
-        if not outgoing:
-            return Refusals([], {})
-        try:
-            return self._persist(lambda: self._insert_once(collection, outgoing))
-        except (OperationFailure, DocumentTooLarge) as error:
-            if isinstance(error, OperationFailure) and error.code in _NOT_ALLOWED:
-                raise
-            return self._insert_halves(collection, outgoing, str(error))
-
-    def _insert_once(self, collection: str, outgoing: Sequence[_Outgoing]) -> Refusals:
-        now = self.now()
-        try:
-            self._database[collection].insert_many([one.stamped(now) for one in outgoing], ordered=False)
-        except BulkWriteError as error:
-            return _refusals(error)
-        return Refusals([], {})
-
-    def _insert_halves(self, collection: str, outgoing: Sequence[_Outgoing], message: str) -> Refusals:
-        """Find the documents that are meant where the server refused the message as a whole."""
-        if len(outgoing) == 1:
-            return Refusals([], {0: message[:500]})
-        middle = len(outgoing) // 2
-        first, second = self._insert(collection, outgoing[:middle]), self._insert(collection, outgoing[middle:])
-        later = {middle + index: reason for index, reason in second.others.items()}
-        return Refusals(first.duplicates + [middle + index for index in second.duplicates], first.others | later)
-
-    def _insert_parts(self, raw: bytes, line_id: str) -> None:
-        """Keep the exact bytes of a line, in parts."""
-        for part in parts(raw, line_id):
-            outgoing = [_Outgoing(bson.encode(part), has_own_moment=True)]
-            refusals = self._persist(partial(self._insert_once, PARTS, outgoing))
-            _require_accepted(refusals.others)
 
     def close(self) -> None:
         """Close the connections."""
@@ -254,17 +175,6 @@ class MongoStore:
         with self._one_line():
             found = self._persist(lambda: self._database[FILES].find_one({"_id": state.id}))
             return found is not None and FileState.from_document(found).to_document() == state.to_document()
-
-    def now(self) -> datetime:
-        """Return the server's time, so that machines whose clocks differ stamp alike."""
-        return self._clock.now()
-
-    @property
-    def _clock(self) -> ServerClock:
-        if self._known_clock is None:
-            with self._one_line():
-                self._known_clock = self._persist(lambda: ServerClock(self._database))
-        return self._known_clock
 
     def synchronise(self) -> None:
         """Ask the server for its time again."""
@@ -339,25 +249,6 @@ class MongoStore:
                 moment = usable_moment(found.get("ingestedAt"))
                 yield RejectedLine(document_id(found["_id"]), raw, str(found.get("reason")), place, moment)
 
-    def _ensure_indexes(self) -> None:
-        if not self._indexed:
-            self._persist(lambda: self._database[CONVERSATIONS].create_index("ingestedAt"))
-            self._persist(lambda: self._database[PARTS].create_index("conversationId"))
-            self._indexed = True
-
-    def _persist(self, call: Callable[[], _Result]) -> _Result:
-        retry = stamina.retry(on=AutoReconnect, attempts=self._attempts, timeout=120.0, wait_max=10.0)
-        return retry(call)()
-
-    @contextmanager
-    def _one_line(self) -> Iterator[None]:
-        try:
-            yield
-        except PyMongoError as error:
-            found = str(error).partition(", Timeout:")[0].splitlines()[0][:300]
-            kind = StoreAwayError if isinstance(error, ConnectionFailure) else StoreError
-            raise kind(f"MongoDB: expected it to answer, found: {found}; check MONGO_URI") from error
-
 
 def _between(after: datetime, up_to: datetime) -> dict[str, Any]:
     """Documents whose ingestedAt is in this range, by its index; also arrays that hold such a date.
@@ -369,21 +260,3 @@ def _between(after: datetime, up_to: datetime) -> dict[str, Any]:
 
 def _replacement(state: FileState) -> ReplaceOne[dict[str, Any]]:
     return ReplaceOne({"_id": state.id}, state.to_document(), upsert=True)
-
-
-def _refusals(error: BulkWriteError) -> Refusals:
-    details = error.details
-    if details.get("writeConcernErrors"):
-        raise StoreError(f"MongoDB did not make a write durable: {details['writeConcernErrors'][0].get('errmsg')}")
-    duplicates, others = [], {}
-    for each in details["writeErrors"]:
-        if each["code"] == _DUPLICATE_KEY:
-            duplicates.append(each["index"])
-        else:
-            others[each["index"]] = str(each.get("errmsg"))[:500]
-    return Refusals(duplicates, others)
-
-
-def _require_accepted(refusals: dict[int, str]) -> None:
-    for reason in refusals.values():
-        raise StoreError(f"MongoDB refused a document: {reason}; check its disk space and log")

@@ -147,27 +147,18 @@ class SqliteStore:
     def restore_lines(self, lines: Sequence[StoredLine]) -> int:
         """Put lines back with the moment they were first ingested at; return how many were missing."""
         with self._transaction():
-            rows = [
-                (
-                    *(line.line_id, _milliseconds(line.ingested_at or self.now())),
-                    *(self._source_id(line.place), line.place.byte_offset),
-                    *(line.session_id, line.uuid, line.line_type, line.content),
-                )
-                for line in lines
-            ]
+            rows = [(*self._placed(line), line.session_id, line.uuid, line.line_type, line.content) for line in lines]
             return self._connection.executemany(_INSERT_LINE, rows).rowcount
 
     def restore_rejected(self, lines: Sequence[RejectedLine]) -> int:
         """Put rejected lines back; return how many were missing."""
         with self._transaction():
-            rows = [
-                (
-                    *(line.line_id, _milliseconds(line.ingested_at or self.now())),
-                    *(self._source_id(line.place), line.place.byte_offset, line.reason, line.raw),
-                )
-                for line in lines
-            ]
+            rows = [(*self._placed(line), line.reason, line.raw) for line in lines]
             return self._connection.executemany(_INSERT_REJECTED, rows).rowcount
+
+    def _placed(self, line: StoredLine | RejectedLine) -> tuple[str, int, int, int | None]:
+        stamp = _milliseconds(line.ingested_at or self.now())
+        return line.line_id, stamp, self._source_id(line.place), line.place.byte_offset
 
     def restore_states(self, states: Sequence[FileState]) -> int:
         """Put back the states of files as they were, replacing what is known of them; return how many they are."""
