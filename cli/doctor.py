@@ -14,7 +14,7 @@ from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from cli.doctor_services import docker, iceberg, loader, mongodb, port, published
+from cli.doctor_services import docker, iceberg, loader, port, published, record_store
 from cli.finding import Finding
 from common.settings import Settings
 from common.transcript_files import TranscriptsError, distinct_roots, find
@@ -189,7 +189,7 @@ CHECKS: dict[str, Callable[[Settings], Finding]] = {
     "Deletion": _retention,
     "Data directory": _data_directory,
     "Disk": _free_disk,
-    "MongoDB": mongodb,
+    "Record store": record_store,
     "Iceberg": iceberg,
     "Port": port,
     "Published": published,

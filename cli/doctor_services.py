@@ -2,52 +2,36 @@
 
 import socket
 import subprocess
-import sys
 import urllib.error
 import urllib.request
-from importlib import metadata
-from pathlib import Path
 
 import duckdb
-from pymongo import MongoClient
-from pymongo.errors import PyMongoError
 
 from cli.finding import Finding
 from common.catalog import open_catalog
+from common.errors import AnalyticsError
 from common.paths import DataPaths
 from common.settings import Settings
 from scheduler.loader_client import HttpLoader
+from standalone.copies import count_copies
 
 
-def mongodb(settings: Settings) -> Finding:
-    """The server of MONGO_URI, or the program of ours that stands in for one."""
-    return _own_mongodb() if settings.mongo_uri is None else _given_mongodb(settings)
-
-
-def _own_mongodb() -> Finding:
-    expected, fix = "secantusd-py starts (or MONGO_URI is set)", "delete .venv and run again, or set MONGO_URI"
-    program = Path(sys.prefix) / "bin" / "secantusd-py"
+def record_store(settings: Settings) -> Finding:
+    """Both copies of the history, as far as there are any yet."""
+    expected = "the record store answers and holds what Iceberg holds"
+    if settings.mongo_uri is None and not DataPaths.of(settings).records.exists():
+        return Finding("Record store", "ok", f"will be made: {DataPaths.of(settings).records}", expected)
     try:
-        answer = subprocess.run([program, "--help"], capture_output=True, text=True, timeout=60, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return Finding("MongoDB", "fail", f"{program}: {error}", expected, fix)
-    if answer.returncode:
-        last = (answer.stderr.strip().splitlines() or ["no message"])[-1]
-        return Finding("MongoDB", "fail", f"{program} ends with {answer.returncode}: {last}", expected, fix)
-    return Finding("MongoDB", "ok", f"secantusdb {metadata.version('secantusdb')}, started when needed", expected)
-
-
-def _given_mongodb(settings: Settings) -> Finding:
-    assert settings.mongo_uri is not None
-    expected, fix = "the server of MONGO_URI answers", "start it, or correct MONGO_URI; its password is not shown here"
-    try:
-        with MongoClient[dict[str, object]](
-            settings.mongo_uri.get_secret_value(), serverSelectionTimeoutMS=3000
-        ) as client:
-            version = client.server_info()["version"]
-    except (PyMongoError, ValueError) as error:
-        return Finding("MongoDB", "fail", f"{type(error).__name__}", expected, fix)
-    return Finding("MongoDB", "ok", f"version {version}", expected)
+        counts = count_copies(settings)
+    except AnalyticsError as error:
+        fix = "start the server or correct MONGO_URI" if settings.mongo_uri else "see the message"
+        return Finding("Record store", "fail", str(error), expected, fix)
+    except Exception as error:  # noqa: BLE001 - a catalog client fails in its own ways, requests' and botocore's
+        return Finding("Record store", "warn", f"not compared with Iceberg: {type(error).__name__}", expected, "")
+    if not counts.agree:
+        fix = "./analytics run brings the one that lacks lines up to the other"
+        return Finding("Record store", "warn", str(counts), expected, fix)
+    return Finding("Record store", "ok", str(counts), expected)
 
 
 def iceberg(settings: Settings) -> Finding:

@@ -7,10 +7,11 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import asdict
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -31,6 +32,9 @@ from cli.terminal import (
 )
 from common.paths import DataPaths
 from common.settings import Settings
+
+if TYPE_CHECKING:
+    from standalone.copies import CopyCounts
 
 app = typer.Typer(
     name="analytics",
@@ -166,20 +170,32 @@ def status(data: Data = None, as_json: AsJson = False) -> None:
         volume = DataPaths.of(settings).duckdb
         holder, generation = PipelineLock(volume.lock).holder(), current_generation(volume)
         summary = summarise(settings) if volume.published_database.exists() else None
+        copies = _copies(settings)
         if as_json:
             shown = {"generation": generation, "summary": summary}
-            facts = {name: each.model_dump(mode="json") if each else None for name, each in shown.items()}
-            console.print_json(data={**facts, "running": str(holder) if holder else None})
+            facts = {name: part.model_dump(mode="json") if part else None for name, part in shown.items()}
+            counts = asdict(copies) if copies else None
+            console.print_json(data={**facts, "running": str(holder) if holder else None, "copies": counts})
             return
         if generation:
             when = generation.created_at.astimezone().strftime("%Y-%m-%d %H:%M %Z")
             console.print(f"Generation {generation.number}, published {when}", highlight=False)
         console.print(f"Running: {escape(str(holder)) if holder else 'nothing'}", highlight=False, soft_wrap=True)
+        if copies:
+            console.print(f"Copies: {copies}", highlight=False, soft_wrap=True)
         if summary:
             show_summary(console, summary, settings, _sql_hint(data))
         else:
             nothing = f"Nothing is published in {volume.root} yet: start with ./analytics run"
             console.print(nothing, highlight=False, soft_wrap=True)
+
+
+def _copies(settings: Settings) -> "CopyCounts | None":
+    """Count both copies, where there are any that can be seen from here."""
+    from standalone.copies import count_copies
+
+    kept_here = settings.mongo_uri or DataPaths.of(settings).records.exists()
+    return count_copies(settings) if kept_here and not settings.loader_url else None
 
 
 @app.command()

@@ -14,8 +14,16 @@ from pymongo.errors import PyMongoError
 from common.mongo import mongo_client
 from common.settings import SettingsError, load_settings
 
-ROLES = {"collector": "readWrite", "loader": "read"}
-"""The collector writes; the loader can change nothing, whatever happens to it."""
+ROLES = {"collector": "readWrite", "loader": "restorer"}
+"""The collector writes; the loader can add what the record store has lost, and change or delete no line."""
+
+_ADD = ["find", "insert", "createIndex"]
+_PRIVILEGES = {
+    "conversations": _ADD,
+    "conversation_parts": _ADD,
+    "dead_letters": _ADD,
+    "transcript_files": [*_ADD, "update"],
+}
 
 
 def ensure(admin: Database[dict[str, Any]], name: str, password: str, database: str) -> None:
@@ -23,6 +31,16 @@ def ensure(admin: Database[dict[str, Any]], name: str, password: str, database: 
     known = admin.command("usersInfo", name)["users"]
     roles = [{"role": ROLES[name], "db": database}]
     admin.command("updateUser" if known else "createUser", name, pwd=password, roles=roles)
+
+
+def ensure_restorer(database: Database[dict[str, Any]]) -> None:
+    """Make the loader's role, or bring it to its privileges."""
+    privileges = [
+        {"resource": {"db": database.name, "collection": collection}, "actions": actions}
+        for collection, actions in _PRIVILEGES.items()
+    ]
+    known = database.command("rolesInfo", "restorer")["roles"]
+    database.command("updateRole" if known else "createRole", "restorer", privileges=privileges, roles=[])
 
 
 def bring_about(arguments: list[str]) -> None:
@@ -33,6 +51,7 @@ def bring_about(arguments: list[str]) -> None:
         raise SettingsError("expected MONGO_URI and the arguments collector=FILE loader=FILE")
     uri = settings.mongo_uri.get_secret_value()
     with mongo_client(uri, "claude-analytics-accounts", serverSelectionTimeoutMS=60_000) as client:
+        ensure_restorer(client.get_database(settings.mongo_database))
         for name, file in wanted.items():
             password = Path(file).read_text(encoding="utf-8").strip()
             ensure(client.get_database("admin"), name, password, settings.mongo_database)

@@ -18,6 +18,13 @@ _EPOCH = datetime.fromtimestamp(0, UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _BUSY_SECONDS = 60.0
 _READ_AT_ONCE = 100
+_PRAGMAS = (
+    "journal_mode = wal",
+    "synchronous = full",
+    "foreign_keys = on",
+    "cache_size = -65536",  # KiB: the unique index of a million lines, whose pages are touched in no order
+    "wal_autocheckpoint = 16384",  # pages: an index page that several batches change is written back once
+)
 _LINE_COLUMNS = (
     "line_id, session_id, uuid, line_type, host, project_id, source_file, byte_offset, ingested_at, content"
     " from lines join sources using (source_id)"
@@ -48,7 +55,7 @@ class SqliteStore:
             self._connection = sqlite3.connect(
                 path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
-            for pragma in ("journal_mode = wal", "synchronous = full", "cache_size = -16000", "foreign_keys = on"):
+            for pragma in _PRAGMAS:
                 self._connection.execute(f"pragma {pragma}")
             migrate(self._connection)
         self._sources: dict[Place, int] = {}

@@ -37,11 +37,12 @@ def start_mongo(folder: Path, port: int) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
             [program, *options, "--sync-on-commit", "--cache-size", "256M"], cwd=folder, stdout=log, stderr=log
         )
-    _await_answer(process, port, folder / "log")
+    await_answer(process, port, folder / "log")
     return process
 
 
-def _await_answer(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def await_answer(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    """Wait until the server answers; fail the test with the end of its log when it ends or takes a minute."""
     deadline = time.monotonic() + _START_SECONDS
     with MongoClient[dict[str, Any]](f"mongodb://127.0.0.1:{port}", serverSelectionTimeoutMS=500) as client:
         while time.monotonic() < deadline and process.poll() is None:

@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from cli.doctor import CHECKS, diagnose, healthy, transcripts_at_risk
 from cli.finding import Finding
 from common.paths import DataPaths
 from common.settings import Settings, load_settings
+from records import Place, StoredLine
+from records.sqlite_store import SqliteStore
 from scheduler.web.status import kept_days
 
 DAY = 86_400
@@ -80,7 +83,7 @@ def test_a_machine_that_has_everything_is_healthy(tmp_path: Path, transcripts: P
         "Transcripts",
         "Deletion",
         "Data directory",
-        "MongoDB",
+        "Record store",
         "Iceberg",
         "Port",
         "Published",
@@ -244,9 +247,20 @@ def test_our_own_status_page_on_the_port_is_fine(tmp_path: Path, status_page: in
 def test_a_mongodb_that_does_not_answer_fails_and_its_password_is_not_shown(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as freed:
         port = freed.getsockname()[1]
-    found = finding(settings_for(tmp_path, mongo_uri=f"mongodb://me:hunter2@127.0.0.1:{port}"), "MongoDB")
+    found = finding(settings_for(tmp_path, mongo_uri=f"mongodb://me:hunter2@127.0.0.1:{port}"), "Record store")
     assert found.status == "fail"
     assert "hunter2" not in str(found)
+
+
+def test_copies_that_differ_are_told_with_their_counts(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    with closing(SqliteStore(DataPaths.of(settings).records)) as store:
+        store.restore_lines([StoredLine("a", None, None, "user", Place("h", "p", "p/s.jsonl", 0), None, b"{}")])
+    found = finding(settings, "Record store")
+    assert found.status == "warn"
+    assert "1 lines and 0 rejected" in found.found
+    assert "0 and 0 in Iceberg" in found.found
+    assert "./analytics run" in found.fix
 
 
 def test_an_iceberg_catalog_that_does_not_answer_fails(tmp_path: Path) -> None:
