@@ -16,7 +16,7 @@ from dashboards.card_query import opened, run_card
 from dashboards.definitions import Card, load_catalog
 from dashboards.formats import show
 from report.html import period_of, write_report
-from tests.unit.metabase.test_formats import CASES
+from tests.unit.dashboards.test_formats import CASES
 
 ZONE = "Europe/Berlin"
 CATALOG = load_catalog()
