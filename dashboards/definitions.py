@@ -143,6 +143,8 @@ class Card(_Strict):
     better: Literal["up", "down", "neither"] = "neither"
     compare: bool = True
     """For a number: it is shown with its change against the period before."""
+    ends: str | None = None
+    """For a number over the whole history: SQL for the day up to which it counts, which the report names."""
     opens: Literal["session"] | None = None
     """A click on a row opens what it is about."""
     sql: str | None = None

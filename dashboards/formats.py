@@ -7,12 +7,22 @@ from typing import Any
 from dashboards.definitions import Format
 
 NOTHING = "–"  # noqa: RUF001  the sign for: no value
+_NOT_RECORDED = "not recorded"
+UNKNOWN: dict[Format, str] = {
+    "count": _NOT_RECORDED,
+    "tokens": _NOT_RECORDED,
+    "duration": _NOT_RECORDED,
+    "days": _NOT_RECORDED,
+    "bytes": _NOT_RECORDED,
+    "usd": "unknown",
+}
+"""What a figure says that the transcripts do not hold, or whose price is not known. It is never zero."""
 
 
 def show(value: Any, as_: Format) -> str:
-    """The value as a reader sees it; a dash where there is none."""
+    """Return the value as a reader sees it: a missing figure says so, any other missing value is a dash."""
     if value is None:
-        return NOTHING
+        return UNKNOWN.get(as_, NOTHING)
     if isinstance(value, bool):
         return "yes" if value else "no"
     if as_ == "day" and isinstance(value, date):

@@ -8,9 +8,10 @@ from typing import Any
 
 import vl_convert
 
+from common.design import colours, tokens
 from dashboards.card_sql import label_of
 from dashboards.definitions import Card, Column, Format, Value
-from dashboards.palette import DARK, LIGHT
+from dashboards.palette import DARK, LIGHT, places
 
 Spec = dict[str, Any]
 UNSET: Any = object()
@@ -38,10 +39,10 @@ _MARKS: dict[str, Spec] = {
 
 def theme(dark: bool) -> dict[str, Any]:
     """Vega-Lite config for one colour scheme: quiet axes, no frame, the page's own fonts."""
-    ink, quiet, line = ("#E8EAED", "#A6ADB8", "#30363F") if dark else ("#1B1F24", "#59636E", "#E3E7EB")
-    font = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
+    token = tokens(dark=dark)
+    ink, quiet, line, font = (token[name] for name in ("ink", "quiet", "line", "font"))
     palette = list(DARK if dark else LIGHT)
-    ramp = ["#1A232E", "#21527A", "#56B4E9", "#D3EEFF"] if dark else ["#EDF3F8", "#9CC6E3", "#2C85BE", "#003E63"]
+    ramp = list(colours("ramp", dark=dark))
     text = {
         "labelColor": quiet,
         "titleColor": quiet,
@@ -157,12 +158,12 @@ def _tooltips(card: Card, columns: dict[str, Column]) -> list[Spec]:
 
 def _colour(card: Card, series: list[str]) -> Any:
     if folds(card):
-        field, domain = "series", [value.label for value in card.values.values()]
-    elif len(card.by) > 1 and series:
-        field, domain = card.by[1], series
-    else:
-        return UNSET
-    return {"field": field, "type": "nominal", "scale": {"domain": domain}, "legend": {}}
+        labels = [value.label for value in card.values.values()]
+        scale = {"domain": labels, "range": [LIGHT[place] for place in places(labels)]}
+        return {"field": "series", "type": "nominal", "scale": scale, "legend": {}}
+    if len(card.by) > 1 and series:
+        return {"field": card.by[1], "type": "nominal", "scale": {"domain": series}, "legend": {}}
+    return UNSET
 
 
 def _over_time(card: Card, columns: dict[str, Column], series: list[str]) -> Spec:

@@ -97,7 +97,7 @@ def test_numbers_are_written_alike_on_both_sides(page: Page) -> None:
 
 def _filters(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     """The first view, the whole history, one project, and a week of it: as the page knows them and as the SQL does."""
-    period = period_of(connection)
+    period = period_of(connection, ZONE)
     [(project,)] = connection.execute("select max_by(project_name, session_count) from marts.dim_projects").fetchall()
     first, last, start = (period[name] for name in ("first_day", "last_day", "from_text"))
     whole = {"from": first, "to": last, "date_from": period["first_text"], "date_to": period["last_text"]}
@@ -176,7 +176,7 @@ def test_choosing_a_project_counts_every_number_again(page: Page, connection: du
     [(project,)] = connection.execute("select min_by(project_name, session_count) from marts.dim_projects").fetchall()
     page.select_option("#period", "all")
     page.select_option("#project", project)
-    period = period_of(connection)
+    period = period_of(connection, ZONE)
     given = {"date_from": period["first_text"], "date_to": period["last_text"], "project": project}
     card = CATALOG.cards["overview.tokens"]
     expected = run_card(connection, CATALOG, card, **given).rows[-1]["tokens"]
