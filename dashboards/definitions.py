@@ -45,6 +45,8 @@ class Column(_Strict):
     format: Format | None = None
     order: tuple[str, ...] = ()
     """All values in their natural order, where that is neither alphabetical nor by size."""
+    missing: str | None = None
+    """What stands for NULL where that means that there can be no value, not that none was recorded."""
 
     @property
     def shown_as(self) -> Format:

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from dashboards.definitions import Format
+from dashboards.definitions import Column, Format
 
 NOTHING = "–"  # noqa: RUF001  the sign for: no value
 _NOT_RECORDED = "not recorded"
@@ -17,6 +17,13 @@ UNKNOWN: dict[Format, str] = {
     "usd": "unknown",
 }
 """What a figure says that the transcripts do not hold, or whose price is not known. It is never zero."""
+
+
+def show_cell(value: Any, column: Column) -> str:
+    """Return a table cell's value as a reader sees it."""
+    if value is None and column.missing is not None:
+        return column.missing
+    return show(value, column.shown_as)
 
 
 def show(value: Any, as_: Format) -> str:

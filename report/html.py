@@ -21,7 +21,7 @@ from common.design import stylesheet
 from dashboards.card_query import opened, run_sql, shown_columns
 from dashboards.card_sql import DEFAULT_DAYS
 from dashboards.definitions import Card, Catalog, Dashboard, load_catalog
-from dashboards.formats import show
+from dashboards.formats import show, show_cell
 from report.charts import OTHER, has_chart
 from report.payload import TABLE_ROWS, Shown, days_since_epoch, encode_catalog
 from report.script import bundled
@@ -206,9 +206,7 @@ def _card(catalog: Catalog, key: str, card: Card, found: Shown) -> dict[str, Any
         "source": catalog.source_of(card),
         "scope": _scope(catalog, card, found),
         "columns": [{"label": column.label, "align": column.kind} for column in columns.values()],
-        "rows": [
-            [show(row[name], column.shown_as) for name, column in columns.items()] for row in found.rows[:TABLE_ROWS]
-        ],
+        "rows": [[show_cell(row[name], column) for name, column in columns.items()] for row in found.rows[:TABLE_ROWS]],
         "cut": _cut(found),
     }
     return made | (_figure(catalog, card, found) if card.kind == "number" else {})

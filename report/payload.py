@@ -113,6 +113,7 @@ def encode_card(catalog: Catalog, key: str, card: Card, facts: Rows | None, own:
                 "format": column.shown_as,
                 "align": column.kind,
                 "order": list(column.order) or None,
+                "missing": column.missing,
             }
             for name, column in shown_columns(catalog, card).items()
         },

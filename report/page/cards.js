@@ -55,7 +55,7 @@ function drawNumber(card, node) {
   const figure = node.querySelector(".figure");
   figure.textContent = rows ? show(now, value.format) : show(now, now === null ? "text" : value.format);
   figure.classList.toggle("long", figure.textContent.length > LONG_FIGURE);
-  figure.classList.toggle("unknown", figure.textContent === NOTHING || isUnknown(now, value.format));
+  figure.classList.toggle("unknown", figure.textContent === NOTHING || isUnknown(now, value));
   const change = node.querySelector(".change");
   change.textContent = text || change.dataset.scope || " ";
   change.className = `change ${verdictOf(card, direction)}`;

@@ -19,8 +19,14 @@ export const drawing = (tag, attributes = {}, ...children) =>
   filled(document.createElementNS(SVG, tag), attributes, children);
 
 export const shownDay = (value) => (typeof value === "number" ? dayText(value) : value);
-export const shown = (value, column) => show(column.format === "day" ? shownDay(value) : value, column.format);
-export const isUnknown = (value, format) => (value === null || value === undefined) && format in UNKNOWN;
+const isNull = (value) => value === null || value === undefined;
+
+export function shown(value, column) {
+  if (isNull(value) && column.missing !== null) return column.missing;
+  return show(column.format === "day" ? shownDay(value) : value, column.format);
+}
+
+export const isUnknown = (value, { format, missing = null }) => isNull(value) && missing === null && format in UNKNOWN;
 
 // The sessions whose timeline this file holds.
 const timeline = Object.values(DATA.datasets).find((dataset) => dataset.pick);

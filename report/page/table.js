@@ -46,7 +46,7 @@ function sortBy(card, name, holder) {
 function line(card, row) {
   const cells = Object.entries(card.columns).map(([name, column], index) => {
     const text = shown(row[name], column);
-    const unknown = isUnknown(row[name], column.format) ? " unknown" : "";
+    const unknown = isUnknown(row[name], column) ? " unknown" : "";
     const hint = column.align === "label" ? { title: text } : {};
     const opens = index === 0 && card.opens && canOpen(row.session_id);
     const content = opens
