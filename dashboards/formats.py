@@ -48,7 +48,8 @@ def _fixed(value: float, digits: int) -> str:
 
 def _trim(value: float, digits: int) -> str:
     text = _fixed(value, digits)
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    trimmed = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if trimmed == "-0" else trimmed
 
 
 def _count(value: float) -> str:

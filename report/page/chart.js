@@ -8,9 +8,11 @@ const BAR = { most: 34, least: 15, around: 60, aroundMany: 70 };
 const TICKS = 5;
 const TIP = { right: 14, below: 18, above: 12, edge: 8 };
 const SECOND = 1000;
+/* eslint-disable no-magic-numbers -- the list is what it says: 1 s to 30 days, in steps that people count in */
 const DURATION_STEPS = [
   1, 5, 10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 432000, 864000, 2592000,
 ].map((seconds) => seconds * SECOND);
+/* eslint-enable no-magic-numbers */
 
 const views = new Map();
 export const tip = element("div", { id: "tip", role: "presentation" });

@@ -24,16 +24,22 @@ export function columnOf(dataset, name) {
 // Row numbers inside the period and the chosen project; `from` and `to` are days since 1970.
 function matching(card, from, to) {
   const dataset = DATA.datasets[card.dataset];
-  const tests = Object.entries(card.where).map(([name, wanted]) => [columnOf(dataset, name), wanted]);
-  if (dataset.columns.project && state.project) tests.push([columnOf(dataset, "project"), state.project]);
-  if (dataset.pick) tests.push([columnOf(dataset, dataset.pick), state.session || dataset.first]);
+  const tests = testsOf(card, dataset);
   const days = dataset.columns.day && !dataset.pick ? columnOf(dataset, "day") : null;
-  const found = [];
+  const matched = [];
   for (let row = 0; row < dataset.rows; row += 1) {
     if (days && !(days[row] >= from && days[row] <= to)) continue;
-    if (tests.every(([values, wanted]) => values[row] === wanted)) found.push(row);
+    if (tests.every(([values, wanted]) => values[row] === wanted)) matched.push(row);
   }
-  return found;
+  return matched;
+}
+
+// Columns with the value that a row must have there: what the card counts, the project, the session.
+function testsOf(card, dataset) {
+  const wanted = { ...card.where };
+  if (dataset.columns.project && state.project) wanted.project = state.project;
+  if (dataset.pick) wanted[dataset.pick] = state.session || dataset.first;
+  return Object.entries(wanted).map(([name, value]) => [columnOf(dataset, name), value]);
 }
 
 // From which day on a card counts, where the period reaches back to rows that the report had to leave out; else null.
@@ -47,11 +53,11 @@ const total = (numbers) => numbers.reduce((sum, number) => sum + number, 0);
 
 function quantile(numbers, share) {
   if (!numbers.length) return null;
-  const sorted = [...numbers].sort((a, b) => a - b);
-  const place = (sorted.length - 1) * share;
+  const ascending = [...numbers].sort((a, b) => a - b);
+  const place = (ascending.length - 1) * share;
   const below = Math.floor(place);
-  const above = Math.min(below + 1, sorted.length - 1);
-  return sorted[below] + (sorted[above] - sorted[below]) * (place - below);
+  const above = Math.min(below + 1, ascending.length - 1);
+  return ascending[below] + (ascending[above] - ascending[below]) * (place - below);
 }
 
 const MEDIAN = 0.5;
@@ -137,9 +143,9 @@ function compare(a, b, [name, descending, order]) {
 // All rows of a card under the present filters, in its own order or the one that a reader picked, before any limit.
 function allRows(card) {
   if (!card.dataset) return sorted(card, card.rows);
-  const found = matching(card, state.from, state.to);
-  if (card.list.length) return sorted(card, listed(card, found));
-  return sorted(card, card.by.length || found.length ? grouped(card, found) : []);
+  const matched = matching(card, state.from, state.to);
+  if (card.list.length) return sorted(card, listed(card, matched));
+  return sorted(card, card.by.length || matched.length ? grouped(card, matched) : []);
 }
 
 function sorted(card, rows) {

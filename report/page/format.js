@@ -10,8 +10,10 @@ const CENT = 0.01, TENTH_OF_A_CENT = 0.001, CENTS_DIGITS = 2, SMALL_DIGITS = 3;
 const PERCENT = 100, LEAST_PERCENT = 0.0005, MOST_PERCENT = 0.9995;
 const SECOND = 1000, NEARLY_A_MINUTE = 59.95, MINUTE = 60, HOUR = 60, DAY_HOURS = 24, HOURS_UNTIL = 48, HALF = 0.5;
 
-const trim = (value, digits) =>
-  value.toLocaleString("en-US", { minimumFractionDigits: 0, maximumFractionDigits: digits, useGrouping: true });
+const trim = (value, digits) => {
+  const text = value.toLocaleString("en-US", { maximumFractionDigits: digits, useGrouping: true });
+  return text === "-0" ? "0" : text;
+};
 const scaled = (value, sizes) => sizes.find(([size]) => Math.abs(value) >= size);
 const two = (number) => String(number).padStart(2, "0");
 
