@@ -1,4 +1,4 @@
-"""The report as a reader uses it: the address and Back, tabs that start at their top, tables, and what it says of itself."""
+"""The report as a reader uses it: address and Back, tabs that start at their top, tables, what it says of itself."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,7 +57,8 @@ def _seen(page: Page) -> dict[str, Any]:
 def _is_below_the_bar(page: Page, board: str) -> bool:
     """True when the heading of a tab is on the screen, and not under the bar of tabs."""
     heading, bar = page.locator(f"#{board} h2").bounding_box(), page.locator("nav.tabs").bounding_box()
-    assert heading and bar
+    assert heading
+    assert bar
     return bar["y"] + bar["height"] <= heading["y"] < 700
 
 

@@ -17,7 +17,7 @@ def test_vega_lite_takes_the_specification_of_every_card(catalog: Catalog) -> No
     for key, card in catalog.cards.items():
         if has_chart(card):
             chart = compiled(specification(card, catalog.columns_of(card), ["a", "b"]))
-            assert [source["name"] for source in chart["data"]][0] == "rows", key
+            assert next(source["name"] for source in chart["data"]) == "rows", key
             assert {scale["name"] for scale in chart["scales"]} >= {"x", "y"}, key
             assert chart["marks"], key
 
