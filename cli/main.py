@@ -63,7 +63,7 @@ def demo(data: Data = None, as_json: AsJson = False) -> None:
         local = {"data_dir": folder, "transcripts_dir": (folder / "transcripts",)}
         unset = dict.fromkeys(("duckdb_path", "runner_dir", "mongo_uri", "iceberg_rest_uri", "loader_url"))
         settings = base.model_copy(update={**local, **unset})
-        marker = _demo_marker(folder)
+        marker = _demo_marker(folder, DataPaths.of(settings).demo_marker)
         with PipelineLock(marker).hold("demo"):  # a second demo would delete the files of this one
             _empty_demo(folder, marker)
             stats = write_sample(folder / "transcripts", until=datetime.now().astimezone().date())
@@ -76,9 +76,8 @@ def demo(data: Data = None, as_json: AsJson = False) -> None:
     raise typer.Exit(0 if result.ok else 1)
 
 
-def _demo_marker(folder: Path) -> Path:
+def _demo_marker(folder: Path, marker: Path) -> Path:
     """The file that says of a folder that a demo made it; what none made is left alone."""
-    marker = folder / "demo"
     if not marker.exists() and folder.exists() and any(folder.iterdir()):
         fail(f"{folder} holds something that is no demo; give --data another folder", EXIT_USAGE)
     return marker
@@ -150,7 +149,8 @@ def report(
         with published(settings):
             paths = DataPaths.of(settings)
         target = output or paths.report
-        write_report(paths.duckdb.published_database, target, timezone=settings.timezone)
+        sample = paths.demo_marker.exists()
+        write_report(paths.duckdb.published_database, target, timezone=settings.timezone, sample=sample)
         console.print(str(target), highlight=False, soft_wrap=True)
         for folder, export in ((png, export_png), (csv, export_csv)):
             if folder is not None:

@@ -74,6 +74,11 @@ class DataPaths:
         return self.root / "report.html"
 
     @property
+    def demo_marker(self) -> Path:
+        """The file that says that a demo made this directory: what it holds is a generated sample."""
+        return self.root / "demo"
+
+    @property
     def logs(self) -> Path:
         """Log files, dbt's among them."""
         return self.root / "logs"

@@ -45,6 +45,8 @@ class Column(_Strict):
     format: Format | None = None
     order: tuple[str, ...] = ()
     """All values in their natural order, where that is neither alphabetical nor by size."""
+    missing: str | None = None
+    """What stands for NULL where that means that there can be no value, not that none was recorded."""
 
     @property
     def shown_as(self) -> Format:
@@ -143,6 +145,8 @@ class Card(_Strict):
     better: Literal["up", "down", "neither"] = "neither"
     compare: bool = True
     """For a number: it is shown with its change against the period before."""
+    ends: str | None = None
+    """For a number over the whole history: SQL for the day up to which it counts, which the report names."""
     opens: Literal["session"] | None = None
     """A click on a row opens what it is about."""
     sql: str | None = None

@@ -4,15 +4,32 @@ from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from dashboards.definitions import Format
+from dashboards.definitions import Column, Format
 
 NOTHING = "–"  # noqa: RUF001  the sign for: no value
+_NOT_RECORDED = "not recorded"
+UNKNOWN: dict[Format, str] = {
+    "count": _NOT_RECORDED,
+    "tokens": _NOT_RECORDED,
+    "duration": _NOT_RECORDED,
+    "days": _NOT_RECORDED,
+    "bytes": _NOT_RECORDED,
+    "usd": "unknown",
+}
+"""What a figure says that the transcripts do not hold, or whose price is not known. It is never zero."""
+
+
+def show_cell(value: Any, column: Column) -> str:
+    """Return a table cell's value as a reader sees it."""
+    if value is None and column.missing is not None:
+        return column.missing
+    return show(value, column.shown_as)
 
 
 def show(value: Any, as_: Format) -> str:
-    """The value as a reader sees it; a dash where there is none."""
+    """Return the value as a reader sees it: a missing figure says so, any other missing value is a dash."""
     if value is None:
-        return NOTHING
+        return UNKNOWN.get(as_, NOTHING)
     if isinstance(value, bool):
         return "yes" if value else "no"
     if as_ == "day" and isinstance(value, date):
@@ -31,7 +48,8 @@ def _fixed(value: float, digits: int) -> str:
 
 def _trim(value: float, digits: int) -> str:
     text = _fixed(value, digits)
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    trimmed = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if trimmed == "-0" else trimmed
 
 
 def _count(value: float) -> str:

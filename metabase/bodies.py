@@ -8,7 +8,7 @@ from typing import Any
 from dashboards.card_query import shown_columns
 from dashboards.card_sql import BEFORE, card_sql, has_change, tags_of
 from dashboards.definitions import Card, Catalog, Column, Dashboard, Format, Tab
-from dashboards.palette import LIGHT
+from dashboards.palette import LIGHT, places
 from metabase.client import native_query
 
 LISTS = {
@@ -111,7 +111,7 @@ def _settings(catalog: Catalog, card: Card) -> dict[str, Any]:
         chart["graph.y_axis.title_text"] = metrics[0]
     if card.kind in ("bar", "area", "row") and (len(metrics) > 1 or len(labels) > 1):
         chart["stackable.stack_type"] = "stacked"
-    colours = {name: {"color": LIGHT[index % len(LIGHT)]} for index, name in enumerate(metrics)}
+    colours = {name: {"color": LIGHT[place]} for name, place in zip(metrics, places(metrics), strict=True)}
     return made | chart | {"series_settings": colours}
 
 

@@ -1,4 +1,4 @@
-"""Vega-Lite specifications of cards, through altair: one per card, without data and without colours of a theme.
+"""Vega-Lite specifications of cards as plain dicts: one per card, without data and without colours of a theme.
 
 Rows carry, beside each number `x`, its written form `x_text` for tooltips. Colours come from the page's theme as
 config, so that one specification serves light, dark and print.
@@ -6,12 +6,15 @@ config, so that one specification serves light, dark and print.
 
 from typing import Any
 
-import altair as alt
 import vl_convert
 
+from common.design import colours, tokens
 from dashboards.card_sql import label_of
 from dashboards.definitions import Card, Column, Format, Value
-from dashboards.palette import DARK, LIGHT
+from dashboards.palette import DARK, LIGHT, places
+
+Spec = dict[str, Any]
+UNSET: Any = object()
 
 SERIES_LIMIT = 6
 OTHER = "Other"
@@ -27,13 +30,19 @@ _AXIS: dict[Format, str] = {
     " : datum.value >= 1000 ? format(datum.value / 1000, '~f') + ' s' : format(datum.value, '~f') + ' ms'",
 }
 
+_MARKS: dict[str, Spec] = {
+    "bar": {"type": "bar", "orient": "vertical", "binSpacing": 0.5},
+    "area": {"type": "area"},
+    "line": {"type": "line", "point": {"size": 18}},
+}
+
 
 def theme(dark: bool) -> dict[str, Any]:
     """Vega-Lite config for one colour scheme: quiet axes, no frame, the page's own fonts."""
-    ink, quiet, line = ("#E8EAED", "#A6ADB8", "#30363F") if dark else ("#1B1F24", "#59636E", "#E3E7EB")
-    font = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
+    token = tokens(dark=dark)
+    ink, quiet, line, font = (token[name] for name in ("ink", "quiet", "line", "font"))
     palette = list(DARK if dark else LIGHT)
-    ramp = ["#1A232E", "#21527A", "#56B4E9", "#D3EEFF"] if dark else ["#EDF3F8", "#9CC6E3", "#2C85BE", "#003E63"]
+    ramp = list(colours("ramp", dark=dark))
     text = {
         "labelColor": quiet,
         "titleColor": quiet,
@@ -90,8 +99,7 @@ def compiled(chart: dict[str, Any]) -> dict[str, Any]:
 
 def compiled_theme(dark: bool) -> dict[str, Any]:
     """The theme as Vega itself reads it."""
-    anything = alt.Chart(alt.NamedData(name="rows")).mark_bar().encode(x="a:Q").to_dict()
-    anything.pop("config", None)
+    anything = {"data": {"name": "rows"}, "mark": "bar", "encoding": {"x": {"field": "a", "type": "quantitative"}}}
     made: dict[str, Any] = vl_convert.vegalite_to_vega(anything, config=theme(dark))["config"]
     return made | {"background": "transparent"}
 
@@ -101,15 +109,11 @@ def has_chart(card: Card) -> bool:
     return card.kind in ("line", "area", "bar", "row", "heatmap")
 
 
-def specification(card: Card, columns: dict[str, Column], series: list[str]) -> dict[str, Any]:
+def specification(card: Card, columns: dict[str, Column], series: list[str]) -> Spec:
     """The Vega-Lite specification; `series` are the values of the colour column, largest first."""
-    chart = alt.Chart(alt.NamedData(name="rows"))
+    draw = {"row": _row, "heatmap": _heatmap}.get(card.kind, _over_time)
     height = max(card.place.height * GRID_ROW_PIXELS - 96, 90)
-    drawn = {"row": _row, "heatmap": _heatmap}.get(card.kind, _over_time)(chart, card, columns, series)
-    made: dict[str, Any] = drawn.properties(width="container", height=height).to_dict(validate=True)
-    for key in ("config", "$schema"):
-        made.pop(key, None)
-    return made
+    return {"data": {"name": "rows"}, "width": "container", "height": height, **draw(card, columns, series)}
 
 
 def folded_rows(card: Card, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -133,59 +137,54 @@ def _value(card: Card) -> tuple[str, Value]:
     return ("amount", value) if folds(card) else (name, value)
 
 
-def _axis(value: Value, **more: Any) -> alt.Axis:
-    expression = _AXIS.get(value.format)
-    extra: dict[str, Any] = {"labelExpr": expression} if expression else {}
-    whole: dict[str, Any] = {"tickMinStep": 1} if value.format in ("count", "tokens") else {}
-    return alt.Axis(tickCount=5, **extra, **whole, **more)
+def _set(**given: Any) -> Spec:
+    """The given keys without those that are unset; None itself means something to Vega-Lite."""
+    return {key: value for key, value in given.items() if value is not UNSET}
 
 
-def _tooltips(card: Card, columns: dict[str, Column], used: tuple[str, ...]) -> list[alt.Tooltip]:
-    dimensions = [alt.Tooltip(f"{name}_text:N", title=label_of(columns, name)) for name in used]
+def _axis(value: Value, **more: Any) -> Spec:
+    whole = 1 if value.format in ("count", "tokens") else UNSET
+    return _set(tickCount=5, labelExpr=_AXIS.get(value.format, UNSET), tickMinStep=whole, **more)
+
+
+def _tooltips(card: Card, columns: dict[str, Column]) -> list[Spec]:
+    shown = {f"{name}_text": label_of(columns, name) for name in card.by}
     if folds(card):
-        return [*dimensions, alt.Tooltip("series:N", title="Figure"), alt.Tooltip("amount_text:N", title="Value")]
-    return [*dimensions, *(alt.Tooltip(f"{name}_text:N", title=v.label) for name, v in card.values.items())]
+        shown |= {"series": "Figure", "amount_text": "Value"}
+    else:
+        shown |= {f"{name}_text": value.label for name, value in card.values.items()}
+    return [{"field": field, "type": "nominal", "title": title} for field, title in shown.items()]
 
 
 def _colour(card: Card, series: list[str]) -> Any:
     if folds(card):
         labels = [value.label for value in card.values.values()]
-        return alt.Color("series:N", scale=alt.Scale(domain=labels), legend=alt.Legend())
+        scale = {"domain": labels, "range": [LIGHT[place] for place in places(labels)]}
+        return {"field": "series", "type": "nominal", "scale": scale, "legend": {}}
     if len(card.by) > 1 and series:
-        return alt.Color(f"{card.by[1]}:N", scale=alt.Scale(domain=series), legend=alt.Legend())
-    return alt.Undefined
+        return {"field": card.by[1], "type": "nominal", "scale": {"domain": series}, "legend": {}}
+    return UNSET
 
 
-def _over_time(chart: alt.Chart, card: Card, columns: dict[str, Column], series: list[str]) -> Any:
-    first = card.by[0]
+def _over_time(card: Card, columns: dict[str, Column], series: list[str]) -> Spec:
     name, value = _value(card)
-    if columns[first].kind == "day":
-        axis = alt.Axis(format="%-d %b %y", tickCount=6, labelOverlap="greedy", grid=False)
-        x = alt.X(f"{first}:T", timeUnit="binnedutcyearmonthdate", title=None, axis=axis)
-        x2 = alt.X2("until:T") if card.kind == "bar" else alt.Undefined
-    else:
-        order, x2 = list(columns[first].order) or None, alt.Undefined
-        x = alt.X(
-            f"{first}:O",
-            title=label_of(columns, first),
-            sort=order,
-            scale=_domain(columns[first]),
-            axis=alt.Axis(labelAngle=0, labelOverlap="greedy"),
-        )
-    marks: dict[str, Any] = {
-        "bar": lambda: chart.mark_bar(orient="vertical", binSpacing=0.5),
-        "area": chart.mark_area,
-        "line": lambda: chart.mark_line(point=alt.OverlayMarkDef(size=18)),
-    }
-    stack: Any = None if card.kind == "line" else "zero"
-    return marks[card.kind]().encode(
-        x=x,
-        x2=x2,
-        y=alt.Y(f"{name}:Q", title=_unit(value, folds(card)), axis=_axis(value), stack=stack),
-        color=_colour(card, series),
-        order=alt.Order("order:Q") if _colour(card, series) is not alt.Undefined and stack else alt.Undefined,
-        tooltip=_tooltips(card, columns, card.by),
-    )
+    stack = None if card.kind == "line" else "zero"
+    colour = _colour(card, series)
+    stacked = {"field": "order", "type": "quantitative"} if colour is not UNSET and stack else UNSET
+    y = {"field": name, "type": "quantitative", "title": _unit(value, folds(card)), "axis": _axis(value)}
+    encoding = _set(y=y | {"stack": stack}, color=colour, order=stacked, tooltip=_tooltips(card, columns))
+    return {"mark": _MARKS[card.kind], "encoding": _horizontal(card, columns) | encoding}
+
+
+def _horizontal(card: Card, columns: dict[str, Column]) -> Spec:
+    """The axis that time, or an ordered column, runs along; bars of time are as wide as the day is long."""
+    first = card.by[0]
+    if columns[first].kind != "day":
+        axis = {"labelAngle": 0, "labelOverlap": "greedy"}
+        return {"x": _ordered(columns, first, title=label_of(columns, first), axis=axis)}
+    axis = {"format": "%-d %b %y", "tickCount": 6, "labelOverlap": "greedy", "grid": False}
+    x = {"field": first, "type": "temporal", "timeUnit": "binnedutcyearmonthdate", "title": None, "axis": axis}
+    return _set(x=x, x2={"field": "until"} if card.kind == "bar" else UNSET)
 
 
 def _unit(value: Value, folded: bool) -> str:
@@ -193,40 +192,31 @@ def _unit(value: Value, folded: bool) -> str:
     return units.get(value.format, "Count") if folded else value.label
 
 
-def _row(chart: alt.Chart, card: Card, columns: dict[str, Column], series: list[str]) -> Any:
-    first = card.by[0]
+def _row(card: Card, columns: dict[str, Column], series: list[str]) -> Spec:
     name, value = _value(card)
-    return chart.mark_bar(cornerRadiusEnd=2).encode(
-        y=alt.Y(f"{first}:N", title=None, sort=None, axis=alt.Axis(labelLimit=150, domain=False, ticks=False)),
-        x=alt.X(f"{name}:Q", title=_unit(value, folds(card)), axis=_axis(value, grid=True), stack="zero"),
-        color=_colour(card, series),
-        tooltip=_tooltips(card, columns, card.by),
-    )
+    labels = {"labelLimit": 150, "domain": False, "ticks": False}
+    y = {"field": card.by[0], "type": "nominal", "title": None, "sort": None, "axis": labels}
+    x = {"field": name, "type": "quantitative", "title": _unit(value, folds(card)), "stack": "zero"}
+    colour, tooltips = _colour(card, series), _tooltips(card, columns)
+    encoding = _set(y=y, x=x | {"axis": _axis(value, grid=True)}, color=colour, tooltip=tooltips)
+    return {"mark": {"type": "bar", "cornerRadiusEnd": 2}, "encoding": encoding}
 
 
-def _heatmap(chart: alt.Chart, card: Card, columns: dict[str, Column], _: list[str]) -> Any:
+def _heatmap(card: Card, columns: dict[str, Column], _: list[str]) -> Spec:
     x, y = card.by[0], card.by[1]
     name, value = _value(card)
-    legend = alt.Legend(title=value.label, orient="top", gradientLength=160, gradientThickness=8)
-    return chart.mark_rect(cornerRadius=2).encode(
-        x=alt.X(
-            f"{x}:O",
-            title=label_of(columns, x),
-            sort=list(columns[x].order) or None,
-            scale=_domain(columns[x]),
-            axis=alt.Axis(labelAngle=0, ticks=False, domain=False, labelOverlap="greedy"),
-        ),
-        y=alt.Y(
-            f"{y}:O",
-            title=None,
-            sort=list(columns[y].order) or None,
-            scale=_domain(columns[y]),
-            axis=alt.Axis(ticks=False, domain=False),
-        ),
-        color=alt.Color(f"{name}:Q", legend=legend, scale=alt.Scale(domainMin=0)),
-        tooltip=_tooltips(card, columns, card.by),
-    )
+    bare = {"ticks": False, "domain": False}
+    legend = {"title": value.label, "orient": "top", "gradientLength": 160, "gradientThickness": 8}
+    encoding = {
+        "x": _ordered(columns, x, title=label_of(columns, x), axis=bare | {"labelAngle": 0, "labelOverlap": "greedy"}),
+        "y": _ordered(columns, y, title=None, axis=bare),
+        "color": {"field": name, "type": "quantitative", "legend": legend, "scale": {"domainMin": 0}},
+        "tooltip": _tooltips(card, columns),
+    }
+    return {"mark": {"type": "rect", "cornerRadius": 2}, "encoding": encoding}
 
 
-def _domain(column: Column) -> Any:
-    return alt.Scale(domain=list(column.order), paddingInner=0.08) if column.order else alt.Undefined
+def _ordered(columns: dict[str, Column], name: str, **more: Any) -> Spec:
+    order = list(columns[name].order)
+    scale = {"domain": order, "paddingInner": 0.08} if order else UNSET
+    return _set(field=name, type="ordinal", sort=order or None, scale=scale, **more)

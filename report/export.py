@@ -1,15 +1,18 @@
 """The cards as files over the whole history: a CSV for each, a picture for each chart."""
 
 import csv
+import json
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import vl_convert
 
+from common.design import tokens
 from dashboards.card_query import Rows, opened, run_card, shown_columns
 from dashboards.definitions import Card, Catalog, load_catalog
 from dashboards.formats import show
+from dashboards.palette import in_dark
 from report.charts import OTHER, folded_rows, has_chart, specification, theme
 from report.html import period_of
 from report.payload import series_of
@@ -33,7 +36,7 @@ def _everything(database: Path, folder: Path, timezone: str) -> list[tuple[str, 
     catalog = load_catalog()
     folder.mkdir(parents=True, exist_ok=True)
     with opened(database, timezone) as connection:
-        period = period_of(connection)
+        period = period_of(connection, timezone)
         given = {"date_from": period["first_text"], "date_to": period["last_text"]}
         return [(key, card, run_card(connection, catalog, card, **given)) for key, card in catalog.cards.items()]
 
@@ -50,12 +53,13 @@ def _write_csv(folder: Path, key: str, found: Rows) -> Path:
 def _write_png(path: Path, catalog: Catalog, card: Card, found: Rows, dark: bool) -> Path:
     series = series_of(card, catalog.columns_of(card), found.rows)
     rows = folded_rows(card, [_drawable(catalog, card, row, series) for row in found.rows])
-    chart = specification(card, catalog.columns_of(card), series) | {
+    drawn = json.dumps(specification(card, catalog.columns_of(card), series))
+    chart = json.loads(in_dark(drawn) if dark else drawn) | {
         "width": PICTURE_WIDTH,
         "title": {"text": card.title, "subtitle": card.description, "anchor": "start", "offset": 12},
         "datasets": {"rows": rows},
     }
-    config = theme(dark) | {"background": "#181D24" if dark else "#FFFFFF", "padding": 18}
+    config = theme(dark) | {"background": tokens(dark=dark)["card"], "padding": 18}
     path.write_bytes(vl_convert.vegalite_to_png(chart, scale=2, config=config))
     return path
 

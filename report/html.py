@@ -17,17 +17,19 @@ import vl_convert
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from dashboards.card_query import Rows, opened, run_sql, shown_columns
+from common.design import stylesheet
+from dashboards.card_query import opened, run_sql, shown_columns
 from dashboards.card_sql import DEFAULT_DAYS
 from dashboards.definitions import Card, Catalog, Dashboard, load_catalog
-from dashboards.formats import show
+from dashboards.formats import show, show_cell
 from report.charts import OTHER, has_chart
-from report.payload import TABLE_ROWS, days_since_epoch, encode_catalog
+from report.payload import TABLE_ROWS, Shown, days_since_epoch, encode_catalog
+from report.script import bundled
 
 PAGE = Path(__file__).parent / "page"
-SCRIPTS = ("format.js", "data.js", "draw.js", "page.js")
 TITLE = "Claude Code history"
 SESSIONS_OFFERED = 400
+FRESH = "interval 48 hours"
 BOUNDS = """\
 select min(full_date), max(full_date)
 from marts.agg_daily_summary
@@ -35,11 +37,11 @@ inner join marts.dim_date using (date_key)
 where year between 2000 and 2100"""
 
 
-def write_report(database: Path, target: Path, *, timezone: str) -> None:
-    """Write the report of a published database to `target`, whole or not at all."""
+def write_report(database: Path, target: Path, *, timezone: str, sample: bool = False) -> None:
+    """Write the report of a published database to `target`, whole or not at all; a sample's says that it is one."""
     catalog = load_catalog()
     with opened(database, timezone) as connection:
-        page = _render(connection, catalog, timezone)
+        page = _render(connection, catalog, timezone, sample=sample)
     target.parent.mkdir(parents=True, exist_ok=True)
     # A name of its own, for a run and a person may write the same report at once.
     unfinished = target.with_name(f".{target.name}.{uuid4().hex[:8]}.unfinished")
@@ -50,9 +52,9 @@ def write_report(database: Path, target: Path, *, timezone: str) -> None:
         unfinished.unlink(missing_ok=True)
 
 
-def _render(connection: duckdb.DuckDBPyConnection, catalog: Catalog, timezone: str) -> str:
-    payload, shown = encode_catalog(connection, catalog)
-    meta = period_of(connection)
+def _render(connection: duckdb.DuckDBPyConnection, catalog: Catalog, timezone: str, *, sample: bool) -> str:
+    meta = period_of(connection, timezone)
+    payload, shown = encode_catalog(connection, catalog, date_from=meta["from_text"], date_to=meta["to_text"])
     payload["meta"] = meta | {"table_rows": TABLE_ROWS, "other": OTHER, "session_card": _session_card(catalog)}
     environment = Environment(
         loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True
@@ -67,16 +69,18 @@ def _render(connection: duckdb.DuckDBPyConnection, catalog: Catalog, timezone: s
         projects=_labels(payload["datasets"], "project"),
         sessions=_sessions(payload["datasets"]),
         first_session=next((made["first"] for made in payload["datasets"].values() if "first" in made), None),
-        style=_ours("page.css"),
+        sample=sample,
+        can_open=_can_open(payload["datasets"]),
+        style=_own(stylesheet() + (PAGE / "page.css").read_text(encoding="utf-8")),
         data=_json_for_script(payload),
         vega=_vega(),
-        script=_ours(*SCRIPTS),
+        script=_own(bundled(PAGE / "page.js")),
     )
 
 
-def _ours(*names: str) -> Markup:
-    """Files of this package, as they are: nothing in them comes from a transcript."""
-    return Markup("\n".join((PAGE / name).read_text(encoding="utf-8") for name in names))  # noqa: S704  our own text
+def _own(text: str) -> Markup:
+    """Return our own text as it is: nothing in it comes from a transcript."""
+    return Markup(text)  # noqa: S704  see above
 
 
 @cache
@@ -92,12 +96,16 @@ def _json_for_script(value: Any) -> Markup:
     return Markup(safe)  # noqa: S704  every < is escaped
 
 
-def period_of(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
-    """First and last day that have data, and the period shown first, as numbers and as text."""
+def period_of(connection: duckdb.DuckDBPyConnection, timezone: str) -> dict[str, Any]:
+    """First and last day shown and the period shown first, as numbers and as text.
+
+    The last day is today where the data is fresh, so that days without a session count; else the last day with data.
+    """
     found = run_sql(connection, BOUNDS, {}, ("first", "last"))
     row = found.rows[0] if found.rows else {"first": None, "last": None}
-    today = datetime.now(ZoneInfo("UTC")).date()
+    today = datetime.now(ZoneInfo(timezone)).date()
     first, last = row["first"] or today, row["last"] or today
+    last = max(last, today) if _is_fresh(connection) else last
     start = last - timedelta(days=DEFAULT_DAYS - 1)
     return {
         "first_day": days_since_epoch(first),
@@ -108,6 +116,12 @@ def period_of(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         "from_text": start.isoformat(),
         "to_text": last.isoformat(),
     }
+
+
+def _is_fresh(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Return True when the newest line came within the time after which dbt's source freshness fails."""
+    found = run_sql(connection, f"select max(extracted_at) >= now() - {FRESH} from raw.conversations", {}, ("fresh",))
+    return bool(found.rows and found.rows[0]["fresh"])
 
 
 def _about(connection: duckdb.DuckDBPyConnection, meta: dict[str, Any], timezone: str) -> str:
@@ -147,12 +161,22 @@ def _sessions(datasets: dict[str, Any]) -> list[tuple[str, str]]:
     return [pair for pair in named if pair[0] in can_open][:SESSIONS_OFFERED]
 
 
+def _can_open(datasets: dict[str, Any]) -> str:
+    """Say how many of the sessions this file can open, where that is not all of them."""
+    picked = next((made for made in datasets.values() if made.get("pick") == "session_id"), None)
+    listed = datasets.get("sessions", {"rows": 0})["rows"]
+    held = len(picked["columns"]["session_id"]["dictionary"]) if picked else 0
+    if held >= listed:
+        return ""
+    return f"This file holds the timelines of the newest {held:,} of {listed:,} sessions; SQL and Metabase have all."
+
+
 def _session_card(catalog: Catalog) -> str | None:
     picked = (key for key, card in catalog.cards.items() if card.dataset and catalog.datasets[card.dataset].pick)
     return next(picked, None)
 
 
-def _board(catalog: Catalog, board: Dashboard, shown: dict[str, Rows]) -> dict[str, Any]:
+def _board(catalog: Catalog, board: Dashboard, shown: dict[str, Shown]) -> dict[str, Any]:
     tabs = [
         {
             "name": tab.name,
@@ -166,7 +190,7 @@ def _board(catalog: Catalog, board: Dashboard, shown: dict[str, Rows]) -> dict[s
     return {"id": board.id, "title": board.title, "description": board.description, "tabs": tabs}
 
 
-def _card(catalog: Catalog, key: str, card: Card, found: Rows) -> dict[str, Any]:
+def _card(catalog: Catalog, key: str, card: Card, found: Shown) -> dict[str, Any]:
     columns = shown_columns(catalog, card)
     made = {
         "key": key,
@@ -180,17 +204,23 @@ def _card(catalog: Catalog, key: str, card: Card, found: Rows) -> dict[str, Any]
         "missing": found.missing
         and f"This database does not have what the card reads ({', '.join(catalog.marts_of(card))}).",
         "source": catalog.source_of(card),
-        "scope": _scope(catalog, card),
+        "scope": _scope(catalog, card, found),
         "columns": [{"label": column.label, "align": column.kind} for column in columns.values()],
-        "rows": [
-            [show(row[name], column.shown_as) for name, column in columns.items()] for row in found.rows[:TABLE_ROWS]
-        ],
+        "rows": [[show_cell(row[name], column) for name, column in columns.items()] for row in found.rows[:TABLE_ROWS]],
+        "cut": _cut(found),
     }
     return made | (_figure(catalog, card, found) if card.kind == "number" else {})
 
 
-def _scope(catalog: Catalog, card: Card) -> str:
-    """Which of the page's filters the card does not follow."""
+def _cut(found: Shown) -> str:
+    shown = min(len(found.rows), TABLE_ROWS)
+    return f"The first {shown:,} of {found.total:,} rows." if shown < found.total else ""
+
+
+def _scope(catalog: Catalog, card: Card, found: Shown) -> str:
+    """Which of the page's filters the card does not follow, or the day up to which it counts."""
+    if found.until:
+        return f"up to {found.until}"
     if card.dataset and catalog.datasets[card.dataset].pick:
         return ""
     columns = catalog.columns_of(card)
@@ -199,7 +229,7 @@ def _scope(catalog: Catalog, card: Card) -> str:
     return "all time"
 
 
-def _figure(catalog: Catalog, card: Card, found: Rows) -> dict[str, str]:
+def _figure(catalog: Catalog, card: Card, found: Shown) -> dict[str, str]:
     [(name, column)] = shown_columns(catalog, card).items()
     now = found.rows[-1][name] if found.rows else None
     return {"figure": show(now, column.shown_as)}

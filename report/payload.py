@@ -1,6 +1,7 @@
 """What the report's page carries as JSON: the datasets by column, and for each card how to count and draw it."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -15,6 +16,17 @@ from report.charts import OTHER, SERIES_LIMIT, compiled, compiled_theme, folds, 
 TABLE_ROWS = 200
 TEXT_LIMIT = 160
 EPOCH = date(1970, 1, 1)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a card shows in the period that the page shows first: its rows, and how many there are without its limit."""
+
+    rows: list[dict[str, Any]]
+    total: int
+    missing: str | None
+    until: date | None = None
+    """The day up to which a number over the whole history counts."""
 
 
 def days_since_epoch(day: date) -> int:
@@ -74,7 +86,7 @@ def _text(value: Any) -> str | None:
     return text if len(text) <= TEXT_LIMIT else text[: TEXT_LIMIT - 1] + "…"
 
 
-def encode_card(catalog: Catalog, key: str, card: Card, facts: Rows | None, own: Rows) -> dict[str, Any]:
+def encode_card(catalog: Catalog, key: str, card: Card, facts: Rows | None, own: Shown) -> dict[str, Any]:
     """One card: its measures, order, columns and chart. `facts` are its dataset's rows, `own` its SQL's."""
     columns = catalog.columns_of(card)
     series = series_of(card, columns, facts.rows if facts else own.rows)
@@ -96,7 +108,13 @@ def encode_card(catalog: Catalog, key: str, card: Card, facts: Rows | None, own:
             for name, down in sort_keys(card, columns)
         ],
         "columns": {
-            name: {"label": column.label, "format": column.shown_as, "align": column.kind}
+            name: {
+                "label": column.label,
+                "format": column.shown_as,
+                "align": column.kind,
+                "order": list(column.order) or None,
+                "missing": column.missing,
+            }
             for name, column in shown_columns(catalog, card).items()
         },
         "series": series,
@@ -106,6 +124,7 @@ def encode_card(catalog: Catalog, key: str, card: Card, facts: Rows | None, own:
         made["chart"] = compiled(specification(card, columns, series))
     if not card.dataset:
         made["rows"] = [{name: _json(value) for name, value in row.items()} for row in own.rows[: TABLE_ROWS * 5]]
+        made["total"] = own.total
     return made
 
 
@@ -143,13 +162,21 @@ def series_of(card: Card, columns: dict[str, Column], rows: Iterable[dict[str, A
     return largest if len(largest) <= SERIES_LIMIT + 1 else [*largest[:SERIES_LIMIT], OTHER]
 
 
-def encode_catalog(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> tuple[dict[str, Any], dict[str, Rows]]:
-    """Datasets and cards for the page, and each card's rows as its SQL gives them without any filter set."""
+def _shown(connection: duckdb.DuckDBPyConnection, catalog: Catalog, card: Card, **period: str) -> Shown:
+    found = run_card(connection, catalog, card.model_copy(update={"limit": None}), **period)
+    ends = run_sql(connection, f"select {card.ends}", {}, ("day",)).rows if card.ends else []
+    return Shown(found.rows[: card.limit], len(found.rows), found.missing, *(row["day"] for row in ends))
+
+
+def encode_catalog(
+    connection: duckdb.DuckDBPyConnection, catalog: Catalog, **period: str
+) -> tuple[dict[str, Any], dict[str, Shown]]:
+    """Return datasets and cards for the page, and what each card shows in the period given."""
     datasets: dict[str, Any] = {}
     facts: dict[str, Rows] = {}
     for name in dict.fromkeys(card.dataset for card in catalog.cards.values() if card.dataset):
         datasets[name], facts[name] = encode_dataset(connection, catalog.datasets[name])
-    shown = {key: run_card(connection, catalog, card) for key, card in catalog.cards.items()}
+    shown = {key: _shown(connection, catalog, card, **period) for key, card in catalog.cards.items()}
     cards = {
         key: encode_card(catalog, key, card, facts.get(card.dataset or ""), shown[key])
         for key, card in catalog.cards.items()

@@ -38,7 +38,7 @@ def make_pictures(database: Path, folder: Path) -> list[Path]:
     made = []
     with tempfile.TemporaryDirectory() as temporary, sync_playwright() as playwright:
         report = Path(temporary) / "report.html"
-        write_report(database, report, timezone="UTC")
+        write_report(database, report, timezone="UTC", sample=True)
         browser = playwright.chromium.launch(executable_path=chromium, args=_ARGUMENTS)
         for name, dashboard, scheme, width in PICTURES:
             viewport = ViewportSize(width=width, height=_HEIGHT)

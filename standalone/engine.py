@@ -80,7 +80,8 @@ class Engine:
         )
 
     def _report(self, _: Generation) -> None:
-        write_report(self.paths.duckdb.published_database, self.paths.report, timezone=self.settings.timezone)
+        paths, sample = self.paths, self.paths.demo_marker.exists()
+        write_report(paths.duckdb.published_database, paths.report, timezone=self.settings.timezone, sample=sample)
 
 
 @contextmanager

@@ -1,17 +1,21 @@
-// The report's data and the counting on it: the same measures as sql.py, over the rows that the page carries.
-const DATA = JSON.parse(document.getElementById("data").textContent);
-const state = { ...DATA.meta.period, project: "", session: "" };
-const DAY_MS = 86400000;
+// The data and the counting on it: the same measures as dashboards/card_sql.py, over the rows that the page carries.
+export const DATA = JSON.parse(document.getElementById("data").textContent);
+export const sorts = new Map(); // card -> the column a reader sorted its table by, and whether largest first
+export const state = { ...DATA.meta.period, project: "", session: "" };
+export const DAY_MS = 86400000;
 
-const dayText = (number) => new Date(number * DAY_MS).toISOString().slice(0, 10);
-const dayNumber = (text) => Math.round(Date.parse(`${text}T00:00:00Z`) / DAY_MS);
+const ISO_DAY = "2026-01-01".length;
+const ISO_MONTH = "2026-01".length;
+
+export const dayText = (number) => new Date(number * DAY_MS).toISOString().slice(0, ISO_DAY);
+export const dayNumber = (text) => Math.round(Date.parse(`${text}T00:00:00Z`) / DAY_MS);
 
 function decode(column) {
   if (column.dictionary) return column.codes.map((code) => (code < 0 ? null : column.dictionary[code]));
   return column.values;
 }
 
-function columnOf(dataset, name) {
+export function columnOf(dataset, name) {
   const column = dataset.columns[name];
   column.decoded ??= decode(column);
   return column.decoded;
@@ -20,20 +24,26 @@ function columnOf(dataset, name) {
 // Row numbers inside the period and the chosen project; `from` and `to` are days since 1970.
 function matching(card, from, to) {
   const dataset = DATA.datasets[card.dataset];
-  const tests = Object.entries(card.where).map(([name, wanted]) => [columnOf(dataset, name), wanted]);
-  if (dataset.columns.project && state.project) tests.push([columnOf(dataset, "project"), state.project]);
-  if (dataset.pick) tests.push([columnOf(dataset, dataset.pick), state.session || dataset.first]);
+  const tests = testsOf(card, dataset);
   const days = dataset.columns.day && !dataset.pick ? columnOf(dataset, "day") : null;
-  const found = [];
+  const matched = [];
   for (let row = 0; row < dataset.rows; row += 1) {
     if (days && !(days[row] >= from && days[row] <= to)) continue;
-    if (tests.every(([values, wanted]) => values[row] === wanted)) found.push(row);
+    if (tests.every(([values, wanted]) => values[row] === wanted)) matched.push(row);
   }
-  return found;
+  return matched;
+}
+
+// Columns with the value that a row must have there: what the card counts, the project, the session.
+function testsOf(card, dataset) {
+  const wanted = { ...card.where };
+  if (dataset.columns.project && state.project) wanted.project = state.project;
+  if (dataset.pick) wanted[dataset.pick] = state.session || dataset.first;
+  return Object.entries(wanted).map(([name, value]) => [columnOf(dataset, name), value]);
 }
 
 // From which day on a card counts, where the period reaches back to rows that the report had to leave out; else null.
-function cutAt(card, from = state.from) {
+export function cutAt(card, from = state.from) {
   const since = DATA.datasets[card.dataset]?.since ?? null;
   return since !== null && from <= since ? since : null;
 }
@@ -43,19 +53,21 @@ const total = (numbers) => numbers.reduce((sum, number) => sum + number, 0);
 
 function quantile(numbers, share) {
   if (!numbers.length) return null;
-  const sorted = [...numbers].sort((a, b) => a - b);
-  const place = (sorted.length - 1) * share;
+  const ascending = [...numbers].sort((a, b) => a - b);
+  const place = (ascending.length - 1) * share;
   const below = Math.floor(place);
-  const above = Math.min(below + 1, sorted.length - 1);
-  return sorted[below] + (sorted[above] - sorted[below]) * (place - below);
+  const above = Math.min(below + 1, ascending.length - 1);
+  return ascending[below] + (ascending[above] - ascending[below]) * (place - below);
 }
 
+const MEDIAN = 0.5;
+const P95 = 0.95;
 const measures = {
   count: (rows) => rows.length,
   sum: (rows, a) => (present(rows, a).length ? total(present(rows, a)) : null),
   average: (rows, a) => (present(rows, a).length ? total(present(rows, a)) / present(rows, a).length : null),
-  median: (rows, a) => quantile(present(rows, a), 0.5),
-  p95: (rows, a) => quantile(present(rows, a), 0.95),
+  median: (rows, a) => quantile(present(rows, a), MEDIAN),
+  p95: (rows, a) => quantile(present(rows, a), P95),
   min: (rows, a) => quantile(present(rows, a), 0),
   max: (rows, a) => quantile(present(rows, a), 1),
   distinct: (rows, a) => new Set(present(rows, a)).size,
@@ -70,19 +82,25 @@ function measure(card, value, rows) {
   return measures[value.function](rows, ...value.columns.map((name) => columnOf(dataset, name)));
 }
 
+const MOST_DAYS = 92;
+const MOST_DAYS_OF_WEEKS = 900;
+
 // A chart over a long time shows weeks or months: a year of days would be bars thinner than a pixel.
-function stepOf(card) {
+export function stepOf(card) {
   const days = state.to - state.from + 1;
-  if (!card.chart || !card.by.some((name) => card.columns[name].format === "day") || days <= 92) return "day";
-  return days <= 900 ? "week" : "month";
+  if (!card.chart || !card.by.some((name) => card.columns[name].format === "day") || days <= MOST_DAYS) return "day";
+  return days <= MOST_DAYS_OF_WEEKS ? "week" : "month";
 }
 
-const steps = {
+const WEEK = 7;
+const THURSDAY = 3; // 1 January 1970 was one
+const LONGEST_MONTH = 31;
+export const steps = {
   day: { start: (day) => day, next: (day) => day + 1 },
-  week: { start: (day) => day - ((day + 3) % 7), next: (day) => day + 7 },
+  week: { start: (day) => day - ((day + THURSDAY) % WEEK), next: (day) => day + WEEK },
   month: {
-    start: (day) => dayNumber(`${dayText(day).slice(0, 7)}-01`),
-    next: (day) => steps.month.start(day + 31),
+    start: (day) => dayNumber(`${dayText(day).slice(0, ISO_MONTH)}-01`),
+    next: (day) => steps.month.start(day + LONGEST_MONTH),
   },
 };
 
@@ -122,34 +140,60 @@ function compare(a, b, [name, descending, order]) {
   return (left < right ? -1 : 1) * (descending ? -1 : 1);
 }
 
-// All rows of a card under the present filters, sorted and cut as its SQL does.
-function rowsOf(card) {
-  if (!card.dataset) return card.rows;
-  const found = matching(card, state.from, state.to);
-  const rows = card.list.length ? listed(card, found) : card.by.length || found.length ? grouped(card, found) : [];
-  rows.sort((a, b) => card.sort.reduce((so_far, key) => so_far || compare(a, b, key), 0));
-  return card.limit ? rows.slice(0, card.limit) : rows;
+// All rows of a card under the present filters, in its own order or the one that a reader picked, before any limit.
+function allRows(card) {
+  if (!card.dataset) return sorted(card, card.rows);
+  const matched = matching(card, state.from, state.to);
+  if (card.list.length) return sorted(card, listed(card, matched));
+  return sorted(card, card.by.length || matched.length ? grouped(card, matched) : []);
 }
 
+function sorted(card, rows) {
+  const picked = sorts.get(card.key);
+  const keys = picked ? [[picked.name, picked.down, card.columns[picked.name].order], ...card.sort] : card.sort;
+  if (!card.dataset && !picked) return rows; // in the order of its SQL
+  return [...rows].sort((a, b) => keys.reduce((so_far, key) => so_far || compare(a, b, key), 0));
+}
+
+// The rows that a card shows, and how many there are in all.
+export function found(card) {
+  const rows = allRows(card);
+  const shown = card.limit ? rows.slice(0, card.limit) : rows;
+  return { rows: shown, total: card.dataset ? rows.length : card.total };
+}
+
+export const rowsOf = (card) => found(card).rows;
+
 // A number, the same for the period of equal length before it, and its course for the sparkline.
-function numberOf(card) {
+export function numberOf(card) {
   const [value] = Object.values(card.values);
-  if (!card.dataset) return { now: card.rows.length ? Object.values(card.rows[0])[0] : null, before: null, course: [] };
-  const count = (from, to) => {  // of no rows a sum is zero; of rows that all lack the figure it is not known
-    const rows = matching(card, from, to);
-    return rows.length ? measure(card, value, rows) : value.additive ? 0 : null;
-  };
+  if (!card.dataset) {
+    return { now: card.rows.length ? Object.values(card.rows[0])[0] : null, before: null, course: [], rows: 1 };
+  }
+  const count = (from, to) => measureOrNone(card, value, matching(card, from, to));
   const timed = DATA.datasets[card.dataset].columns.day;
   const length = state.to - state.from + 1;
   const whole = !cutAt(card, state.from - length);
-  const before = timed && card.compare && whole && state.preset !== "all" ? count(state.from - length, state.from - 1) : null;
-  return { now: count(state.from, state.to), before, course: timed ? course(card, value) : [] };
+  const compared = timed && card.compare && whole && state.preset !== "all";
+  const before = compared ? count(state.from - length, state.from - 1) : null;
+  const rows = matching(card, state.from, state.to).length;
+  return { now: count(state.from, state.to), before, course: timed ? course(card, value) : [], rows };
 }
 
+// Of no rows a sum is zero; of rows that all lack the figure it is not known.
+function measureOrNone(card, value, rows) {
+  if (rows.length) return measure(card, value, rows);
+  return value.additive ? 0 : null;
+}
+
+const SPARKLINE_POINTS = 45;
+
 function course(card, value) {
-  const step = Math.max(1, Math.ceil((state.to - state.from + 1) / 45));
+  const step = Math.max(1, Math.ceil((state.to - state.from + 1) / SPARKLINE_POINTS));
   const buckets = Array.from({ length: Math.ceil((state.to - state.from + 1) / step) }, () => []);
   const days = columnOf(DATA.datasets[card.dataset], "day");
-  for (const row of matching(card, state.from, state.to)) buckets[Math.floor((days[row] - state.from) / step)].push(row);
-  return buckets.map((rows) => (rows.length ? measure(card, value, rows) : value.additive ? 0 : null));
+  for (const row of matching(card, state.from, state.to)) {
+    buckets[Math.floor((days[row] - state.from) / step)].push(row);
+  }
+  return buckets.map((rows) => measureOrNone(card, value, rows));
 }

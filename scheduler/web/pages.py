@@ -11,6 +11,7 @@ from fastapi.responses import FileResponse, RedirectResponse, Response
 from fastapi.templating import Jinja2Templates
 from starlette.exceptions import HTTPException as AnyHTTPException
 
+from common.design import stylesheet
 from common.settings import Settings
 from scheduler.collector_watch import is_recent
 from scheduler.history import DID_NOT_HAPPEN, Run
@@ -21,6 +22,7 @@ from scheduler.web.status import Standing, versions
 _STRIP = 100
 _RECENT = 15
 _AT_RISK = 10
+_CELL = 200  # characters of a failing row's value
 # Pages made from the transcripts' content may run their own scripts, but as a stranger to this origin and its cookie.
 _SANDBOX = (
     "sandbox allow-scripts allow-popups; default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval';"
@@ -69,6 +71,7 @@ class _View:
             "age": _age,
             "size": _size,
             "seconds": _seconds,
+            "cell_limit": _CELL,
             "DID_NOT_HAPPEN": DID_NOT_HAPPEN,
         }
         return _templates.TemplateResponse(request, template, common | context)
@@ -105,8 +108,8 @@ def _page_routes(router: APIRouter, view: _View) -> None:
             recent=history.runs(_RECENT),
             generation=standing.generation(),
             freshness=standing.freshness(),
-            stores=standing.stores(),
             collectors=[(state, is_recent(state)) for state in standing.collectors()],
+            store_sizes=[(store.name, _size(store.bytes)) for store in standing.stores()],
             at_risk=standing.at_risk(),
             at_risk_shown=_AT_RISK,
             sees_transcripts=standing.sees_transcripts(),
@@ -136,6 +139,10 @@ def _page_routes(router: APIRouter, view: _View) -> None:
 
 
 def _served_routes(router: APIRouter, view: _View) -> None:
+    @router.get("/design.css")
+    def design() -> Response:
+        return Response(stylesheet(), media_type="text/css")
+
     @router.get("/report")
     def report(request: Request) -> Response:
         return _sandboxed(view, request, view.standing.paths.report, "the report")

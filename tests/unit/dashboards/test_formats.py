@@ -4,10 +4,10 @@ from datetime import date, datetime
 
 import pytest
 
-from dashboards.definitions import Format
-from dashboards.formats import show
+from dashboards.definitions import Column, Format
+from dashboards.formats import NOTHING, show, show_cell
 
-CASES: list[tuple[float, Format, str]] = [
+CASES: list[tuple[float | None, Format, str]] = [
     (0, "count", "0"),
     (12459, "count", "12,459"),
     (3.14, "count", "3.1"),
@@ -37,16 +37,24 @@ CASES: list[tuple[float, Format, str]] = [
     (1, "days", "1 day"),
     (9, "days", "9 days"),
     (2_500_000, "bytes", "2.5 MB"),
+    (-0.04, "count", "0"),
+    (None, "count", "not recorded"),
+    (None, "duration", "not recorded"),
+    (None, "usd", "unknown"),
+    (None, "percent", NOTHING),
+    (None, "text", NOTHING),
 ]
 
 
 @pytest.mark.parametrize(("value", "format_", "shown"), CASES)
-def test_a_number_is_written_for_people(value: float, format_: Format, shown: str) -> None:
+def test_a_number_is_written_for_people(value: float | None, format_: Format, shown: str) -> None:
     assert show(value, format_) == shown
 
 
-def test_what_is_not_known_is_a_dash_and_never_a_zero() -> None:
-    assert show(None, "usd") == "–"  # noqa: RUF001  the sign for: no value
+def test_a_cell_that_can_hold_no_value_does_not_say_that_none_was_recorded() -> None:
+    assert show_cell(None, Column(kind="number", format="duration")) == "not recorded"
+    assert show_cell(None, Column(kind="number", format="duration", missing="")) == ""
+    assert show_cell(320, Column(kind="number", format="duration", missing="")) == "320 ms"
 
 
 def test_days_and_times_sort_as_text() -> None:
