@@ -6,16 +6,13 @@ with lines as (
 
 ),
 
--- A resumed or forked session holds copies of these lines too: the earliest session keeps them.
+-- A forked session holds copies of these lines too.
 originals as (
 
     select lines.*
     from lines
-    left join {{ ref('int_session_starts') }} as starts on lines.session_id = starts.session_id
-    qualify row_number() over (
-        partition by coalesce(lines.uuid, lines.document_id)
-        order by starts.session_started_at, lines.source_file, lines.event_at, lines.document_id
-    ) = 1
+    left join {{ ref('int_line_copies') }} as copies on lines.document_id = copies.document_id
+    where not coalesce(copies.is_copy, false)
 
 ),
 
