@@ -7,7 +7,10 @@
   the lines before it, also where it makes another session the owner.
 -#}
 
-{#- The sessions that loads newer than this fact touched, and those that share a line with one, as a subquery of one column. -#}
+{#-
+  The sessions that loads newer than this fact touched, those that share a line with one, and those whose project is another one now, as a
+  subquery of one column.
+-#}
 {%- macro touched_sessions() -%}
     with loaded as (
         select distinct {{ session_key() }} as session_key
@@ -20,6 +23,11 @@
     from {{ ref('int_line_copies') }} as own
     inner join {{ ref('int_line_copies') }} as others on own.copy_key = others.copy_key
     where own.session_key in (select session_key from loaded) and own.sharing_sessions > 1
+    union
+    select built.session_key
+    from (select distinct session_key, project_id from {{ this }}) as built
+    inner join {{ ref('int_session_projects') }} as projects on built.session_key = projects.session_key
+    where built.project_id is distinct from projects.project_id
 {%- endmacro -%}
 
 {#-

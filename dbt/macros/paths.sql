@@ -13,3 +13,28 @@
         {{ path }}
     )
 {%- endmacro -%}
+
+{#-
+  Where Claude Code and the tools around it put worktrees: a folder of the repository, or one of the home directory that has a folder for
+  each repository.
+-#}
+{%- macro worktree_pattern() -%}
+    '^(.+?)/(\.claude/worktrees|\.worktrees|\.git/worktrees)/([^/]+)'
+{%- endmacro -%}
+
+{#- The repository that a folded path belongs to: the path itself, but for a worktree. -#}
+{%- macro repository_path(path) -%}
+    coalesce(
+        nullif(regexp_extract({{ path }}, {{ worktree_pattern() }}, 1), ''),
+        nullif(regexp_extract({{ path }}, '^(.+/\.claude-worktrees/[^/]+)/', 1), ''),
+        {{ path }}
+    )
+{%- endmacro -%}
+
+{#- The name of the worktree that a folded path lies in; NULL where it lies in none. -#}
+{%- macro worktree_name(path) -%}
+    coalesce(
+        nullif(regexp_extract({{ path }}, {{ worktree_pattern() }}, 3), ''),
+        nullif(regexp_extract({{ path }}, '/\.claude-worktrees/[^/]+/([^/]+)', 1), '')
+    )
+{%- endmacro -%}

@@ -15,7 +15,6 @@ usage_lines as (
         load_id,
         session_id,
         session_key,
-        project_id,
         source_file,
         host,
         agent_id,

@@ -38,7 +38,6 @@ lines as (
         first_blocks.document_id as message_key,
         first_blocks.load_id,
         first_blocks.session_id,
-        first_blocks.project_id,
         first_blocks.source_file,
         first_blocks.host,
         first_blocks.agent_id,
@@ -123,6 +122,7 @@ typed as (
 enriched as (
 
     select
+        {{ session_key('typed.') }} as session_key,
         typed.* exclude (
             is_compact_summary, is_visible_in_transcript_only, has_plan_content, prompt_source, command_mode, is_queued
         ),

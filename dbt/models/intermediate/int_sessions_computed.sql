@@ -30,18 +30,6 @@ gaps as (
 
 ),
 
-projects as (
-
-    select
-        session_id,
-        project_id
-    from lines
-    where project_id is not null
-    group by session_id, project_id
-    qualify row_number() over (partition by session_id order by count(*) desc, project_id asc) = 1
-
-),
-
 sessions as (
 
     select
@@ -71,6 +59,9 @@ computed as (
     select
         sessions.*,
         projects.project_id,
+        projects.project_folder,
+        projects.is_worktree,
+        projects.worktree_name,
         {{ milliseconds_between('sessions.started_at', 'sessions.ended_at') }} as duration_ms,
         case
             when sessions.message_line_count = 0 then 'none'
@@ -79,7 +70,7 @@ computed as (
             else 'high'
         end as activity_level
     from sessions
-    left join projects on sessions.session_id = projects.session_id
+    left join {{ ref('int_session_projects') }} as projects on sessions.session_id = projects.session_key
 
 )
 

@@ -70,7 +70,7 @@ paired as (
         loads.load_id,
         calls.session_id,
         {{ session_key('calls.') }} as session_key,
-        calls.project_id,
+        projects.project_id,
         calls.source_file,
         calls.agent_id,
         calls.document_id as message_key,
@@ -111,6 +111,7 @@ paired as (
     inner join loads on uses.tool_call_key = loads.tool_call_key
     inner join {{ ref('stg_tool_calls') }} as calls
         on uses.tool_use_id = calls.tool_use_id and uses.tool_block_id = calls.tool_block_id
+    left join {{ ref('int_session_projects') }} as projects on {{ session_key('calls.') }} = projects.session_key
     left join results on uses.tool_call_key = results.tool_call_key
     left join {{ ref('stg_tool_calls') }} as answers
         on results.tool_use_id = answers.tool_use_id and results.tool_block_id = answers.tool_block_id
@@ -156,7 +157,11 @@ categorised as (
         case when paired.tool_name in ('Task', 'Agent') then paired.tool_input ->> '$.subagent_type' end
             as requested_agent_type,
         paired.tool_input ->> '$.description' as description,
-        case when paired.tool_name = 'Bash' then paired.tool_input ->> '$.command' end as command_text
+        case when paired.tool_name in ('Task', 'Agent') then left(paired.tool_input ->> '$.prompt', 500) end
+            as agent_prompt,
+        {{ git_output('paired') }} as git_output,
+        case when paired.tool_name in ('Bash', 'PowerShell') then paired.tool_input ->> '$.command' end
+            as command_text
     from paired
     left join categories on paired.tool_name = categories.tool_name
 

@@ -7,7 +7,7 @@
     post_hook="{{ record_fingerprint() }}"
 ) }}
 -- touched_sessions() reads them only in incremental runs, where dbt no longer looks:
--- depends_on: {{ ref('stg_conversations') }}, {{ ref('int_line_copies') }}
+-- depends_on: {{ ref('stg_conversations') }}, {{ ref('int_line_copies') }}, {{ ref('int_session_projects') }}
 
 with
 {%- if is_incremental() %}
@@ -65,7 +65,6 @@ merged as (
         any_value(home_session_key) as session_key,
         max(request_id) filter (where line_rank = 1) as request_id,
         max(session_id) filter (where line_rank = 1) as session_id,
-        max(project_id) filter (where line_rank = 1) as project_id,
         max(host) filter (where line_rank = 1) as host,
         max(agent_id) filter (where line_rank = 1) as agent_id,
         max(model) filter (where line_rank = 1) as model,
@@ -156,6 +155,7 @@ responses as (
 
     select
         merged.*,
+        projects.project_id,
         null as advised_request_key,
         if(merged.counted_web_searches > 0, merged.counted_web_searches, coalesce(searches.web_searches, 0))
             as web_search_requests,
@@ -163,11 +163,14 @@ responses as (
     from merged
     left join searches on merged.request_key = searches.request_key
     left join visible on merged.request_key = visible.request_key
+    left join {{ ref('int_session_projects') }} as projects on merged.session_key = projects.session_key
     union all by name
     select
-        *,
+        advised.*,
+        projects.project_id,
         0 as web_search_requests
     from advised
+    left join {{ ref('int_session_projects') }} as projects on advised.session_key = projects.session_key
 
 ),
 

@@ -4,7 +4,7 @@
     unique_key='message_key',
     post_hook='{{ record_fingerprint() }}'
 ) }}
--- depends_on: {{ ref('stg_conversations') }}, {{ ref('stg_messages') }}, {{ ref('int_line_copies') }}
+-- depends_on: {{ ref('stg_conversations') }}, {{ ref('stg_messages') }}, {{ ref('int_line_copies') }}, {{ ref('int_session_projects') }}
 
 with
 {% if is_incremental() %}
@@ -40,13 +40,13 @@ final as (
     select
         message_key,
         load_id,
-        session_id,
-        {{ session_key() }} as session_key,
-        project_id,
+        messages.session_id,
+        messages.session_key,
+        projects.project_id,
         host,
         source_file,
         agent_id,
-        {{ agent_key('session_id', 'agent_id') }} as agent_key,
+        if(is_copy, null, {{ agent_key('messages.session_id', 'agent_id') }}) as agent_key,
         attribution_agent,
         answers.request_key,
         parent_tool_use_id,
@@ -90,6 +90,7 @@ final as (
         media_blocks
     from messages
     left join answers on messages.message_key = answers.document_id
+    left join {{ ref('int_session_projects') }} as projects on messages.session_key = projects.session_key
 
 )
 

@@ -4,7 +4,7 @@
     unique_key='tool_call_key',
     post_hook='{{ record_fingerprint() }}'
 ) }}
--- depends_on: {{ ref('stg_conversations') }}, {{ ref('int_line_copies') }}, {{ ref('int_tool_pairs') }}
+-- depends_on: {{ ref('stg_conversations') }}, {{ ref('int_line_copies') }}, {{ ref('int_session_projects') }}, {{ ref('int_tool_pairs') }}
 
 with
 {% if is_incremental() %}
@@ -68,12 +68,14 @@ final as (
         lines_added,
         lines_removed,
         description,
+        agent_prompt,
         command_text,
         case when outcome in ('error', 'denied', 'interrupted') then left(result_text, 500) end as error_text,
         result_length,
         web_search_count,
         background_task_id,
         git_operation,
+        git_output,
         result_agent_id as spawned_agent_id,
         coalesce(result_agent_type, requested_agent_type) as spawned_agent_type,
         result_status,

@@ -15,7 +15,7 @@ renamed as (
         load_id,
 
         -- where the line comes from
-        nullif(project_id, '') as project_id,
+        nullif(project_id, '') as project_folder,
         nullif(source_file, '') as source_file,
         nullif(host, '') as host,
         byte_offset,

@@ -9,7 +9,7 @@ renamed as (
 
     select
         document_id as dead_letter_id,
-        nullif(project_id, '') as project_id,
+        nullif(project_id, '') as project_folder,
         nullif(source_file, '') as source_file,
         nullif(host, '') as host,
         byte_offset,

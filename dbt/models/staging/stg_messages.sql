@@ -15,7 +15,7 @@ renamed as (
         block_index,
         block_count,
         load_id,
-        project_id,
+        project_folder,
         source_file,
         host,
         byte_offset,

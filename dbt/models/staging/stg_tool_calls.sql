@@ -15,7 +15,7 @@ renamed as (
         document_id,
         block_index,
         load_id,
-        project_id,
+        project_folder,
         source_file,
         byte_offset,
         session_id,
