@@ -15,18 +15,16 @@
 {%- endmacro -%}
 
 {#-
-  Where Claude Code and the tools around it put worktrees: a folder of the repository, or one of the home directory that has a folder for
-  each repository.
+  Where Claude Code and the tools around it put worktrees: in a folder of the repository, in one beside it that is named after it, or in
+  one of the home directory that has a folder for each repository.
 -#}
-{%- macro worktree_pattern() -%}
-    '^(.+?)/(\.claude/worktrees|\.worktrees|\.git/worktrees)/([^/]+)'
-{%- endmacro -%}
 
 {#- The repository that a folded path belongs to: the path itself, but for a worktree. -#}
 {%- macro repository_path(path) -%}
     coalesce(
-        nullif(regexp_extract({{ path }}, {{ worktree_pattern() }}, 1), ''),
+        nullif(regexp_extract({{ path }}, '^(.+?)/(\.claude/worktrees|\.worktrees|\.git/worktrees)/[^/]', 1), ''),
         nullif(regexp_extract({{ path }}, '^(.+/\.claude-worktrees/[^/]+)/', 1), ''),
+        nullif(regexp_extract({{ path }}, '^(.*[^/])[-.]worktrees/[^/]', 1), ''),
         {{ path }}
     )
 {%- endmacro -%}
@@ -34,7 +32,8 @@
 {#- The name of the worktree that a folded path lies in; NULL where it lies in none. -#}
 {%- macro worktree_name(path) -%}
     coalesce(
-        nullif(regexp_extract({{ path }}, {{ worktree_pattern() }}, 3), ''),
-        nullif(regexp_extract({{ path }}, '/\.claude-worktrees/[^/]+/([^/]+)', 1), '')
+        nullif(regexp_extract({{ path }}, '/(?:\.claude/worktrees|\.worktrees|\.git/worktrees)/([^/]+)', 1), ''),
+        nullif(regexp_extract({{ path }}, '/\.claude-worktrees/[^/]+/([^/]+)', 1), ''),
+        nullif(regexp_extract({{ path }}, '[^/][-.]worktrees/([^/]+)', 1), '')
     )
 {%- endmacro -%}

@@ -1,18 +1,4 @@
-{#- Money and model ids, at one place for every model that needs them. -#}
-
-{#-
-  A model id as the price list writes it: without gateway path, Bedrock prefix and version, Vertex date sign, and [1m].
-  us.anthropic.claude-sonnet-4-5-20250929-v1:0 -> claude-sonnet-4-5-20250929
--#}
-{%- macro normalised_model(model) -%}
-    regexp_replace(
-        replace(
-            regexp_replace(
-                regexp_replace(lower({{ model }}), '^.*/|\[[^\]]*\]$', '', 'g'), '^([a-z0-9-]+\.)*anthropic\.', ''
-            ), '@', '-'
-        ), '^(claude-.*[^-])-v[0-9]+(:[0-9]+)?$', '\1'
-    )
-{%- endmacro -%}
+{#- Money, at one place for every model that needs it. -#}
 
 {#- USD for tokens at a rate per million; zero tokens cost nothing even where the rate is unknown, any others then cost NULL. -#}
 {%- macro token_cost(tokens, rate) -%}

@@ -39,7 +39,7 @@ usage_lines as (
         cache_creation_1h_tokens,
         web_search_requests,
         service_tier,
-        speed,
+        if({{ is_fast_model('model') }}, 'fast', speed) as speed,
         inference_geo,
         usage
     from lines

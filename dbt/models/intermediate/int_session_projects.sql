@@ -12,6 +12,7 @@ with lines as (
         {{ folded_path("rtrim(cwd, '/' || chr(92))") }} as directory,
         -- Claude Code names the folder after the directory that it was started in
         regexp_replace(cwd, '[^A-Za-z0-9-]', '-', 'g') = project_folder as is_start,
+        message_type,
         is_sidechain,
         event_at,
         byte_offset,
@@ -41,7 +42,8 @@ folders as (
         session_key,
         session_id,
         project_folder,
-        count(*) as line_count
+        count(*) as line_count,
+        count(message_type) > 0 as has_messages
     from lines
     group by session_key, session_id, project_folder
     qualify row_number() over (partition by session_key order by line_count desc, project_folder) = 1
@@ -67,6 +69,7 @@ located as (
         folders.session_key,
         folders.session_id,
         folders.project_folder,
+        folders.has_messages,
         directories.directory,
         coalesce(
             directories.directory = made_worktrees.worktree_path
@@ -100,6 +103,7 @@ select
     coalesce({{ repository_path('work_path') }}, project_folder) as project_id,
     {{ repository_path('work_path') }} as project_path,
     project_folder,
+    has_messages,
     worktree_name is not null as is_worktree,
     worktree_name
 from rooted

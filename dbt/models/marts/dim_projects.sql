@@ -3,6 +3,7 @@
 with sessions as (
 
     select * from {{ ref('int_session_projects') }}
+    where session_id is not null or has_messages
 
 ),
 

@@ -108,6 +108,7 @@ advised as (
             ) as cache_creation_tokens,
             {{ known_count('advisor.cache_creation.ephemeral_1h_input_tokens') }} as reported_1h_tokens,
             0 as counted_web_searches,
+            if({{ is_fast_model("coalesce(advisor.model, '')") }}, 'fast', null) as speed,
             advisor.cache_creation is null as lacks_cache_split,
             '' as unknown_usage_fields,
             [] as iterations
