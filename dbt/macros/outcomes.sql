@@ -26,13 +26,12 @@
     or coalesce(regexp_matches({{ result_text }}, '(^|\n)\[Request interrupted by user'), false)
 {%- endmacro -%}
 
-{#- Lines that an edit of a notebook added, from what it was asked to write: its results carry no patch. -#}
+{#- Lines that an edit of a notebook added by what it was asked to write, where its result does not say. -#}
 {%- macro notebook_lines_added(call) -%}
     case
         when {{ call }}.tool_name != 'NotebookEdit' or {{ call }}.is_error or not {{ call }}.is_complete then null
         when ({{ call }}.tool_input ->> '$.edit_mode') = 'delete' then 0
-        when coalesce({{ call }}.tool_input ->> '$.new_source', '') = '' then 0
-        else len(string_split(rtrim({{ call }}.tool_input ->> '$.new_source', chr(10)), chr(10)))
+        else {{ call }}.tool_input_lines
     end
 {%- endmacro -%}
 

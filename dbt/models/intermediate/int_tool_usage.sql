@@ -77,6 +77,7 @@ paired as (
         calls.message_id,
         coalesce(calls.tool_name, 'unknown') as tool_name,
         calls.tool_input,
+        calls.tool_input_lines,
         calls.is_progress as is_progress_only,
         calls.is_sidechain or calls.is_progress as is_subagent,
         uses.use_lines,
@@ -121,7 +122,7 @@ paired as (
 categorised as (
 
     select
-        paired.* exclude (tool_input, result_file_path, result_lines_added, result_lines_removed),
+        paired.* exclude (tool_input, tool_input_lines, result_file_path, result_lines_added, result_lines_removed),
         coalesce(paired.result_lines_added, {{ notebook_lines_added('paired') }}) as lines_added,
         coalesce(paired.result_lines_removed, {{ notebook_lines_removed('paired') }}) as lines_removed,
         case

@@ -142,7 +142,7 @@ visible as (
 
     select
         lines.request_key,
-        sum(coalesce(length(blocks.block_text), 0) + coalesce(length(cast(blocks.tool_input as varchar)), 0))
+        sum(coalesce(length(blocks.block_text), 0) + coalesce(blocks.tool_input_length, 0))
             as visible_characters
     from lines
     inner join merged on lines.request_key = merged.request_key and not merged.is_finalized

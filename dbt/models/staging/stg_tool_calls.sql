@@ -27,6 +27,7 @@ renamed as (
         is_sidechain,
         tool_name,
         tool_input,
+        tool_input_lines,
         -- a result that the API itself brings says so in the type of its content
         coalesce(is_error, ends_with(attributes ->> '$.content.type', '_error')) as is_error,
         tool_denial_kind,
