@@ -82,7 +82,9 @@ def price_rows(overrides: Path = OVERRIDES) -> list[Row]:
     """Every price row, sorted by model and day."""
     anthropic = next(provider for provider in providers if provider.id == "anthropic")
     rows = [row for model in anthropic.models for row in _model_rows(model)]
-    for adjustment in tomllib.loads(overrides.read_text(encoding="utf-8"))["adjustment"]:
+    ours = tomllib.loads(overrides.read_text(encoding="utf-8"))
+    rows += _added_models(ours.get("model", []), {row["model_id"] for row in rows})
+    for adjustment in ours["adjustment"]:
         rows = [adjusted for row in rows for adjusted in _adjust(row, adjustment)]
     return sorted(rows, key=lambda row: (row["model_id"], row["valid_from"]))
 
@@ -190,11 +192,29 @@ def _number(value: Any) -> str:
     raise PriceDataError(f"expected a plain price, found {value!r}")
 
 
+def _added_models(models: list[dict[str, Any]], known: set[str]) -> list[Row]:
+    """The rows of models that genai-prices lacks, matched by their id with or without a date behind it."""
+    if again := sorted(known & {model["id"] for model in models}):
+        raise PriceDataError(f"price overrides: genai-prices knows {again} now; remove these models from the overrides")
+    for model in models:
+        _refuse_unknown_columns(model["set"])
+    return [
+        dict.fromkeys(COLUMNS, "")
+        | {"model_id": model["id"], "source": model["source"]}
+        | {"model_pattern": rf"^{_literal(model['id'])}(-\d{{8}})?$"}
+        | model["set"]
+        for model in models
+    ]
+
+
+def _refuse_unknown_columns(values: dict[str, str]) -> None:
+    if unknown := set(values) - set(COLUMNS):
+        raise PriceDataError(f"price overrides: expected columns of the seed, found {sorted(unknown)}")
+
+
 def _adjust(row: Row, adjustment: dict[str, Any]) -> list[Row]:
     """The row split where the adjustment starts, its values set from there on."""
-    unknown = set(adjustment["set"]) - set(COLUMNS)
-    if unknown:
-        raise PriceDataError(f"price overrides: expected columns of the seed, found {sorted(unknown)}")
+    _refuse_unknown_columns(adjustment["set"])
     start: date | None = adjustment.get("valid_from")
     day = start.isoformat() if start else ""
     if not re.search(adjustment["models"], row["model_id"]) or (row["valid_to"] and row["valid_to"] <= day):

@@ -50,6 +50,8 @@ class LineFields(NamedTuple):
     uuid: str | None
     parent_uuid: str | None
     logical_parent_uuid: str | None
+    forked_from_session_id: str | None
+    forked_from_uuid: str | None
     request_id: str | None
     message_id: str | None
     agent_id: str | None
@@ -63,6 +65,8 @@ class LineFields(NamedTuple):
     permission_mode: str | None
     prompt_source: str | None
     origin_kind: str | None
+    command_mode: str | None
+    attribution_agent: str | None
     attribution_skill: str | None
     attribution_plugin: str | None
     is_sidechain: bool
@@ -70,6 +74,7 @@ class LineFields(NamedTuple):
     is_compact_summary: bool
     is_api_error: bool
     is_visible_in_transcript_only: bool
+    has_plan_content: bool
     error_kind: str | None
     api_error_status: int | None
     role: str | None
@@ -94,8 +99,8 @@ def line_fields(line: Line, block_count: int, checker: Checker) -> LineFields:
     outer, carrier = line.outer, line.carrier
     message = carrier.get("message")
     message = message if isinstance(message, dict) else {}
-    kind, origin = name_of(outer.get("type")), outer.get("origin")
-    agent_id = outer.get("agentId")
+    kind, agent_id = name_of(outer.get("type")), outer.get("agentId")
+    attachment, forked_from = _object(outer, "attachment"), _object(outer, "forkedFrom")
     return LineFields(
         block_count=block_count,
         session_id=name_of(outer.get("sessionId")),
@@ -106,6 +111,8 @@ def line_fields(line: Line, block_count: int, checker: Checker) -> LineFields:
         uuid=name_of(carrier.get("uuid")),
         parent_uuid=name_of(outer.get("parentUuid")),
         logical_parent_uuid=name_of(outer.get("logicalParentUuid")),
+        forked_from_session_id=name_of(forked_from.get("sessionId")),
+        forked_from_uuid=name_of(forked_from.get("messageUuid")),
         request_id=name_of(carrier.get("requestId")),
         message_id=name_of(message.get("id")),
         agent_id=name_of(line.progress_agent_id if agent_id is None else agent_id),
@@ -118,22 +125,37 @@ def line_fields(line: Line, block_count: int, checker: Checker) -> LineFields:
         user_type=name_of(outer.get("userType")),
         permission_mode=name_of(outer.get("permissionMode")),
         prompt_source=name_of(outer.get("promptSource")),
-        origin_kind=name_of(origin.get("kind") if isinstance(origin, dict) else origin),
+        origin_kind=_origin_kind(outer.get("origin"), attachment.get("origin")),
+        command_mode=name_of(attachment.get("commandMode")),
+        attribution_agent=name_of(outer.get("attributionAgent")),
         attribution_skill=name_of(outer.get("attributionSkill")),
         attribution_plugin=name_of(outer.get("attributionPlugin")),
         is_sidechain=line.is_progress or _flag("isSidechain", outer.get("isSidechain"), checker),
-        is_meta=_flag("isMeta", line.either("isMeta"), checker),
+        is_meta=_flag("isMeta", line.either("isMeta"), checker)
+        or _flag("attachment.isMeta", attachment.get("isMeta"), checker),
         is_compact_summary=_flag("isCompactSummary", outer.get("isCompactSummary"), checker),
         is_api_error=_flag("isApiErrorMessage", line.either("isApiErrorMessage"), checker),
         is_visible_in_transcript_only=_flag(
             "isVisibleInTranscriptOnly", outer.get("isVisibleInTranscriptOnly"), checker
         ),
+        has_plan_content=outer.get("planContent") is not None,
         error_kind=name_of(line.either("error")),
         api_error_status=checker.count("apiErrorStatus", outer.get("apiErrorStatus"), LARGEST_INTEGER),
         role=name_of(message.get("role")),
         model=name_of(message.get("model")),
         stop_reason=name_of(message.get("stop_reason")),
     )
+
+
+def _object(line: dict[str, Any], key: str) -> dict[str, Any]:
+    value = line.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _origin_kind(*origins: Any) -> str | None:
+    """Return who spoke: the first origin that says so, an object with a kind or a text."""
+    kinds = (origin.get("kind") if isinstance(origin, dict) else origin for origin in origins)
+    return name_of(next((kind for kind in kinds if kind is not None), None))
 
 
 def _message_type(line: Line, kind: str | None) -> str | None:

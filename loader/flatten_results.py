@@ -2,6 +2,8 @@
 
 from typing import Any, NamedTuple
 
+import orjson
+
 from loader.cut import cut_json, name_of
 from loader.values import LARGEST_INTEGER, Checker
 
@@ -25,6 +27,7 @@ class ResultFields(NamedTuple):
     result_total_tokens: int | None = None
     result_tool_use_count: int | None = None
     result_status: str | None = None
+    result_search_count: int | None = None
 
 
 NO_RESULT = ResultFields()
@@ -62,6 +65,7 @@ def result_fields(found: Any, denial_kind: Any, checker: Checker) -> ResultField
         result_total_tokens=checker.count("result_total_tokens", found.get("totalTokens")),
         result_tool_use_count=checker.count("result_tool_use_count", found.get("totalToolUseCount")),
         result_status=name_of(found.get("status")),
+        result_search_count=checker.count("result_search_count", found.get("searchCount"), LARGEST_INTEGER),
     )
 
 
@@ -74,6 +78,8 @@ def _file_path(found: dict[str, Any]) -> str | None:
 
 def _lines(found: dict[str, Any]) -> tuple[int | None, int | None, int | None]:
     """Return the lines added and removed, and those of a content that is text."""
+    if "edit_mode" in found and "notebook_path" in found:
+        return (*_notebook_lines(found), None)
     content, patch = found.get("content"), found.get("structuredPatch")
     content_lines = count_lines(content) if isinstance(content, str) else None
     starts = _patch_line_starts(patch)
@@ -83,6 +89,26 @@ def _lines(found: dict[str, Any]) -> tuple[int | None, int | None, int | None]:
     if found.get("type") == "create" and content_lines is not None:
         return content_lines, removed, content_lines
     return None if patch is None else 0, removed, content_lines
+
+
+def _notebook_lines(found: dict[str, Any]) -> tuple[int | None, int | None]:
+    """Return the lines that an edit of a notebook's cell added and removed, for which there is no patch."""
+    if found.get("error"):
+        return None, None
+    mode, source = found["edit_mode"], found.get("new_source")
+    added = 0 if mode == "delete" else count_lines(source) if isinstance(source, str) else None
+    return added, 0 if mode == "insert" else _cell_lines(found.get("original_file"), found.get("cell_id"))
+
+
+def _cell_lines(notebook: Any, cell_id: Any) -> int | None:
+    """Return the lines of a cell in the text of a notebook; None where the cell is not there."""
+    try:
+        cells = orjson.loads(notebook)["cells"]
+        source = next(cell["source"] for cell in cells if cell.get("id") == cell_id)
+    except (ValueError, TypeError, KeyError, AttributeError, StopIteration):
+        return None
+    text = "".join(source) if isinstance(source, list) else source
+    return count_lines(text) if isinstance(text, str) else None
 
 
 def _patch_line_starts(patch: Any) -> list[str]:

@@ -1,21 +1,47 @@
 {#-
   How the facts stay exact between full refreshes.
 
-  A fact row depends on nothing outside the sessions that hold lines of its key. So an incremental run takes the sessions
-  that new loads touched, computes again every key that has a line in one of them, from all lines of that key, and replaces
-  those rows (delete+insert). A line that arrives late therefore corrects what was written from the lines before it.
+  A row of a fact depends on the lines of its session and of those sessions that share a line with it, for one of them owns what
+  both hold. So an incremental run takes the sessions that new loads touched and all that share a line with one of them, computes
+  their rows again, from all lines of each key, and replaces them. A line that arrives late therefore corrects what was written from
+  the lines before it, also where it makes another session the owner.
 -#}
 
-{#- What a line belongs to: its session, without one its file. Never NULL, which no list of touched ones would hold. -#}
-{%- macro session_key() -%}
-    coalesce(session_id, source_file, '')
+{#-
+  The sessions that loads newer than this fact touched, those that share a line with one, and those whose project is another one now, as a
+  subquery of one column.
+-#}
+{%- macro touched_sessions() -%}
+    with loaded as (
+        select distinct {{ session_key() }} as session_key
+        from {{ ref('stg_conversations') }}
+        where load_id > (select coalesce(max(load_id), 0) from {{ this }})
+    )
+    select session_key from loaded
+    union
+    select others.session_key
+    from {{ ref('int_line_copies') }} as own
+    inner join {{ ref('int_line_copies') }} as others on own.copy_key = others.copy_key
+    where own.session_key in (select session_key from loaded) and own.sharing_sessions > 1
+    union
+    select built.session_key
+    from (select distinct session_key, project_id from {{ this }}) as built
+    inner join {{ ref('int_session_projects') }} as projects on built.session_key = projects.session_key
+    where built.project_id is distinct from projects.project_id
 {%- endmacro -%}
 
-{#- The sessions that loads newer than this fact touched, as a subquery of one column. -#}
-{%- macro touched_sessions() -%}
-    select distinct {{ session_key() }}
-    from {{ ref('stg_conversations') }}
-    where load_id > (select coalesce(max(load_id), 0) from {{ this }})
+{#-
+  Incremental strategy of the facts: all rows of the touched sessions go, so that none stays whose key no line yields any more, and with
+  them whatever else was computed again. Both are read before a row is deleted.
+-#}
+{%- macro get_incremental_touched_sessions_sql(arguments) -%}
+    {%- set columns = arguments['dest_columns'] | map(attribute='quoted') | join(', ') -%}
+    delete from {{ arguments['target_relation'] }}
+    where
+        session_key in ({{ touched_sessions() }})
+        or {{ arguments['unique_key'] }} in (select {{ arguments['unique_key'] }} from {{ arguments['temp_relation'] }});
+    insert into {{ arguments['target_relation'] }} ({{ columns }})
+    select {{ columns }} from {{ arguments['temp_relation'] }}
 {%- endmacro -%}
 
 {#-

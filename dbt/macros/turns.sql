@@ -8,6 +8,37 @@
     ), ' ' || chr(9) || chr(10) || chr(13))
 {%- endmacro -%}
 
+{#-
+  True where a user line says that no person wrote it: newer versions name the author (origin, promptSource), a plan that was accepted is
+  Claude's own, and of what was queued only prompts and commands are a person's.
+-#}
+{%- macro is_not_human() -%}
+    (
+        has_plan_content
+        or coalesce(origin_kind != 'human', false)
+        or coalesce(origin_kind is null and prompt_source = 'system', false)
+        or coalesce(command_mode not in ('prompt', 'bash'), false)
+    )
+{%- endmacro -%}
+
+{#-
+  True for a text that another session, a teammate, a schedule, a task or a hook sent, by the element that Claude Code wraps it in; of
+  versions that do not name the author, the only sign. Version 2.1.49 queued tasks as JSON.
+-#}
+{%- macro is_wrapped_by_another(text_column) -%}
+    regexp_matches(
+        {{ text_column }},
+        '^(<([a-z]+-)*(notification|teammate-message|session-message|agent-message|channel-message|scheduled-task|'
+        || 'scheduled-prompt|cron-task|cron-job|wakeup|submit-hook|background-task|resource-update|polling-update|boilerplate)[ >/]'
+        || '|<tick>|\[SYSTEM NOTIFICATION|Another Claude session sent a message:|Stop hook feedback:|Caveat: The messages below)'
+    )
+    or (
+        starts_with({{ text_column }}, '{')
+        and json_valid({{ text_column }})
+        and regexp_matches({{ text_column }}, '"(task_id|taskId|task-id|agent_id|agentId|tool_use_id|toolUseId)"\s*:')
+    )
+{%- endmacro -%}
+
 {#- Task category of a prompt: the first of var task_patterns that matches, else 'other'. -#}
 {%- macro task_category(text_column) -%}
     case
@@ -18,12 +49,17 @@
     end
 {%- endmacro -%}
 
+{#- Types of blocks that call a tool: Claude Code's own, and those that the API or a server of MCP runs itself. -#}
+{%- macro tool_use_types() -%}
+    'tool_use', 'server_tool_use', 'mcp_tool_use'
+{%- endmacro -%}
+
 {#- Kinds of content blocks that a message counts: column -> block types. -#}
 {%- macro block_kinds() -%}
     {%- do return({
         'text_blocks': ['text'],
         'thinking_blocks': ['thinking', 'redacted_thinking'],
-        'tool_use_blocks': ['tool_use'],
+        'tool_use_blocks': ['tool_use', 'server_tool_use', 'mcp_tool_use'],
         'tool_result_blocks': ['tool_result'],
         'media_blocks': ['image', 'document'],
     }) -%}

@@ -1,18 +1,4 @@
-{#- Money and model ids, at one place for every model that needs them. -#}
-
-{#-
-  A model id as the price list writes it: without gateway path, Bedrock prefix and version, Vertex date sign, and [1m].
-  us.anthropic.claude-sonnet-4-5-20250929-v1:0 -> claude-sonnet-4-5-20250929
--#}
-{%- macro normalised_model(model) -%}
-    regexp_replace(
-        replace(
-            regexp_replace(
-                regexp_replace(lower({{ model }}), '^.*/|\[[^\]]*\]$', '', 'g'), '^([a-z0-9-]+\.)*anthropic\.', ''
-            ), '@', '-'
-        ), '^(claude-.*[^-])-v[0-9]+(:[0-9]+)?$', '\1'
-    )
-{%- endmacro -%}
+{#- Money, at one place for every model that needs it. -#}
 
 {#- USD for tokens at a rate per million; zero tokens cost nothing even where the rate is unknown, any others then cost NULL. -#}
 {%- macro token_cost(tokens, rate) -%}
@@ -43,7 +29,7 @@
 
 {#- Rows of a fact whose prices are not today's list's any more, as a subquery of one column. -#}
 {%- macro responses_with_old_prices() -%}
-    select used.request_key
+    select coalesce(used.advised_request_key, used.request_key)
     from {{ this }} as used
     inner join (
         select days.model, days.priced_on, days.price_key
@@ -58,16 +44,30 @@
         and used.price_key is not distinct from old.price_key
 {%- endmacro -%}
 
-{#- All tokens that the entries of usage.iterations report. -#}
-{%- macro iteration_tokens(usage) -%}
-    list_sum(list_transform(
-        from_json({{ usage }} -> '$.iterations', '[{
-            "input_tokens": "BIGINT", "output_tokens": "BIGINT",
-            "cache_read_input_tokens": "BIGINT", "cache_creation_input_tokens": "BIGINT"
-        }]'),
-        lambda attempt:
-            coalesce(attempt.input_tokens, 0) + coalesce(attempt.output_tokens, 0)
-            + coalesce(attempt.cache_read_input_tokens, 0) + coalesce(attempt.cache_creation_input_tokens, 0)
+{#- A count that figures can use, else 0: neither negative nor beyond what a double holds exactly. -#}
+{%- macro known_count(value) -%}
+    coalesce(if({{ value }} between 0 and 9007199254740992, {{ value }}, 0), 0)
+{%- endmacro -%}
+
+{#- The entries of usage.iterations. They are rare, and JSON that does not name them is not read. -#}
+{%- macro usage_iterations(usage) -%}
+    if(contains(cast({{ usage }} as varchar), '"iterations"'), from_json({{ usage }} -> '$.iterations', '[{
+        "type": "VARCHAR", "model": "VARCHAR", "input_tokens": "BIGINT", "output_tokens": "BIGINT",
+        "cache_read_input_tokens": "BIGINT", "cache_creation_input_tokens": "BIGINT",
+        "cache_creation": {"ephemeral_5m_input_tokens": "BIGINT", "ephemeral_1h_input_tokens": "BIGINT"}
+    }]'), null)
+{%- endmacro -%}
+
+{#- Those that are attempts at the answer itself; an advisor's are responses of their own. -#}
+{%- macro answering_iterations(iterations) -%}
+    list_filter({{ iterations }}, lambda attempt: attempt.type is distinct from 'advisor_message')
+{%- endmacro -%}
+
+{#- All tokens that entries of usage.iterations report. -#}
+{%- macro iteration_tokens(iterations) -%}
+    list_sum(list_transform({{ iterations }}, lambda attempt:
+        {{ known_count('attempt.input_tokens') }} + {{ known_count('attempt.output_tokens') }}
+        + {{ known_count('attempt.cache_read_input_tokens') }} + {{ known_count('attempt.cache_creation_input_tokens') }}
     ))
 {%- endmacro -%}
 

@@ -1,7 +1,10 @@
--- Copies merge, nothing else does: the ids of the tool_use blocks are the rows of fct_tool_calls.
+-- Copies merge, nothing else does: the calls that the lines hold are the rows of fct_tool_calls.
 select
-    uses.tool_use_id as found_in_lines,
+    pairs.tool_call_key as found_in_lines,
     calls.tool_call_key as found_in_fct_tool_calls
-from (select distinct tool_use_id from {{ ref('stg_tool_calls') }} where block_kind = 'use') as uses
-full outer join {{ ref('fct_tool_calls') }} as calls on uses.tool_use_id = calls.tool_call_key
-where uses.tool_use_id is null or calls.tool_call_key is null
+from (
+    select distinct tool_call_key from {{ ref('int_tool_pairs') }}
+    where block_kind = 'use'
+) as pairs
+full outer join {{ ref('fct_tool_calls') }} as calls on pairs.tool_call_key = calls.tool_call_key
+where pairs.tool_call_key is null or calls.tool_call_key is null

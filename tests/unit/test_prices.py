@@ -98,6 +98,17 @@ def test_an_override_of_an_unknown_column_is_refused(tmp_path: Path) -> None:
         prices.price_rows(overrides)
 
 
+def test_a_model_that_the_source_lacks_is_added_and_one_that_it_knows_is_refused(tmp_path: Path) -> None:
+    overrides = tmp_path / "overrides.toml"
+    added = '[[model]]\nid = "%s"\nsource = "a test"\n[model.set]\ninput_usd = "7"\noutput_usd = "8"\n'
+    overrides.write_text("adjustment = []\n" + added % "claude-new-9", encoding="utf-8")
+    (row,) = [row for row in prices.price_rows(overrides) if row["model_id"] == "claude-new-9"]
+    assert (row["model_pattern"], row["input_usd"]) == (r"^claude-new-9(-\d{8})?$", "7")
+    overrides.write_text("adjustment = []\n" + added % "claude-sonnet-5", encoding="utf-8")
+    with pytest.raises(prices.PriceDataError, match="genai-prices knows"):
+        prices.price_rows(overrides)
+
+
 def test_fast_mode_is_taken_over_where_the_source_knows_it() -> None:
     fast = {row["model_id"]: row["fast_multiplier"] for row in prices.price_rows()}
     assert fast["claude-opus-4-8"] == "2"

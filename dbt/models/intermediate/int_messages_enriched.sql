@@ -1,8 +1,10 @@
 -- Message lines with what kind of turn each is and, for a person's prompt, what kind of task it asks for.
--- Everything here depends on the line alone.
 with blocks as (
 
     select * from {{ ref('stg_messages') }}
+    where
+        not is_queue_operation
+        or document_id in (select queued.document_id from {{ ref('int_queued_prompts') }} as queued)
 
 ),
 
@@ -13,7 +15,6 @@ further_blocks as (
         document_id,
         string_agg(block_text, chr(10) order by block_index) filter (where block_type = 'text') as block_text,
         sum(length(block_text)) filter (where block_type = 'thinking') as thinking_length,
-        string_agg(concat_ws(':', block_type, tool_use_id, block_text), chr(10) order by block_index) as content,
         {{ block_counts('count(*) filter (where {})') }}
     from blocks
     where block_index > 0
@@ -37,7 +38,6 @@ lines as (
         first_blocks.document_id as message_key,
         first_blocks.load_id,
         first_blocks.session_id,
-        first_blocks.project_id,
         first_blocks.source_file,
         first_blocks.host,
         first_blocks.agent_id,
@@ -53,20 +53,21 @@ lines as (
         first_blocks.version,
         first_blocks.entrypoint,
         first_blocks.permission_mode,
+        first_blocks.prompt_source,
+        first_blocks.command_mode,
+        first_blocks.attribution_agent,
         first_blocks.attribution_skill,
         first_blocks.origin_kind,
         first_blocks.error_kind,
         first_blocks.api_error_status,
         first_blocks.event_at as sent_at,
         first_blocks.event_date,
-        concat_ws(
-            chr(31), first_blocks.block_type, first_blocks.tool_use_id, first_blocks.block_text, further_blocks.content
-        ) as content,
         first_blocks.is_queued,
         first_blocks.is_progress,
         first_blocks.is_sidechain,
         first_blocks.is_sidechain or first_blocks.is_progress as is_subagent,
         first_blocks.is_meta,
+        first_blocks.has_plan_content,
         first_blocks.is_compact_summary,
         first_blocks.is_visible_in_transcript_only,
         first_blocks.is_api_error,
@@ -105,15 +106,12 @@ typed as (
             when is_compact_summary or starts_with(typed_text, 'This session is being continued') then 'compact_summary'
             when starts_with(typed_text, '[Request interrupted') then 'interruption'
             when coalesce(typed_text, '') = '' and tool_result_blocks > 0 then 'tool_result'
-            when is_meta or is_visible_in_transcript_only or origin_kind = 'task-notification' then 'injected'
+            when is_meta or is_visible_in_transcript_only or {{ is_not_human() }} then 'injected'
             when is_subagent then 'agent_prompt'
             when regexp_matches(typed_text, '^<command-(name|message)>') then 'slash_command'
-            when starts_with(typed_text, '<bash-input>') then 'shell_command'
+            when starts_with(typed_text, '<bash-input>') or command_mode = 'bash' then 'shell_command'
             when regexp_matches(typed_text, '^(<local-command-|<bash-std(out|err)>)') then 'command_output'
-            when regexp_matches(
-                typed_text,
-                '^(<task-notification>|<user-prompt-submit-hook>|Stop hook feedback:|Caveat: The messages below)'
-            ) then 'injected'
+            when {{ is_wrapped_by_another('typed_text') }} then 'injected'
             when typed_text != '' or media_blocks > 0 then 'human_prompt'
             else 'injected'
         end as turn_type
@@ -124,28 +122,26 @@ typed as (
 enriched as (
 
     select
-        * exclude (is_compact_summary, is_visible_in_transcript_only, content),
-        -- What was said, when and by whom. Forks repeat the uuid as well, but some resumes write the same line under
-        -- a new one, and a prompt without the wrappers and images that stood beside it.
+        {{ session_key('typed.') }} as session_key,
+        typed.* exclude (
+            is_compact_summary, is_visible_in_transcript_only, has_plan_content, prompt_source, command_mode, is_queued
+        ),
+        coalesce(copies.copy_key, typed.uuid, typed.message_key) as copy_key,
+        coalesce(copies.is_copy, false) as is_copy,
+        typed.is_queued and typed.turn_type in ('human_prompt', 'slash_command', 'shell_command') as is_queued,
+        typed.turn_type = 'human_prompt' as is_human_prompt,
+        if(typed.turn_type = 'human_prompt', {{ task_category('typed_text') }}, null) as task_category,
         case
-            when sent_at is null then coalesce(uuid, message_key)
-            else md5(concat_ws(
-                chr(31), message_type, epoch_us(sent_at), message_id, agent_id,
-                if(turn_type = 'human_prompt' and typed_text != '', typed_text, content)
-            ))
-        end as copy_key,
-        turn_type = 'human_prompt' as is_human_prompt,
-        if(turn_type = 'human_prompt', {{ task_category('typed_text') }}, null) as task_category,
-        case
-            when turn_type = 'slash_command' then nullif(
+            when typed.turn_type = 'slash_command' then nullif(
                 ltrim(coalesce(
-                    nullif(regexp_extract(typed_text, '(?s)<command-name>\s*(.*?)\s*</command-name>', 1), ''),
-                    regexp_extract(typed_text, '(?s)<command-message>\s*(\S*).*?</command-message>', 1)
+                    nullif(regexp_extract(typed.typed_text, '(?s)<command-name>\s*(.*?)\s*</command-name>', 1), ''),
+                    regexp_extract(typed.typed_text, '(?s)<command-message>\s*(\S*).*?</command-message>', 1)
                 ), '/'), ''
             )
         end as command_name,
-        coalesce(length(message_text), 0) as text_length
+        coalesce(length(typed.message_text), 0) as text_length
     from typed
+    left join {{ ref('int_line_copies') }} as copies on typed.message_key = copies.document_id
 
 )
 

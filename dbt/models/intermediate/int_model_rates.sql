@@ -1,9 +1,23 @@
 -- Which prices a model met in the transcripts may cost. Which of them it does cost is the day's matter: fct_api_requests picks
 -- among those valid on that day by priority, the user's own list first, then the longer pattern.
-with models as (
+with named as (
 
-    select distinct model
+    select model
     from {{ ref('int_api_response_lines') }}
+    union
+    select unnest({{ usage_iterations('usage') }}).model as model
+    from {{ ref('int_api_response_lines') }}
+    where contains(cast(usage as varchar), '"advisor_message"')
+
+),
+
+models as (
+
+    select
+        model,
+        {{ normalised_model('model') }} as normalised_model
+    from named
+    where model is not null
 
 ),
 
@@ -27,7 +41,13 @@ matched as (
                 prices.price_key asc
         ) as priority
     from models
-    inner join prices on regexp_matches({{ normalised_model('models.model') }}, prices.model_pattern)
+    inner join prices
+        on
+            (prices.list_rank = 0 or {{ is_plain_model('models.normalised_model') }})
+            and len(list_filter(
+                {{ model_spellings('models.normalised_model') }},
+                lambda spelling: regexp_matches(spelling, prices.model_pattern)
+            )) > 0
 
 )
 

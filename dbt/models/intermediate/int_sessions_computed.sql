@@ -1,8 +1,13 @@
--- Sessions with their times and their share of work, over lines of every kind: a session that holds no message is one as well.
+-- Sessions with their times and their share of work, over lines of every kind: a session that holds no message is one as well. What
+-- it copied from another is not its own; where all of it is copied, its times are those of the copies.
 with lines as (
 
-    select * from {{ ref('stg_conversations') }}
-    where session_id is not null and block_index = 0
+    select
+        lines.*,
+        coalesce(copies.owner_session_key != copies.session_key, false) as is_copied
+    from {{ ref('stg_conversations') }} as lines
+    left join {{ ref('int_line_copies') }} as copies on lines.document_id = copies.document_id
+    where lines.session_id is not null and lines.block_index = 0
 
 ),
 
@@ -10,7 +15,7 @@ ordered as (
 
     select
         *,
-        lag(event_at) over (partition by session_id order by event_at, document_id) as previous_event_at
+        lag(event_at) over (partition by session_id, is_copied order by event_at, document_id) as previous_event_at
     from lines
 
 ),
@@ -25,28 +30,17 @@ gaps as (
 
 ),
 
-projects as (
-
-    select
-        session_id,
-        project_id
-    from lines
-    where project_id is not null
-    group by session_id, project_id
-    qualify row_number() over (partition by session_id order by count(*) desc, project_id asc) = 1
-
-),
-
 sessions as (
 
     select
         session_id,
-        min(event_at) as started_at,
-        max(event_at) as ended_at,
-        cast(coalesce(sum(gap_ms) filter (where gap_ms <= {{ var('idle_minutes') * 60000 }}), 0) as bigint)
+        coalesce(min(event_at) filter (where not is_copied), min(event_at)) as started_at,
+        coalesce(max(event_at) filter (where not is_copied), max(event_at)) as ended_at,
+        cast(coalesce(sum(gap_ms) filter (where gap_ms <= {{ var('idle_minutes') * 60000 }} and not is_copied), 0) as bigint)
             as active_duration_ms,
         count(*) as line_count,
         count(*) filter (where message_type is not null) as message_line_count,
+        count(*) filter (where is_copied) as copied_line_count,
         count(distinct agent_id) as agent_count,
         count(distinct source_file) as file_count,
         coalesce(arg_min(host, time_order), min(host)) as host,
@@ -65,6 +59,9 @@ computed as (
     select
         sessions.*,
         projects.project_id,
+        projects.project_folder,
+        projects.is_worktree,
+        projects.worktree_name,
         {{ milliseconds_between('sessions.started_at', 'sessions.ended_at') }} as duration_ms,
         case
             when sessions.message_line_count = 0 then 'none'
@@ -73,7 +70,7 @@ computed as (
             else 'high'
         end as activity_level
     from sessions
-    left join projects on sessions.session_id = projects.session_id
+    left join {{ ref('int_session_projects') }} as projects on sessions.session_id = projects.session_key
 
 )
 

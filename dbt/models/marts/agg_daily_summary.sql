@@ -4,11 +4,11 @@ with messages as (
         date_key,
         count(distinct session_id) as session_count,
         count(distinct project_id) as project_count,
-        count(*) filter (where not is_copy) as message_count,
+        count(*) as message_count,
         count(*) filter (where is_human_prompt) as prompt_count,
-        count(*) filter (where turn_type = 'slash_command' and not is_copy) as slash_command_count
+        count(*) filter (where turn_type = 'slash_command') as slash_command_count
     from {{ ref('fct_messages') }}
-    where date_key is not null
+    where date_key is not null and not is_copy
     group by date_key
 
 ),

@@ -108,10 +108,10 @@ change_totals as (
 
 result_totals as (
 
-    select count(distinct results.tool_use_id) as unclaimed_results
+    select count(distinct ({{ session_key('results.') }}, results.tool_use_id)) as unclaimed_results
     from {{ ref('stg_tool_calls') }} as results
-    left join calls on results.tool_use_id = calls.tool_call_key
-    where results.block_kind = 'result' and calls.tool_call_key is null
+    left join {{ ref('int_tool_pairs') }} as pairs on results.tool_block_id = pairs.tool_block_id
+    where results.block_kind = 'result' and pairs.tool_block_id is null
 
 ),
 
@@ -147,11 +147,11 @@ items as (
 
     select
         'lines_set_aside' as metric,
-        reason as item,
+        reason_kind as item,
         null as version,
         count(*) as item_count
     from {{ ref('stg_dead_letters') }}
-    group by reason
+    group by reason_kind
     union all by name
     select
         'lines_rejected' as metric,

@@ -5,11 +5,11 @@ with activity as (
         hour_of_day,
         project_id,
         session_id,
-        cast(not is_copy as integer) as messages,
+        1 as messages,
         cast(is_human_prompt as integer) as prompts,
         0 as tool_calls
     from {{ ref('fct_messages') }}
-    where date_key is not null
+    where date_key is not null and not is_copy
     union all
     select
         date_key,

@@ -38,7 +38,7 @@ files as (
 
     select
         session_id,
-        count(distinct file_path) filter (where operation = 'read') as read_file_count,
+        count(distinct file_path) filter (where operation = 'read' and outcome = 'success') as read_file_count,
         count(distinct file_path) filter (where is_change) as changed_file_count,
         coalesce(sum(lines_added), 0) as lines_added,
         coalesce(sum(lines_removed), 0) as lines_removed

@@ -9,12 +9,11 @@ with requests as (
 calls as (
 
     select
-        coalesce('message:' || message_id, 'line:' || document_id) as request_key,
-        tool_use_id,
-        min(tool_name) as tool_name
-    from {{ ref('stg_tool_calls') }}
-    where block_kind = 'use'
-    group by all
+        request_key,
+        tool_call_key,
+        tool_name
+    from {{ ref('fct_tool_calls') }}
+    where request_key is not null
 
 ),
 
@@ -33,8 +32,8 @@ shares as (
         requests.request_key,
         requests.date_key,
         requests.project_id,
-        coalesce(counted.tool_name, if(counted.tool_use_id is null, '(no tool)', 'unknown')) as tool_name,
-        counted.tool_use_id,
+        coalesce(counted.tool_name, '(no tool)') as tool_name,
+        counted.tool_call_key,
         requests.output_tokens / coalesce(counted.sharers, 1) as output_tokens,
         (
             requests.input_tokens + requests.output_tokens + requests.cache_read_tokens + requests.cache_creation_tokens
@@ -52,7 +51,7 @@ tools as (
         date_key,
         project_id,
         tool_name,
-        cast(count(tool_use_id) as bigint) as tool_calls,
+        cast(count(tool_call_key) as bigint) as tool_calls,
         cast(count(distinct request_key) as bigint) as responses,
         {{ exact_sum('output_tokens') }} as output_tokens,
         {{ exact_sum('total_tokens') }} as total_tokens,

@@ -1,54 +1,59 @@
--- A project is the folder that Claude Code keeps for a working directory. Its name comes from what the lines say (cwd):
--- the folder's own name is lossy and never decoded. Two projects never share a name, or they would be one bar in a chart.
-with lines as (
+-- A project is the directory that work was done in, worktrees among it. Two projects never share a name, or they would be one bar in a
+-- chart.
+with sessions as (
 
-    select * from {{ ref('stg_conversations') }}
-    where project_id is not null and block_index = 0
+    select * from {{ ref('int_session_projects') }}
+    where session_id is not null or has_messages
 
 ),
 
-folders as (
+lines as (
 
     select
-        project_id,
-        cwd,
-        count(*) as line_count,
+        {{ session_key() }} as session_key,
+        min(event_at) as first_seen_at,
         max(event_at) as last_seen_at
-    from lines
-    where cwd is not null
-    group by project_id, cwd
+    from {{ ref('stg_conversations') }}
+    where block_index = 0
+    group by all
 
 ),
 
--- Claude Code names the folder after the directory it was started in, so a directory that yields the name is the root;
--- else the most frequent.
-roots as (
+hosts as (
 
-    select
-        project_id,
-        cwd as project_path
-    from folders
-    qualify row_number() over (
-        partition by project_id
-        order by
-            regexp_replace(cwd, '[^A-Za-z0-9-]', '-', 'g') = project_id desc,
-            line_count desc,
-            last_seen_at desc,
-            cwd asc
-    ) = 1
+    select distinct
+        {{ session_key() }} as session_key,
+        host
+    from {{ ref('stg_conversations') }}
+    where block_index = 0 and host is not null
 
 ),
 
 projects as (
 
     select
-        project_id,
-        min(event_at) as first_seen_at,
-        max(event_at) as last_seen_at,
-        count(distinct session_id) as session_count,
-        count(distinct host) as host_count
-    from lines
-    group by project_id
+        sessions.project_id,
+        min(sessions.project_path) as project_path,
+        min(sessions.project_folder) as project_folder,
+        min(lines.first_seen_at) as first_seen_at,
+        max(lines.last_seen_at) as last_seen_at,
+        count(distinct sessions.session_id) as session_count,
+        count(distinct sessions.worktree_name) as worktree_count
+    from sessions
+    inner join lines on sessions.session_key = lines.session_key
+    where sessions.project_id is not null
+    group by sessions.project_id
+
+),
+
+machines as (
+
+    select
+        sessions.project_id,
+        count(distinct hosts.host) as host_count
+    from sessions
+    inner join hosts on sessions.session_key = hosts.session_key
+    group by sessions.project_id
 
 ),
 
@@ -56,12 +61,12 @@ parts as (
 
     select
         projects.*,
-        roots.project_path,
+        coalesce(machines.host_count, 0) as host_count,
         string_split(
-            coalesce(nullif(rtrim(replace(roots.project_path, chr(92), '/'), '/'), ''), projects.project_id), '/'
+            coalesce(nullif(rtrim(projects.project_path, '/'), ''), projects.project_id), '/'
         ) as path_parts
     from projects
-    left join roots on projects.project_id = roots.project_id
+    left join machines on projects.project_id = machines.project_id
 
 ),
 
@@ -94,10 +99,11 @@ final as (
 
     select
         parts.project_id,
-        -- folders of one and the same directory differ in nothing but their own names
         coalesce(names.project_name, parts.path_parts[-1] || ' (' || parts.project_id || ')') as project_name,
         parts.project_path,
+        parts.project_folder,
         parts.session_count,
+        parts.worktree_count,
         parts.host_count,
         parts.first_seen_at,
         parts.last_seen_at

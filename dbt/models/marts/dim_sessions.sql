@@ -7,22 +7,51 @@ with sessions as (
 messages as (
 
     select * from {{ ref('fct_messages') }}
-    where session_id is not null and not is_subagent
+    where session_id is not null and not is_subagent and not is_copy
 
 ),
 
--- Titles carry no time; of several the most frequent stands, a person's own before Claude's.
+-- A person's title goes before Claude's, and that before a summary, which old versions write into some later file and which names
+-- the last line that it sums up.
+written_titles as (
+
+    select
+        session_id,
+        block_text as title,
+        if(line_type = 'custom-title', 1, 2) as title_rank,
+        ingested_at,
+        byte_offset
+    from {{ ref('stg_conversations') }}
+    where line_type in ('custom-title', 'ai-title') and session_id is not null and trim(block_text) != ''
+    union all
+    select
+        leaves.session_id,
+        summaries.block_text as title,
+        3 as title_rank,
+        summaries.ingested_at,
+        summaries.byte_offset
+    from {{ ref('stg_conversations') }} as summaries
+    inner join {{ ref('stg_conversations') }} as leaves
+        on (summaries.attributes ->> '$.leafUuid') = leaves.uuid and leaves.block_index = 0
+    left join {{ ref('int_line_copies') }} as copies on leaves.document_id = copies.document_id
+    where
+        summaries.line_type = 'summary'
+        and trim(summaries.block_text) != ''
+        and leaves.session_id is not null
+        and not coalesce(copies.is_copy, false)
+
+),
+
+-- Titles carry no time, and change: the last one in the file stands.
 titles as (
 
     select
         session_id,
-        block_text as title
-    from {{ ref('stg_conversations') }}
-    where line_type in ('custom-title', 'ai-title') and session_id is not null and trim(block_text) != ''
-    group by session_id, line_type, block_text
+        title
+    from written_titles
     qualify row_number() over (
         partition by session_id
-        order by line_type = 'custom-title' desc, count(*) desc, block_text
+        order by title_rank, ingested_at desc nulls last, byte_offset desc nulls last, title
     ) = 1
 
 ),

@@ -10,7 +10,7 @@ known as (
 
 ),
 
-final as (
+called as (
 
     select
         calls.tool_name,
@@ -24,6 +24,25 @@ final as (
     from calls
     left join known on calls.tool_name = known.tool_name
     group by calls.tool_name
+
+),
+
+-- what stands for answers that call no tool, so that every row of agg_tool_usage_cost has its tool
+none as (
+
+    select
+        '(no tool)' as tool_name,
+        'none' as tool_category,
+        false as is_mcp,
+        true as is_known
+
+),
+
+final as (
+
+    select * from called
+    union all by name
+    select * from none
 
 )
 

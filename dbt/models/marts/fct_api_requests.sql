@@ -1,12 +1,13 @@
--- What each answer of a model used and cost: every response once, its usage the field-wise maximum over all lines that
--- report it. Longer than other models on purpose: an incremental run filters the keys once, before anything is computed.
+-- What each answer of a model used and cost: every response once, its usage the field-wise maximum over the lines that finished it, or
+-- over all where none did. Longer than other models on purpose: an incremental run filters the keys once, before anything is computed.
 {{ config(
     materialized='incremental',
-    incremental_strategy='delete+insert',
+    incremental_strategy='touched_sessions',
     unique_key='request_key',
     post_hook="{{ record_fingerprint() }}"
 ) }}
--- touched_sessions() reads it only in incremental runs, where dbt no longer looks: depends_on: {{ ref('stg_conversations') }}
+-- touched_sessions() reads them only in incremental runs, where dbt no longer looks:
+-- depends_on: {{ ref('stg_conversations') }}, {{ ref('int_line_copies') }}, {{ ref('int_session_projects') }}
 
 with
 {%- if is_incremental() %}
@@ -28,9 +29,7 @@ lines as (
     select
         *,
         {{ unknown_usage_fields('usage') }} as unknown_fields,
-        -- attempts within the one response, a fallback to another model among them; what usage itself says is the answer's
-        greatest(cast(coalesce(json_array_length(usage, '$.iterations'), 0) as bigint) - 1, 0) as extra_attempts,
-        if(json_array_length(usage, '$.iterations') > 1, {{ iteration_tokens('usage') }}, null) as iteration_tokens
+        {{ usage_iterations('usage') }} as iterations
     from {{ ref('int_api_response_lines') }}
     {%- if is_incremental() %}
     -- by a column of the table itself, so that the scan skips what is not wanted before any JSON is read
@@ -39,21 +38,18 @@ lines as (
 
 ),
 
-attributed as (
+ranked as (
 
-    -- A fork copies its parent's lines: the session that began first owns the response. The conversation's own line goes
-    -- before a sub-agent's, and any line before its replay inside a progress line.
+    -- Of the lines that are one response, the original's goes first, and any line before its replay inside a progress line.
     select
-        lines.*,
+        *,
         row_number() over attribution as line_rank,
-        first_value(lines.session_key) over attribution as home_session_key
+        first_value(session_key) over attribution as home_session_key,
+        stop_reason is not null or bool_and(stop_reason is null) over (partition by request_key) as counts
     from lines
-    left join {{ ref('int_session_starts') }} as starts on lines.session_id = starts.session_id
     window attribution as (
-        partition by lines.request_key
-        order by
-            lines.is_progress, starts.session_started_at, lines.is_sidechain, lines.source_file, lines.event_at,
-            lines.document_id
+        partition by request_key
+        order by is_copy, is_progress, is_sidechain, event_at, byte_offset, document_id
     )
 
 ),
@@ -66,9 +62,9 @@ merged as (
         count(*) as line_count,
         count(distinct session_key) as session_count,
         any_value(message_id) as message_id,
+        any_value(home_session_key) as session_key,
         max(request_id) filter (where line_rank = 1) as request_id,
         max(session_id) filter (where line_rank = 1) as session_id,
-        max(project_id) filter (where line_rank = 1) as project_id,
         max(host) filter (where line_rank = 1) as host,
         max(agent_id) filter (where line_rank = 1) as agent_id,
         max(model) filter (where line_rank = 1) as model,
@@ -76,12 +72,12 @@ merged as (
         coalesce(min(event_at) filter (where session_key = home_session_key), min(event_at)) as requested_at,
         max(event_at) filter (where session_key = home_session_key) as last_line_at,
         bool_or(stop_reason is not null) as is_finalized,
-        coalesce(max(input_tokens), 0) as input_tokens,
-        coalesce(max(output_tokens), 0) as output_tokens,
-        coalesce(max(cache_read_tokens), 0) as cache_read_tokens,
-        coalesce(max(cache_creation_tokens), 0) as cache_creation_tokens,
-        coalesce(max(cache_creation_1h_tokens), 0) as reported_1h_tokens,
-        coalesce(max(web_search_requests), 0) as web_search_requests,
+        coalesce(max(input_tokens) filter (where counts), 0) as input_tokens,
+        coalesce(max(output_tokens) filter (where counts), 0) as output_tokens,
+        coalesce(max(cache_read_tokens) filter (where counts), 0) as cache_read_tokens,
+        coalesce(max(cache_creation_tokens) filter (where counts), 0) as cache_creation_tokens,
+        coalesce(max(cache_creation_1h_tokens) filter (where counts), 0) as reported_1h_tokens,
+        coalesce(max(web_search_requests) filter (where counts), 0) as counted_web_searches,
         max(service_tier) as service_tier,
         -- the dearer of two contradicting values: a line written before the answer ended may not know it yet
         if(bool_or(speed = 'fast'), 'fast', max(speed)) as speed,
@@ -89,10 +85,93 @@ merged as (
         bool_and(is_progress) as is_progress_only,
         bool_and(cache_creation_5m_tokens is null and cache_creation_1h_tokens is null) as lacks_cache_split,
         array_to_string(list_sort(list_distinct(flatten(list(unknown_fields)))), ', ') as unknown_usage_fields,
-        max(extra_attempts) as extra_attempts,
-        max(iteration_tokens) as iteration_tokens
-    from attributed
+        max_by(iterations, len(iterations)) as iterations
+    from ranked
     group by request_key
+
+),
+
+-- A model that was asked within the response is billed at its own rates, outside the counts of the response.
+advised as (
+
+    select
+        * exclude (advisor, advisor_number) replace (
+            {{ surrogate_key(['request_key', 'advisor_number']) }} as request_key,
+            coalesce(nullif(advisor.model, ''), 'unknown') as model,
+            {{ known_count('advisor.input_tokens') }} as input_tokens,
+            {{ known_count('advisor.output_tokens') }} as output_tokens,
+            {{ known_count('advisor.cache_read_input_tokens') }} as cache_read_tokens,
+            greatest(
+                {{ known_count('advisor.cache_creation_input_tokens') }},
+                {{ known_count('advisor.cache_creation.ephemeral_5m_input_tokens') }}
+                + {{ known_count('advisor.cache_creation.ephemeral_1h_input_tokens') }}
+            ) as cache_creation_tokens,
+            {{ known_count('advisor.cache_creation.ephemeral_1h_input_tokens') }} as reported_1h_tokens,
+            0 as counted_web_searches,
+            if({{ is_fast_model("coalesce(advisor.model, '')") }}, 'fast', null) as speed,
+            advisor.cache_creation is null as lacks_cache_split,
+            '' as unknown_usage_fields,
+            [] as iterations
+        ),
+        request_key as advised_request_key
+    from (
+        select
+            *,
+            unnest(iterations) as advisor,
+            generate_subscripts(iterations, 1) as advisor_number
+        from merged
+        where len(iterations) > 0
+    )
+    where advisor.type = 'advisor_message'
+
+),
+
+searches as (
+
+    select
+        request_key,
+        sum(web_search_count) as web_searches
+    from {{ ref('fct_tool_calls') }}
+    where web_search_count > 0
+    group by request_key
+
+),
+
+-- What is visible of the answers that were never finished: their output is a lower bound, and this says by how much it may be too low.
+visible as (
+
+    select
+        lines.request_key,
+        sum(coalesce(length(blocks.block_text), 0) + coalesce(blocks.tool_input_length, 0))
+            as visible_characters
+    from lines
+    inner join merged on lines.request_key = merged.request_key and not merged.is_finalized
+    inner join {{ ref('stg_conversations') }} as blocks on lines.document_id = blocks.document_id
+    where not lines.is_copy
+    group by lines.request_key
+
+),
+
+responses as (
+
+    select
+        merged.*,
+        projects.project_id,
+        null as advised_request_key,
+        if(merged.counted_web_searches > 0, merged.counted_web_searches, coalesce(searches.web_searches, 0))
+            as web_search_requests,
+        visible.visible_characters
+    from merged
+    left join searches on merged.request_key = searches.request_key
+    left join visible on merged.request_key = visible.request_key
+    left join {{ ref('int_session_projects') }} as projects on merged.session_key = projects.session_key
+    union all by name
+    select
+        advised.*,
+        projects.project_id,
+        0 as web_search_requests
+    from advised
+    left join {{ ref('int_session_projects') }} as projects on advised.session_key = projects.session_key
 
 ),
 
@@ -104,8 +183,12 @@ dated as (
         -- what is not known to be kept for an hour was written for five minutes
         least(reported_1h_tokens, cache_creation_tokens) as cache_creation_1h_tokens,
         cache_creation_tokens - least(reported_1h_tokens, cache_creation_tokens) as cache_creation_5m_tokens,
-        input_tokens + cache_read_tokens + cache_creation_tokens as prompt_tokens
-    from merged
+        input_tokens + cache_read_tokens + cache_creation_tokens as prompt_tokens,
+        input_tokens + output_tokens + cache_read_tokens + cache_creation_tokens as answer_tokens,
+        -- attempts within the one response, a fallback to another model among them; what usage itself says is the answer's
+        coalesce(len({{ answering_iterations('iterations') }}), 0) as attempts,
+        coalesce({{ iteration_tokens(answering_iterations('iterations')) }}, 0) as attempt_tokens
+    from responses
 
 ),
 
@@ -155,9 +238,12 @@ final as (
         message_id,
         request_id,
         session_id,
+        session_key,
         project_id,
         host,
         agent_id,
+        {{ agent_key('session_id', 'agent_id') }} as agent_key,
+        advised_request_key,
         model,
         price_model_id,
         requested_at,
@@ -177,11 +263,12 @@ final as (
         cache_creation_1h_tokens,
         cache_creation_tokens > 0 and lacks_cache_split as lacks_cache_split,
         web_search_requests,
+        if(is_finalized, null, greatest(output_tokens, cast(ceil(
+            coalesce(visible_characters, 0) / {{ var('characters_per_token') }}
+        ) as bigint))) as estimated_output_tokens,
         nullif(unknown_usage_fields, '') as unknown_usage_fields,
-        extra_attempts,
-        greatest(coalesce(
-            iteration_tokens - input_tokens - output_tokens - cache_read_tokens - cache_creation_tokens, 0
-        ), 0) as extra_attempt_tokens,
+        if(attempt_tokens > answer_tokens, attempts - 1, 0) as extra_attempts,
+        greatest(attempt_tokens - answer_tokens, 0) as extra_attempt_tokens,
         {%- for part in ['input', 'output', 'cache_read', 'cache_write', 'web_search'] %}
             round({{ part }}_cost_usd, 10) as {{ part }}_cost_usd,
         {%- endfor %}

@@ -1,8 +1,8 @@
 -- Git as Claude Code reports it: commits, pushes and pull requests in the results of tool calls, and pull requests linked to sessions.
+-- Versions that report none tell of commits and pull requests only in the output of git itself.
 with calls as (
 
     select * from {{ ref('fct_tool_calls') }}
-    where git_operation is not null
 
 ),
 
@@ -22,20 +22,53 @@ sessions as (
 reported as (
 
     select
-        tool_call_key || ':' || operation.key as commit_key,
+        calls.tool_call_key || ':' || operation.key as commit_key,
         case operation.key when 'pr' then 'pull_request' else operation.key end as git_event,
-        session_id,
-        project_id,
-        tool_call_key,
-        coalesce(ended_at, started_at) as occurred_at,
+        calls.session_id,
+        calls.project_id,
+        calls.tool_call_key,
+        coalesce(calls.ended_at, calls.started_at) as occurred_at,
         coalesce(operation.value ->> '$.kind', operation.value ->> '$.action') as git_action,
         operation.value ->> '$.sha' as commit_sha,
         operation.value ->> '$.branch' as branch,
         try_cast(operation.value ->> '$.number' as integer) as pull_request_number,
-        operation.value ->> '$.url' as pull_request_url,
-        nullif(regexp_extract(operation.value ->> '$.url', '^https?://[^/]+/([^/]+/[^/]+)/', 1), '') as repository
-    from calls, json_each(git_operation) as operation
+        operation.value ->> '$.url' as pull_request_url
+    from calls, json_each(calls.git_operation) as operation
     where json_type(operation.value) = 'OBJECT'
+
+),
+
+printed_lines as (
+
+    select
+        *,
+        unnest(string_split(git_output, chr(10))) as line,
+        generate_subscripts(string_split(git_output, chr(10)), 1) as line_number
+    from calls
+    where git_output != ''
+
+),
+
+printed as (
+
+    select
+        tool_call_key || ':' || line_number as commit_key,
+        if(starts_with(line, '['), 'commit', 'pull_request') as git_event,
+        session_id,
+        project_id,
+        tool_call_key,
+        coalesce(ended_at, started_at) as occurred_at,
+        case
+            when not starts_with(line, '[') then 'created'
+            when regexp_matches(command_text, '\bcherry-pick\b') then 'cherry-picked'
+            when regexp_matches(command_text, '\s--amend\b') then 'amended'
+            else 'committed'
+        end as git_action,
+        nullif(regexp_extract(line, {{ commit_pattern() }}, 2), '') as commit_sha,
+        nullif(regexp_extract(line, {{ commit_pattern() }}, 1), '') as branch,
+        try_cast(nullif(regexp_extract(line, {{ pull_request_pattern() }}, 2), '') as integer) as pull_request_number,
+        nullif(regexp_extract(line, {{ pull_request_pattern() }}), '') as pull_request_url
+    from printed_lines
 
 ),
 
@@ -52,8 +85,7 @@ linked as (
         null as commit_sha,
         null as branch,
         min(try_cast(links.attributes ->> '$.prNumber' as integer)) as pull_request_number,
-        links.attributes ->> '$.prUrl' as pull_request_url,
-        min(links.attributes ->> '$.prRepository') as repository
+        links.attributes ->> '$.prUrl' as pull_request_url
     from links
     inner join sessions on links.session_id = sessions.session_id
     where links.attributes ->> '$.prUrl' is not null
@@ -61,16 +93,23 @@ linked as (
 
 ),
 
+events as (
+
+    select * from reported
+    union all
+    select * from printed
+    union all
+    select * from linked
+
+),
+
 final as (
 
     select
         *,
+        nullif(regexp_extract(pull_request_url, {{ pull_request_pattern() }}, 1), '') as repository,
         {{ local_date_key('occurred_at') }} as date_key
-    from (
-        select * from reported
-        union all
-        select * from linked
-    )
+    from events
 
 )
 

@@ -1,34 +1,18 @@
-{{ config(materialized='incremental', unique_key='message_key', post_hook='{{ record_fingerprint() }}') }}
--- depends_on: {{ ref('stg_conversations') }}, {{ ref('stg_messages') }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='touched_sessions',
+    unique_key='message_key',
+    post_hook='{{ record_fingerprint() }}'
+) }}
+-- depends_on: {{ ref('stg_conversations') }}, {{ ref('stg_messages') }}, {{ ref('int_line_copies') }}, {{ ref('int_session_projects') }}
 
 with
 {% if is_incremental() %}
-touched_sessions as (
-
-    {{ touched_sessions() }}
-
-),
-
 touched_lines as (
 
-    select
-        document_id,
-        event_at,
-        uuid
+    select document_id
     from {{ ref('stg_messages') }}
-    where {{ session_key() }} in (select * from touched_sessions)
-
-),
-
--- A copy in another session may turn from copy to original, or back, when this session changes.
-touched_keys as (
-
-    select document_id from touched_lines
-    union
-    select document_id from {{ ref('stg_messages') }} where event_at in (select event_at from touched_lines)
-    union
-    select document_id from {{ ref('stg_messages') }}
-    where event_at is null and uuid in (select uuid from touched_lines where event_at is null)
+    where {{ session_key() }} in ({{ touched_sessions() }})
 
 ),
 {% endif %}
@@ -36,29 +20,18 @@ messages as (
 
     select * from {{ ref('int_messages_enriched') }}
     {% if is_incremental() %}
-    where message_key in (select document_id from touched_keys)
+    where message_key in (select document_id from touched_lines)
     {% endif %}
 
 ),
 
-starts as (
-
-    select * from {{ ref('int_session_starts') }}
-
-),
-
-ranked as (
+answers as (
 
     select
-        messages.*,
-        row_number() over (
-            partition by messages.copy_key
-            order by
-                messages.is_progress, starts.session_started_at, messages.is_sidechain, messages.source_file,
-                messages.sent_at, messages.message_key
-        ) > 1 as is_copy
-    from messages
-    left join starts on messages.session_id = starts.session_id
+        document_id,
+        request_key
+    from {{ ref('int_answer_lines') }}
+    where is_billed
 
 ),
 
@@ -67,11 +40,15 @@ final as (
     select
         message_key,
         load_id,
-        session_id,
-        project_id,
+        messages.session_id,
+        messages.session_key,
+        projects.project_id,
         host,
         source_file,
         agent_id,
+        if(is_copy, null, {{ agent_key('messages.session_id', 'agent_id') }}) as agent_key,
+        attribution_agent,
+        answers.request_key,
         parent_tool_use_id,
         uuid,
         parent_uuid,
@@ -111,7 +88,9 @@ final as (
         tool_use_blocks,
         tool_result_blocks,
         media_blocks
-    from ranked
+    from messages
+    left join answers on messages.message_key = answers.document_id
+    left join {{ ref('int_session_projects') }} as projects on messages.session_key = projects.session_key
 
 )
 

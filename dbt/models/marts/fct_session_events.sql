@@ -6,16 +6,16 @@ with lines as (
 
 ),
 
--- A resumed or forked session holds copies of these lines too: the earliest session keeps them.
+-- A forked session holds copies of these lines too.
 originals as (
 
-    select lines.*
+    select
+        lines.*,
+        projects.project_id
     from lines
-    left join {{ ref('int_session_starts') }} as starts on lines.session_id = starts.session_id
-    qualify row_number() over (
-        partition by coalesce(lines.uuid, lines.document_id)
-        order by starts.session_started_at, lines.source_file, lines.event_at, lines.document_id
-    ) = 1
+    left join {{ ref('int_line_copies') }} as copies on lines.document_id = copies.document_id
+    left join {{ ref('int_session_projects') }} as projects on {{ session_key('lines.') }} = projects.session_key
+    where not coalesce(copies.is_copy, false)
 
 ),
 
@@ -23,6 +23,7 @@ noted as (
 
     select
         document_id as event_key,
+        uuid,
         session_id,
         project_id,
         agent_id,
@@ -67,11 +68,39 @@ cut_short as (
 
 ),
 
+-- Old versions write the summary and no boundary before it.
+summaries as (
+
+    select
+        messages.message_key as event_key,
+        messages.session_id,
+        messages.project_id,
+        messages.agent_id,
+        messages.is_subagent,
+        'compaction' as event_kind,
+        'summary' as subtype,
+        messages.sent_at as occurred_at
+    from {{ ref('fct_messages') }} as messages
+    left join noted
+        on
+            messages.session_id = noted.session_id
+            and messages.agent_id is not distinct from noted.agent_id
+            and noted.subtype = 'compact_boundary'
+            and (
+                messages.parent_uuid = noted.uuid
+                or abs(date_diff('second', messages.sent_at, noted.occurred_at)) <= 60
+            )
+    where messages.turn_type = 'compact_summary' and not messages.is_copy and noted.event_key is null
+
+),
+
 events as (
 
-    select * from noted
+    select * exclude (uuid) from noted
     union all by name
     select * from cut_short
+    union all by name
+    select * from summaries
 
 )
 

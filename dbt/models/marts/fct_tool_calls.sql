@@ -1,5 +1,10 @@
-{{ config(materialized='incremental', unique_key='tool_call_key', post_hook='{{ record_fingerprint() }}') }}
--- depends_on: {{ ref('stg_conversations') }}, {{ ref('stg_tool_calls') }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='touched_sessions',
+    unique_key='tool_call_key',
+    post_hook='{{ record_fingerprint() }}'
+) }}
+-- depends_on: {{ ref('stg_conversations') }}, {{ ref('int_line_copies') }}, {{ ref('int_session_projects') }}, {{ ref('int_tool_pairs') }}
 
 with
 {% if is_incremental() %}
@@ -11,9 +16,9 @@ touched_sessions as (
 
 touched_keys as (
 
-    select distinct tool_use_id
-    from {{ ref('stg_tool_calls') }}
-    where {{ session_key() }} in (select * from touched_sessions)
+    select distinct tool_call_key
+    from {{ ref('int_tool_pairs') }}
+    where session_key in (select * from touched_sessions)
 
 ),
 {% endif %}
@@ -21,7 +26,7 @@ calls as (
 
     select * from {{ ref('int_tool_usage') }}
     {% if is_incremental() %}
-    where tool_call_key in (select tool_use_id from touched_keys)
+    where tool_call_key in (select tool_call_key from touched_keys)
     {% endif %}
 
 ),
@@ -30,10 +35,14 @@ final as (
 
     select
         tool_call_key,
+        tool_use_id,
         load_id,
         session_id,
+        session_key,
         project_id,
         agent_id,
+        {{ agent_key('session_id', 'agent_id') }} as agent_key,
+        request_key,
         message_key,
         message_id,
         tool_name,
@@ -59,11 +68,14 @@ final as (
         lines_added,
         lines_removed,
         description,
+        agent_prompt,
         command_text,
         case when outcome in ('error', 'denied', 'interrupted') then left(result_text, 500) end as error_text,
         result_length,
+        web_search_count,
         background_task_id,
         git_operation,
+        git_output,
         result_agent_id as spawned_agent_id,
         coalesce(result_agent_type, requested_agent_type) as spawned_agent_type,
         result_status,

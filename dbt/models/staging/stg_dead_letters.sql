@@ -9,12 +9,16 @@ renamed as (
 
     select
         document_id as dead_letter_id,
-        nullif(project_id, '') as project_id,
+        nullif(project_id, '') as project_folder,
         nullif(source_file, '') as source_file,
         nullif(host, '') as host,
         byte_offset,
         line_bytes,
         coalesce(nullif(reason, ''), 'unknown') as reason,
+        -- the reason without the place in the line, which differs from line to line
+        coalesce(nullif(regexp_replace(
+            reason, '[ ,:;(]*\b(at|in|near|from)?\s*(character|char|column|line|position|offset|byte|pos)s?\s*[0-9]+\)?', '', 'g'
+        ), ''), 'unknown') as reason_kind,
         ingested_at
     from source
 

@@ -1,5 +1,6 @@
 -- Content blocks of what a person, a tool or Claude said: user and assistant lines, those of sub-agents inside progress lines,
--- and prompts typed while Claude worked, which exist only as attachments of kind queued_command.
+-- and what was queued while Claude worked, as attachments of kind queued_command and as operations of the queue. int_queued_prompts
+-- says which of the latter no other line repeats.
 with source as (
 
     select * from {{ ref('stg_conversations') }}
@@ -14,9 +15,10 @@ renamed as (
         block_index,
         block_count,
         load_id,
-        project_id,
+        project_folder,
         source_file,
         host,
+        byte_offset,
         session_id,
         agent_id,
         parent_tool_use_id,
@@ -27,10 +29,13 @@ renamed as (
         permission_mode,
         prompt_source,
         origin_kind,
+        command_mode,
+        attribution_agent,
         attribution_skill,
         attribution_plugin,
         coalesce(message_type, 'user') as message_type,
         message_type is null as is_queued,
+        line_type = 'queue-operation' as is_queue_operation,
         uuid,
         parent_uuid,
         is_progress,
@@ -38,6 +43,7 @@ renamed as (
         is_meta,
         is_compact_summary,
         is_visible_in_transcript_only,
+        has_plan_content,
         is_api_error,
         error_kind,
         api_error_status,
@@ -62,9 +68,13 @@ renamed as (
         tool_use_id,
         tool_name,
         event_at,
-        event_date
+        event_date,
+        ingested_at
     from source
-    where message_type is not null or (line_type = 'attachment' and block_text is not null)
+    where
+        message_type is not null
+        or (line_type = 'attachment' and block_text is not null)
+        or (line_type = 'queue-operation' and (attributes ->> '$.operation') = 'enqueue' and block_text is not null)
 
 )
 

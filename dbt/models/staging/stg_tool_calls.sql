@@ -1,4 +1,5 @@
 -- Both halves of every tool call: the use that asks for it and the result that answers. They are paired later, by tool_use_id.
+-- Tools that the API runs itself stand in the answer with their result.
 with source as (
 
     select * from {{ ref('stg_conversations') }}
@@ -9,13 +10,14 @@ renamed as (
 
     select
         conversation_id as tool_block_id,
-        if(block_type = 'tool_use', 'use', 'result') as block_kind,
+        if(block_type in ({{ tool_use_types() }}), 'use', 'result') as block_kind,
         tool_use_id,
         document_id,
         block_index,
         load_id,
-        project_id,
+        project_folder,
         source_file,
+        byte_offset,
         session_id,
         agent_id,
         parent_tool_use_id,
@@ -25,7 +27,9 @@ renamed as (
         is_sidechain,
         tool_name,
         tool_input,
-        is_error,
+        tool_input_lines,
+        -- a result that the API itself brings says so in the type of its content
+        coalesce(is_error, ends_with(attributes ->> '$.content.type', '_error')) as is_error,
         tool_denial_kind,
         tool_result_text,
         tool_result_length,
@@ -44,10 +48,13 @@ renamed as (
         result_total_tokens,
         result_tool_use_count,
         result_status,
+        result_search_count,
         event_at,
         event_date
     from source
-    where block_type in ('tool_use', 'tool_result') and tool_use_id is not null
+    where
+        (block_type in ({{ tool_use_types() }}) or ends_with(block_type, 'tool_result'))
+        and tool_use_id is not null
 
 )
 

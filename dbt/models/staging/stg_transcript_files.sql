@@ -10,7 +10,7 @@ renamed as (
     select
         nullif(host, '') as host,
         source_file,
-        nullif(project_id, '') as project_id,
+        nullif(project_id, '') as project_folder,
         coalesce(read_bytes, 0) as read_bytes,
         coalesce(lines, 0) as line_count,
         coalesce(dead_letters, 0) as dead_letter_count,

@@ -10,5 +10,8 @@ select
     keys.request_key as key_in_lines,
     facts.request_key as key_in_fact
 from keys
-full outer join {{ ref('fct_api_requests') }} as facts on keys.request_key = facts.request_key
+full outer join (
+    select * from {{ ref('fct_api_requests') }}
+    where advised_request_key is null
+) as facts on keys.request_key = facts.request_key
 where keys.request_key is null or facts.request_key is null
