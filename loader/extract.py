@@ -32,7 +32,7 @@ log = structlog.get_logger()
 
 Progress = Callable[[int, int | None], None]
 
-BATCH_BYTES = 48 * 1024 * 1024
+BATCH_BYTES = 32 * 1024 * 1024
 """Bytes of lines in one Iceberg commit."""
 WINDOW_LINES = 4_000
 """Lines that one query of the first pass asks for at most, where so many were not ingested in one millisecond."""

@@ -1,13 +1,15 @@
-"""Iceberg to `raw` in the work database: only what is new, one row per content block, all in one transaction.
+"""Iceberg to `raw` in the work database: only what is new, one row per content block, in portions of bounded size.
 
 Every document in Iceberg carries `extracted_at`, which never falls. A load reads what is above the highest value it has
-loaded, and records the new one in the transaction that adds the rows. Compaction rewrites files but not that column,
-so it brings nothing back; a document that comes again replaces its rows.
+loaded, oldest first, and records the new one in the transaction that adds a portion's rows: after a kill the next load
+goes on from there. Compaction rewrites files but not that column, so it brings nothing back; a document that comes again
+replaces its rows.
 """
 
+import sys
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,10 @@ from typing import Any
 import duckdb
 import pyarrow.compute as pc
 from pyiceberg.catalog import Catalog
-from pyiceberg.table import Table
+from pyiceberg.conversions import from_bytes
+from pyiceberg.expressions import BooleanExpression
+from pyiceberg.table import ALWAYS_TRUE, FileScanTask, Table
+from pyiceberg.types import NestedField, PrimitiveType, TimestamptzType
 
 from common.catalog import CONVERSATIONS, DEAD_LETTERS, TRANSCRIPT_FILES, open_table
 from common.duckdb_files import DuckDBLimits, open_work_database
@@ -24,9 +29,15 @@ from common.settings import Settings
 from loader.flatten_line import Source
 from loader.raw_rows import RawRows
 from loader.raw_schema import take_over
-from loader.read import read_rows
+from loader.read import read_rows, read_tasks
 
 Progress = Callable[[int, int | None], None]
+Filter = str | BooleanExpression
+
+PORTION_BYTES = 24 * 1024 * 1024
+"""Compressed size of the files of one transaction, which DuckDB holds in memory until it commits."""
+SHOWN_CHARACTERS = 2_000
+"""How much of a rejected line raw keeps."""
 
 
 def load(
@@ -47,55 +58,84 @@ def load(
     table = open_table(catalog, CONVERSATIONS)
     with closing(open_work_database(work_database, DuckDBLimits.of(settings))) as connection:
         take_over(connection)
-        connection.begin()
-        try:
-            result = _Load(connection, table, settings.tool_output_limit, progress).run(catalog, full_refresh)
-            connection.commit()
-        except BaseException:
-            connection.rollback()
-            raise
+        result = _Load(connection, table, settings.tool_output_limit, progress).run(catalog, full_refresh)
         connection.execute("checkpoint")
     return result.model_copy(update={"seconds": time.monotonic() - started})
 
 
 class _Load:
-    """One load inside one transaction."""
+    """One load, a transaction for each portion; every portion is a row of raw.loads with its own number."""
 
     def __init__(
         self, connection: duckdb.DuckDBPyConnection, table: Table, tool_output_limit: int, progress: Progress | None
     ) -> None:
         self.connection = connection
         self.table, self.table_uuid = table, str(table.metadata.table_uuid)
-        self.tool_output_limit = tool_output_limit
+        self.load_id, last_table = self._last_load()
+        self.is_another_table = last_table != self.table_uuid
+        self.rows = RawRows(connection, tool_output_limit)
         self.progress = progress or (lambda done, total: None)
+        self.documents_total, self.rows_total = 0, 0
 
     def run(self, catalog: Catalog, full_refresh: bool) -> LoadResult:
-        last_id, last_table = self._last_load()
-        load_id = last_id + 1
-        self.rows = RawRows(self.connection, load_id, self.tool_output_limit)
-        full = full_refresh or last_table != self.table_uuid
-        if full:
-            self.rows.clear()
+        full = full_refresh or self.is_another_table
         loaded_up_to = None if full else self._loaded_up_to()
-        documents, rows, extracted_up_to = self._add(loaded_up_to)
-        side_tables_changed = self._replace_side_tables(catalog)
-        if documents or side_tables_changed or full:
-            snapshot = self.table.current_snapshot()
-            self.connection.execute(
-                "insert into raw.loads values (?, now(), ?, ?, ?, ?, ?)",
-                [
-                    load_id,
-                    documents,
-                    rows,
-                    snapshot.snapshot_id if snapshot else None,
-                    extracted_up_to,
-                    self.table_uuid,
-                ],
-            )
-        else:
-            load_id = last_id
-        total = self._scalar("select count(*) from raw.conversations")
-        return LoadResult(documents=documents, rows=rows, total_rows=total, load_id=load_id, full=full, seconds=0)
+        row_filter = f"extracted_at > '{loaded_up_to.isoformat()}'" if loaded_up_to else ALWAYS_TRUE
+        tasks = list(self.table.scan(row_filter=row_filter).plan_files())
+        total = sum(task.file.record_count for task in tasks)
+        first = full
+        for portion in [*portions(self.table, tasks), []]:  # the last one has the side tables alone
+            with self._transaction():
+                if first:
+                    self._forget_all()
+                loaded_up_to = self._add(portion, row_filter, loaded_up_to, total)
+                if not portion:
+                    first = self._replace_side_tables(catalog) or first
+                if portion or first:
+                    self._record(loaded_up_to)
+            first = False
+        count = self._scalar("select count(*) from raw.conversations")
+        return LoadResult(
+            documents=self.documents_total,
+            rows=self.rows_total,
+            total_rows=count,
+            load_id=self.load_id,
+            full=full,
+            seconds=0,
+        )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self.connection.begin()
+        self._documents, self._rows = 0, 0
+        try:
+            yield
+            self.connection.commit()
+        except BaseException:
+            self.connection.rollback()
+            raise
+        self.documents_total += self._documents
+        self.rows_total += self._rows
+
+    def _forget_all(self) -> None:
+        """Start from nothing; what was loaded of this table before no longer counts as progress."""
+        self.rows.clear()
+        self.connection.execute("update raw.loads set extracted_up_to = null")
+
+    def _record(self, extracted_up_to: datetime | None) -> None:
+        self.load_id += 1
+        snapshot = self.table.current_snapshot()
+        self.connection.execute(
+            "insert into raw.loads values (?, now(), ?, ?, ?, ?, ?)",
+            [
+                self.load_id,
+                self._documents,
+                self._rows,
+                snapshot.snapshot_id if snapshot else None,
+                extracted_up_to,
+                self.table_uuid,
+            ],
+        )
 
     def _scalar(self, sql: str, parameters: list[Any] | None = None) -> Any:
         row = self.connection.execute(sql, parameters or []).fetchone()
@@ -116,32 +156,36 @@ class _Load:
         )
         return moment
 
-    def _add(self, loaded_up_to: datetime | None) -> tuple[int, int, datetime | None]:
-        row_filter = f"extracted_at > '{loaded_up_to.isoformat()}'" if loaded_up_to else "true"
-        files = [task.file for task in self.table.scan(row_filter=row_filter).plan_files()]
-        total = sum(file.record_count for file in files)
-        documents, rows, newest = 0, 0, loaded_up_to
-        for batch in read_rows(self.table, self._columns(), row_filter):
-            rows += self.rows.add(batch)
-            documents += batch.num_rows
-            batch_newest = pc.max(batch["extracted_at"]).as_py()
-            newest = batch_newest if newest is None else max(newest, batch_newest)
-            self.progress(documents, total)
-        return documents, rows, newest
+    def _add(
+        self,
+        portion: list[FileScanTask],
+        row_filter: Filter,
+        loaded_up_to: datetime | None,
+        total: int,
+    ) -> datetime | None:
+        """Add the rows of these files; return how far that brings the load."""
+        scan = self.table.scan(row_filter=row_filter)
+        for batch in read_tasks(self.table, portion, self._columns(), scan.row_filter):
+            self._rows += self.rows.add(batch, self.load_id + 1)
+            self._documents += batch.num_rows
+            newest = pc.max(batch["extracted_at"]).as_py()
+            loaded_up_to = newest if loaded_up_to is None else max(loaded_up_to, newest)
+            self.progress(self.documents_total + self._documents, total)
+        return loaded_up_to
 
     def _columns(self) -> list[str]:
         """Return the columns that a load reads, without those that a table made earlier lacks."""
         there = set(self.table.schema().column_names)
         return [name for name in (*Source._fields, "document") if name in there]
 
-    def _shared_columns(self, name: str, table: Table) -> tuple[str, ...]:
+    def _shared_columns(self, name: str, table: Table) -> list[str]:
         """Return the columns that both the Iceberg table and the table of the same name in raw have."""
         there = set(table.schema().column_names)
         columns = self.connection.execute(f"from {name} limit 0").description or []
-        return tuple(column[0] for column in columns if column[0] in there)
+        return [column[0] for column in columns if column[0] in there]
 
     def _replace_side_tables(self, catalog: Catalog) -> bool:
-        """Copy dead letters and file states whole where their snapshot is another one; True when one was copied."""
+        """Copy rejected lines and file states where their snapshot is another one; True when a table was copied."""
         changed = False
         for name in (DEAD_LETTERS, TRANSCRIPT_FILES):
             table = open_table(catalog, name)
@@ -152,11 +196,42 @@ class _Load:
             ).fetchone()
             if snapshot_id is None or (known and known[0] == snapshot_id):
                 continue
-            rows = table.scan(selected_fields=self._shared_columns(name, table)).to_arrow()
-            self.connection.execute(f"delete from {name}")
-            self.connection.execute(f"insert into {name} by name select * from rows")
-            del rows
+            self._copy(name, table)
             self.connection.execute("delete from raw.side_tables where table_name = ?", [name])
             self.connection.execute("insert into raw.side_tables values (?, ?)", [name, snapshot_id])
             changed = True
         return changed
+
+    def _copy(self, name: str, table: Table) -> None:
+        """Copy a side table; of a rejected line only its first characters, the rest is in Iceberg."""
+        columns = self._shared_columns(name, table)
+        cut = f"replace (left(line, {SHOWN_CHARACTERS}) as line)" if "line" in columns else ""
+        self.connection.execute(f"delete from {name}")
+        for rows in read_rows(table, columns):
+            self.connection.execute(f"insert into {name} by name select * {cut} from rows")
+            del rows
+
+
+def portions(table: Table, tasks: list[FileScanTask]) -> Iterator[list[FileScanTask]]:
+    """Yield the files in portions, oldest first, so that all rows of a portion are older than all rows of the next."""
+    field = table.schema().find_field("extracted_at")
+    spans = sorted(((_bounds(task, field), task) for task in tasks), key=lambda span: span[0])
+    portion: list[FileScanTask] = []
+    newest, size = 0, 0
+    for (oldest, youngest), task in spans:
+        if size >= PORTION_BYTES and oldest > newest:
+            yield portion
+            portion, size = [], 0
+        portion.append(task)
+        newest, size = max(newest, youngest), size + task.file.file_size_in_bytes
+    if portion:
+        yield portion
+
+
+def _bounds(task: FileScanTask, field: NestedField) -> tuple[int, int]:
+    """Return the file's oldest and newest `extracted_at` in microseconds; one without statistics may hold anything."""
+    lower, upper = (bounds.get(field.field_id) for bounds in (task.file.lower_bounds, task.file.upper_bounds))
+    if lower is None or upper is None:
+        return 0, sys.maxsize
+    kind: PrimitiveType = TimestamptzType()
+    return int(from_bytes(kind, lower)), int(from_bytes(kind, upper))

@@ -39,8 +39,8 @@ class SeenDocuments:
 class RawRows:
     """The rows of documents in schema raw, during one load."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, load_id: int, tool_output_limit: int) -> None:
-        self.connection, self.load_id, self.tool_output_limit = connection, load_id, tool_output_limit
+    def __init__(self, connection: duckdb.DuckDBPyConnection, tool_output_limit: int) -> None:
+        self.connection, self.tool_output_limit = connection, tool_output_limit
         was_empty = all(not connection.execute(f"from {name} limit 1").fetchone() for name in TABLES)
         self._seen = SeenDocuments() if was_empty else None
 
@@ -50,17 +50,17 @@ class RawRows:
             self.connection.execute(f"delete from {name}")
         self._seen = SeenDocuments()
 
-    def add(self, batch: pa.Table) -> int:
+    def add(self, batch: pa.Table, load_id: int) -> int:
         """Replace the rows of these documents, unless a later version has rows; return how many rows that gave."""
         documents = self._without_outdated(newest_versions(batch))
         flattened = flatten(documents, self.tool_output_limit)
         for name, rows in zip(TABLES, flattened, strict=True):
-            self._insert(name, rows)
+            self._insert(name, rows, load_id)
         return int(flattened.conversations.num_rows)
 
-    def _insert(self, name: str, rows: pa.Table) -> None:
+    def _insert(self, name: str, rows: pa.Table, load_id: int) -> None:
         added = {
-            "raw.conversations": f", {self.load_id}::bigint as load_id, now() as loaded_at",
+            "raw.conversations": f", {load_id}::bigint as load_id, now() as loaded_at",
             "raw.rejected_values": "",
             "raw.rejected_documents": ", now() as rejected_at",
         }[name]

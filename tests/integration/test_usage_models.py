@@ -69,7 +69,8 @@ class Warehouse:
         self.loads += 1
         rows = {row["document_id"]: row for row in (self._row(*line) for line in lines)}
         with closing(connect(self.volume.work_database)) as connection:
-            RawRows(connection, self.loads, 2000).add(pa.Table.from_pylist(list(rows.values()), schema=INCOMING))
+            incoming = pa.Table.from_pylist(list(rows.values()), schema=INCOMING)
+            RawRows(connection, 2000).add(incoming, self.loads)
 
     def _row(self, source_file: str, raw: bytes) -> Line:
         (line,) = parse(raw)
