@@ -2,8 +2,8 @@
 
 Every document in Iceberg carries `extracted_at`, which never falls. A load reads what is above the highest value it has
 loaded, oldest first, and records the new one in the transaction that adds a portion's rows: after a kill the next load
-goes on from there. Compaction rewrites files but not that column, so it brings nothing back; a document that comes again
-replaces its rows.
+goes on from there. Compaction rewrites files but not that column, so it brings nothing back; a document that comes
+again replaces its rows.
 """
 
 import sys
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import duckdb
 import pyarrow.compute as pc
@@ -32,7 +32,7 @@ from loader.raw_schema import take_over
 from loader.read import read_rows, read_tasks
 
 Progress = Callable[[int, int | None], None]
-Filter = str | BooleanExpression
+Filter: TypeAlias = str | BooleanExpression
 
 PORTION_BYTES = 24 * 1024 * 1024
 """Compressed size of the files of one transaction, which DuckDB holds in memory until it commits."""
