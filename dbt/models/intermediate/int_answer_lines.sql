@@ -21,8 +21,8 @@ answers as (
         ) as request_key,
         coalesce(copies.is_copy, false) as is_copy,
         coalesce(lines.model, 'unknown') as model,
-        starts_with(cast(lines.usage as varchar), '{')
-        and lines.model is distinct from '<synthetic>'
+        coalesce(starts_with(cast(lines.usage as varchar), '{'), false)
+        and coalesce(lines.model, '') != '<synthetic>'
         and not lines.is_api_error as is_billed
     from lines
     left join {{ ref('int_split_answers') }} as split_answers on lines.document_id = split_answers.document_id

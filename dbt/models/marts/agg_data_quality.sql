@@ -108,7 +108,7 @@ change_totals as (
 
 result_totals as (
 
-    select count(distinct ({{ session_key('results.') }}, results.tool_use_id)) as unclaimed_results
+    select count(distinct concat_ws(chr(31), {{ session_key('results.') }}, results.tool_use_id)) as unclaimed_results
     from {{ ref('stg_tool_calls') }} as results
     left join {{ ref('int_tool_pairs') }} as pairs on results.tool_block_id = pairs.tool_block_id
     where results.block_kind = 'result' and pairs.tool_block_id is null

@@ -63,20 +63,24 @@ named_by_others as (
 
 ),
 
+named as (
+
+    select
+        session_id,
+        tool_use_id,
+        min(agent_id) as agent_id
+    from named_by_others
+    group by session_id, tool_use_id
+
+),
+
 starts as (
 
     select
         calls.*,
         coalesce(calls.spawned_agent_id, named.agent_id) as named_agent_id
     from calls
-    left join (
-        select
-            session_id,
-            tool_use_id,
-            min(agent_id) as agent_id
-        from named_by_others
-        group by session_id, tool_use_id
-    ) as named on calls.session_id = named.session_id and calls.tool_use_id = named.tool_use_id
+    left join named on calls.session_id = named.session_id and calls.tool_use_id = named.tool_use_id
     where
         (calls.tool_name in ('Task', 'Agent') or calls.spawned_agent_id is not null)
         and (
