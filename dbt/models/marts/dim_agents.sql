@@ -134,12 +134,12 @@ spawns as (
 
     select
         *,
-        sum(duration_ms) over every_call as called_duration_ms,
+        {{ count_sum('duration_ms', 'over every_call') }} as called_duration_ms,
         max(ended_at) over every_call as last_ended_at,
         bool_or(coalesce(result_status = 'async_launched', false) or not is_complete) over every_call as is_detached,
-        sum(reported_duration_ms) over every_call as all_reported_duration_ms,
-        sum(reported_total_tokens) over every_call as all_reported_tokens,
-        sum(reported_tool_use_count) over every_call as all_reported_tool_uses
+        {{ count_sum('reported_duration_ms', 'over every_call') }} as all_reported_duration_ms,
+        {{ count_sum('reported_total_tokens', 'over every_call') }} as all_reported_tokens,
+        {{ count_sum('reported_tool_use_count', 'over every_call') }} as all_reported_tool_uses
     from claimed_starts
     window every_call as (partition by session_id, coalesce(found_agent_id, tool_call_key))
     qualify row_number() over (
