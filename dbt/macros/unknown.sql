@@ -9,3 +9,11 @@
     {{ tool_name }} not in (select tool_name from {{ ref('tool_categories') }})
     and not starts_with({{ tool_name }}, 'mcp__')
 {%- endmacro -%}
+
+{#- A reason without the place in the line that it names (at character 17, line 1 column 5), so that equal faults are one kind. -#}
+{%- macro without_positions(reason) -%}
+    regexp_replace(
+        {{ reason }},
+        '[ ,:;(]*\b(at |in |near |from )?(character|char|column|line|position|offset|byte|pos)s?[ :]*[0-9]+\)?', '', 'g'
+    )
+{%- endmacro -%}

@@ -17,8 +17,10 @@
   A sum of whole numbers as BIGINT. A thousand counts near 2^53, the most that the loader lets in, would be more than it holds:
   such a sum stays at its largest value rather than stop a build.
 -#}
-{%- macro count_sum(numbers) -%}
-    cast(if(sum({{ numbers }}) > 9223372036854775807, 9223372036854775807, sum({{ numbers }})) as bigint)
+{%- macro count_sum(numbers, window='') -%}
+    cast(if(
+        sum({{ numbers }}) {{ window }} > 9223372036854775807, 9223372036854775807, sum({{ numbers }}) {{ window }}
+    ) as bigint)
 {%- endmacro -%}
 
 {#- When a price of int_model_rates holds on a UTC day. -#}

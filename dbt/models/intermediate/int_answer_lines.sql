@@ -10,7 +10,30 @@ with lines as (
 answers as (
 
     select
-        lines.* exclude (model),
+        lines.document_id,
+        lines.load_id,
+        lines.session_id,
+        lines.source_file,
+        lines.host,
+        lines.byte_offset,
+        lines.agent_id,
+        lines.message_id,
+        lines.request_id,
+        lines.stop_reason,
+        lines.event_at,
+        lines.is_progress,
+        lines.is_sidechain,
+        lines.usage,
+        lines.input_tokens,
+        lines.output_tokens,
+        lines.cache_read_tokens,
+        lines.cache_creation_tokens,
+        lines.cache_creation_5m_tokens,
+        lines.cache_creation_1h_tokens,
+        lines.web_search_requests,
+        lines.service_tier,
+        lines.speed,
+        lines.inference_geo,
         {{ session_key('lines.') }} as session_key,
         coalesce(
             split_answers.request_key,
@@ -21,8 +44,8 @@ answers as (
         ) as request_key,
         coalesce(copies.is_copy, false) as is_copy,
         coalesce(lines.model, 'unknown') as model,
-        starts_with(cast(lines.usage as varchar), '{')
-        and lines.model is distinct from '<synthetic>'
+        coalesce(starts_with(cast(lines.usage as varchar), '{'), false)
+        and coalesce(lines.model, '') != '<synthetic>'
         and not lines.is_api_error as is_billed
     from lines
     left join {{ ref('int_split_answers') }} as split_answers on lines.document_id = split_answers.document_id

@@ -1,122 +1,19 @@
--- Prompts that were typed while Claude worked and that only the operations of the queue tell of. A prompt counts where Claude took it
--- in the middle of its turn (remove) and no user line or attachment repeats it: what is taken at the end of a turn (dequeue) has a line
--- of its own, popAll gives the texts back to the person, and what still waits at the end was never asked.
-with operations as (
+-- Prompts that were typed while Claude worked and that only the operations of the queue tell of: Claude took them in the middle of its
+-- turn, and no user line or attachment repeats them. What is taken at the end of a turn has a line of its own.
+with prompts as (
 
     select
-        document_id,
-        {{ session_key() }} as session_key,
-        attributes ->> '$.operation' as operation,
-        trim(block_text) as content,
-        event_at,
-        byte_offset
-    from {{ ref('stg_conversations') }}
-    where line_type = 'queue-operation' and block_index = 0
-
-),
-
--- An operation that names a text takes that one; any other takes what waits longest.
-repeated as (
-
-    select
-        *,
+        lines.document_id,
+        {{ session_key('lines.') }} as session_key,
+        lines.event_at,
+        trim(lines.block_text) as content,
         row_number() over (
-            partition by session_key, operation, content order by event_at, byte_offset, document_id
+            partition by {{ session_key('lines.') }}, trim(lines.block_text)
+            order by lines.event_at, lines.byte_offset, lines.document_id
         ) as repetition
-    from operations
-    where operation in ('enqueue', 'remove') and content is not null
-
-),
-
-named as (
-
-    select
-        entries.document_id,
-        removals.document_id as removal_id
-    from repeated as entries
-    inner join repeated as removals
-        on
-            entries.session_key = removals.session_key
-            and entries.content = removals.content
-            and entries.repetition = removals.repetition
-    where entries.operation = 'enqueue' and removals.operation = 'remove'
-
-),
-
-turns as (
-
-    select
-        *,
-        count(*) filter (where operation = 'popAll') over in_order as turn,
-        case operation when 'enqueue' then 1 when 'popAll' then 0 else -1 end as step
-    from operations
-    where
-        document_id not in (select named.document_id from named)
-        and document_id not in (select named.removal_id from named)
-    window in_order as (
-        partition by session_key
-        order by event_at, byte_offset, document_id rows between unbounded preceding and current row
-    )
-
-),
-
-counted as (
-
-    select
-        *,
-        sum(step) over in_order as balance,
-        count(*) filter (where step = 1) over in_order as entries
-    from turns
-    window in_order as (
-        partition by session_key, turn
-        order by event_at, byte_offset, document_id rows between unbounded preceding and current row
-    )
-
-),
-
--- How many entries had been taken after each operation; taking from an empty queue takes nothing.
-taken as (
-
-    select
-        *,
-        entries - balance + least(0, min(balance) over (
-            partition by session_key, turn
-            order by event_at, byte_offset, document_id rows between unbounded preceding and current row
-        )) as taken_entries
-    from counted
-
-),
-
-removed as (
-
-    select document_id from named
-    union
-    select entries.document_id
-    from taken as entries
-    inner join taken as removals
-        on
-            entries.session_key = removals.session_key
-            and entries.turn = removals.turn
-            and entries.entries = removals.taken_entries
-    where entries.step = 1
-    group by entries.document_id
-    having
-        arg_min(removals.operation, (removals.event_at, removals.byte_offset, removals.document_id))
-        filter (where removals.step = -1) = 'remove'
-
-),
-
-prompts as (
-
-    select
-        operations.*,
-        row_number() over (
-            partition by operations.session_key, operations.content
-            order by operations.event_at, operations.byte_offset, operations.document_id
-        ) as repetition
-    from operations
-    inner join removed on operations.document_id = removed.document_id
-    where operations.content != '' and not {{ is_wrapped_by_another('operations.content') }}
+    from {{ ref('stg_messages') }} as lines
+    inner join {{ ref('int_queue_removals') }} as removals on lines.document_id = removals.document_id
+    where trim(lines.block_text) != '' and not {{ is_wrapped_by_another('trim(lines.block_text)') }}
 
 ),
 
@@ -124,7 +21,7 @@ visible as (
 
     select
         prompts.document_id,
-        count(distinct messages.document_id) as lines
+        count(distinct messages.document_id) as line_count
     from prompts
     inner join {{ ref('stg_messages') }} as messages
         on
@@ -139,4 +36,4 @@ visible as (
 select prompts.document_id
 from prompts
 left join visible on prompts.document_id = visible.document_id
-where prompts.repetition > coalesce(visible.lines, 0)
+where prompts.repetition > coalesce(visible.line_count, 0)

@@ -24,7 +24,9 @@ last_totals as (
         session_id,
         cast(count(*) as bigint) as cost_state_lines,
         max_by(reported_cost_usd, (coalesce(event_at, 'epoch'), reported_cost_usd)) as reported_cost_usd,
-        max_by(reported_tokens, (coalesce(event_at, 'epoch'), reported_cost_usd)) as reported_tokens
+        cast(least(
+            max_by(reported_tokens, (coalesce(event_at, 'epoch'), reported_cost_usd)), 9223372036854775807
+        ) as bigint) as reported_tokens
     from totals
     where reported_cost_usd is not null
     group by session_id

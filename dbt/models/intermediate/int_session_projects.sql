@@ -28,7 +28,10 @@ directories as (
         session_key,
         arg_min(
             if(directory = '', '/', directory),
-            (coalesce(not is_start, true), is_sidechain, coalesce(event_at, 'infinity'), coalesce(byte_offset, 0), document_id)
+            (
+                coalesce(not is_start, true), is_sidechain, coalesce(event_at, 'infinity'), coalesce(byte_offset, 0),
+                document_id
+            )
         ) as directory
     from lines
     where directory is not null
@@ -46,7 +49,7 @@ folders as (
         count(message_type) > 0 as has_messages
     from lines
     group by session_key, session_id, project_folder
-    qualify row_number() over (partition by session_key order by line_count desc, project_folder) = 1
+    qualify row_number() over (partition by session_key order by line_count desc, project_folder asc) = 1
 
 ),
 

@@ -36,8 +36,9 @@ sessions as (
         session_id,
         coalesce(min(event_at) filter (where not is_copied), min(event_at)) as started_at,
         coalesce(max(event_at) filter (where not is_copied), max(event_at)) as ended_at,
-        cast(coalesce(sum(gap_ms) filter (where gap_ms <= {{ var('idle_minutes') * 60000 }} and not is_copied), 0) as bigint)
-            as active_duration_ms,
+        cast(coalesce(sum(gap_ms) filter (
+            where gap_ms <= {{ var('idle_minutes') * 60000 }} and not is_copied
+        ), 0) as bigint) as active_duration_ms,
         count(*) as line_count,
         count(*) filter (where message_type is not null) as message_line_count,
         count(*) filter (where is_copied) as copied_line_count,

@@ -86,12 +86,21 @@ finished as (
 
 ),
 
+named as (
+
+    select
+        *,
+        request_label || if(coalesce(many_answers, false), ':' || answer_label, '') as answer_name
+    from finished
+
+),
+
 own as (
 
     select
         document_id,
-        {{ answer_key('session_key', 'message_id', "request_label || if(coalesce(many_answers, false), ':' || answer_label, '')") }} as request_key
-    from finished
+        {{ answer_key('session_key', 'message_id', 'answer_name') }} as request_key
+    from named
 
 ),
 

@@ -25,7 +25,9 @@ uses as (
         blocks.byte_offset,
         blocks.load_id,
         coalesce(copies.is_copy, false) as is_copy,
-        {{ surrogate_key(['coalesce(answers.request_key, blocks.document_id)', 'blocks.tool_use_id']) }} as tool_call_key,
+        {{ surrogate_key([
+            'coalesce(answers.request_key, blocks.document_id)', 'blocks.tool_use_id'
+        ]) }} as tool_call_key,
         answers.request_key,
         coalesce(answers.is_billed, false) as is_billed
     from blocks

@@ -17,6 +17,14 @@
     ('tool_calls_without_result', 'incomplete_calls', 'calls', 'Calls that were interrupted or still ran, never counted as a success'),
     ('tool_calls_only_in_progress_lines', 'progress_calls', 'calls', 'Calls of sub-agents that exist in progress lines alone'),
     ('tool_results_without_call', 'unclaimed_results', 'calls', 'Results whose call is in no line. They are in no figure'),
+    ('agents_without_transcript', 'unseen_agents', 'agents',
+     'Sub-agents of which no line is there: what they did is not known, only what their call reported'),
+    ('agent_tokens_without_transcript', 'unseen_tokens', 'reported_tokens',
+     'Tokens that calls reported for those sub-agents, of all tokens reported so. They are in no other figure'),
+    ('commits_not_recorded', 'silent_commits', 'commit_calls',
+     'Commands that committed or opened a pull request, of which neither Claude Code nor the output tells more'),
+    ('unknown_languages', 'unknown_language_changes', 'changes',
+     'Changes to files whose extension the list of languages does not know. They count as language Other'),
     ('changes_without_patch', 'unpatched', 'changes', 'Changes to files whose lines added and removed are not known'),
 ] %}
 
@@ -56,7 +64,10 @@ call_totals as (
         count(*) as calls,
         count(*) filter (where is_unknown) as unknown_calls,
         count(*) filter (where not is_complete) as incomplete_calls,
-        count(*) filter (where is_progress_only) as progress_calls
+        count(*) filter (where is_progress_only) as progress_calls,
+        count(*) filter (where outcome = 'success' and git_output = '') as silent_commits,
+        count(*) filter (where outcome = 'success' and (git_output is not null or git_operation is not null))
+            as commit_calls
     from calls
 
 ),
@@ -100,15 +111,27 @@ change_totals as (
 
     select
         count(*) as changes,
-        count(*) filter (where lines_added is null) as unpatched
+        count(*) filter (where lines_added is null) as unpatched,
+        count(*) filter (where language = 'Other') as unknown_language_changes
     from {{ ref('fct_file_operations') }}
     where is_change
 
 ),
 
+agent_totals as (
+
+    select
+        count(*) as agents,
+        count(*) filter (where not has_own_lines) as unseen_agents,
+        coalesce(sum(reported_total_tokens), 0) as reported_tokens,
+        coalesce(sum(reported_total_tokens) filter (where not has_own_lines), 0) as unseen_tokens
+    from {{ ref('dim_agents') }}
+
+),
+
 result_totals as (
 
-    select count(distinct ({{ session_key('results.') }}, results.tool_use_id)) as unclaimed_results
+    select count(distinct concat_ws(chr(31), {{ session_key('results.') }}, results.tool_use_id)) as unclaimed_results
     from {{ ref('stg_tool_calls') }} as results
     left join {{ ref('int_tool_pairs') }} as pairs on results.tool_block_id = pairs.tool_block_id
     where results.block_kind = 'result' and pairs.tool_block_id is null
@@ -126,6 +149,7 @@ totals as (
     cross join message_totals
     cross join change_totals
     cross join result_totals
+    cross join agent_totals
 
 ),
 
@@ -177,6 +201,14 @@ items as (
     from lines
     where is_unknown
     group by coalesce(line_type, '(none)'), coalesce(version, '(none)')
+    union all by name
+    select
+        'unknown_languages' as metric,
+        coalesce('.' || file_extension, '(no extension)') as item,
+        count(*) as item_count
+    from {{ ref('fct_file_operations') }}
+    where is_change and language = 'Other'
+    group by coalesce('.' || file_extension, '(no extension)')
     union all by name
     select
         'unknown_tools' as metric,

@@ -28,7 +28,12 @@ calls as (
         count(*) filter (where outcome = 'denied') as denied_count,
         count(*) filter (where outcome = 'interrupted') as interrupted_count,
         count(*) filter (where outcome = 'incomplete') as incomplete_count,
-        count(distinct tool_name) as distinct_tool_count
+        count(distinct tool_name) as distinct_tool_count,
+        -- a commit or pull request that was made and of which nothing tells
+        count(*) filter (where outcome = 'success' and git_output = '' and {{ commits('command_text') }})
+            as silent_commits,
+        count(*) filter (where outcome = 'success' and git_output = '' and {{ opens_pull_request('command_text') }})
+            as silent_pull_requests
     from {{ ref('fct_tool_calls') }}
     group by session_id
 
@@ -102,6 +107,8 @@ final as (
         {{ zero_filled('files', ['read_file_count', 'changed_file_count', 'lines_added', 'lines_removed']) }},
         {{ zero_filled('agents', ['agent_count']) }},
         {{ zero_filled('commits', ['commit_count', 'pull_request_count']) }},
+        coalesce(calls.silent_commits, 0) as silent_commits,
+        coalesce(calls.silent_pull_requests, 0) as silent_pull_requests,
         {{ zero_filled('events', [
             'turn_count', 'turn_duration_ms', 'api_retry_count', 'api_error_count', 'compaction_count',
             'interruption_count'
@@ -117,4 +124,9 @@ final as (
 
 )
 
-select * from final
+-- What is not recorded is not zero.
+select * exclude (silent_commits, silent_pull_requests) replace (
+    if(commit_count = 0 and silent_commits > 0, null, commit_count) as commit_count,
+    if(pull_request_count = 0 and silent_pull_requests > 0, null, pull_request_count) as pull_request_count
+)
+from final

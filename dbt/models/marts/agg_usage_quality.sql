@@ -21,6 +21,7 @@ silent_messages as (
         and block_index = 0
         and message_id is not null
         and model is distinct from '<synthetic>'
+        and not is_api_error
     group by message_id
     having count(usage) = 0
 
@@ -44,6 +45,10 @@ counted as (
         count(*) filter (where session_count > 1) as responses_in_several_sessions,
         count(*) filter (where is_progress_only) as responses_only_in_progress,
         count(*) filter (where not is_finalized) as responses_unfinalized,
+        round(count(*) filter (where not is_finalized) / nullif(count(*), 0), 6) as share_unfinalized,
+        coalesce(sum(output_tokens) filter (where not is_finalized), 0) as output_tokens_unfinalized,
+        coalesce(sum(estimated_output_tokens), 0) as output_tokens_estimated,
+        count(advised_request_key) as advisor_responses,
         count(*) filter (where not is_priced) as responses_unpriced,
         count(*) filter (where message_id is null) as responses_without_message_id,
         count(*) filter (where request_id is null) as responses_without_request_id,
@@ -83,7 +88,7 @@ metrics as (
     select
         'responses_in_several_sessions' as metric,
         cast(responses_in_several_sessions as double) as value,
-        'Responses that several sessions hold; they count for the one that began first' as detail
+        'Responses that several sessions hold; they count for the session that did not copy them' as detail
     from counted
     union all
     select
@@ -95,7 +100,32 @@ metrics as (
     select
         'responses_unfinalized' as metric,
         cast(responses_unfinalized as double) as value,
-        'Responses without a stop reason; their output tokens may be too low' as detail
+        'Responses without a stop reason; their output tokens are at least what is counted' as detail
+    from counted
+    union all
+    select
+        'share_unfinalized' as metric,
+        coalesce(share_unfinalized, 0) as value,
+        'Their share of all responses, 0 to 1' as detail
+    from counted
+    union all
+    select
+        'output_tokens_unfinalized' as metric,
+        cast(output_tokens_unfinalized as double) as value,
+        'Output tokens counted for those responses, a lower bound' as detail
+    from counted
+    union all
+    select
+        'output_tokens_estimated' as metric,
+        cast(output_tokens_estimated as double) as value,
+        'Output tokens of those responses by their visible text, one for {{ var("characters_per_token") }} characters;'
+        || ' in no other figure' as detail
+    from counted
+    union all
+    select
+        'advisor_responses' as metric,
+        cast(advisor_responses as double) as value,
+        'Responses of a model that was asked within another''s response (usage.iterations)' as detail
     from counted
     union all
     select

@@ -63,20 +63,24 @@ named_by_others as (
 
 ),
 
+named as (
+
+    select
+        session_id,
+        tool_use_id,
+        min(agent_id) as agent_id
+    from named_by_others
+    group by session_id, tool_use_id
+
+),
+
 starts as (
 
     select
         calls.*,
         coalesce(calls.spawned_agent_id, named.agent_id) as named_agent_id
     from calls
-    left join (
-        select
-            session_id,
-            tool_use_id,
-            min(agent_id) as agent_id
-        from named_by_others
-        group by session_id, tool_use_id
-    ) as named on calls.session_id = named.session_id and calls.tool_use_id = named.tool_use_id
+    left join named on calls.session_id = named.session_id and calls.tool_use_id = named.tool_use_id
     where
         (calls.tool_name in ('Task', 'Agent') or calls.spawned_agent_id is not null)
         and (
@@ -130,12 +134,12 @@ spawns as (
 
     select
         *,
-        sum(duration_ms) over every_call as called_duration_ms,
+        {{ count_sum('duration_ms', 'over every_call') }} as called_duration_ms,
         max(ended_at) over every_call as last_ended_at,
         bool_or(coalesce(result_status = 'async_launched', false) or not is_complete) over every_call as is_detached,
-        sum(reported_duration_ms) over every_call as all_reported_duration_ms,
-        sum(reported_total_tokens) over every_call as all_reported_tokens,
-        sum(reported_tool_use_count) over every_call as all_reported_tool_uses
+        {{ count_sum('reported_duration_ms', 'over every_call') }} as all_reported_duration_ms,
+        {{ count_sum('reported_total_tokens', 'over every_call') }} as all_reported_tokens,
+        {{ count_sum('reported_tool_use_count', 'over every_call') }} as all_reported_tool_uses
     from claimed_starts
     window every_call as (partition by session_id, coalesce(found_agent_id, tool_call_key))
     qualify row_number() over (

@@ -51,7 +51,7 @@ titles as (
     from written_titles
     qualify row_number() over (
         partition by session_id
-        order by title_rank, ingested_at desc nulls last, byte_offset desc nulls last, title
+        order by title_rank asc, ingested_at desc nulls last, byte_offset desc nulls last, title asc
     ) = 1
 
 ),

@@ -130,7 +130,7 @@ searches as (
 
     select
         request_key,
-        sum(web_search_count) as web_searches
+        {{ count_sum('web_search_count') }} as web_searches
     from {{ ref('fct_tool_calls') }}
     where web_search_count > 0
     group by request_key
@@ -268,7 +268,7 @@ final as (
         ) as bigint))) as estimated_output_tokens,
         nullif(unknown_usage_fields, '') as unknown_usage_fields,
         if(attempt_tokens > answer_tokens, attempts - 1, 0) as extra_attempts,
-        greatest(attempt_tokens - answer_tokens, 0) as extra_attempt_tokens,
+        cast(greatest(attempt_tokens - answer_tokens, 0) as bigint) as extra_attempt_tokens,
         {%- for part in ['input', 'output', 'cache_read', 'cache_write', 'web_search'] %}
             round({{ part }}_cost_usd, 10) as {{ part }}_cost_usd,
         {%- endfor %}

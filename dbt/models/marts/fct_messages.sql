@@ -82,7 +82,7 @@ final as (
             else message_text
         end as message_text,
         text_length,
-        thinking_length,
+        cast(thinking_length as bigint) as thinking_length,
         text_blocks,
         thinking_blocks,
         tool_use_blocks,

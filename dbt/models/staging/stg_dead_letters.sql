@@ -16,9 +16,7 @@ renamed as (
         line_bytes,
         coalesce(nullif(reason, ''), 'unknown') as reason,
         -- the reason without the place in the line, which differs from line to line
-        coalesce(nullif(regexp_replace(
-            reason, '[ ,:;(]*\b(at|in|near|from)?\s*(character|char|column|line|position|offset|byte|pos)s?\s*[0-9]+\)?', '', 'g'
-        ), ''), 'unknown') as reason_kind,
+        coalesce(nullif({{ without_positions('reason') }}, ''), 'unknown') as reason_kind,
         ingested_at
     from source
 
