@@ -68,8 +68,8 @@ def default_transcripts_dirs() -> tuple[Path, ...]:
     """
     chosen = [home.strip() for home in os.environ.get("CLAUDE_CONFIG_DIR", "").split(",") if home.strip()]
     if chosen:
-        return tuple(Path(home).expanduser().absolute() / "projects" for home in chosen)
-    known = [Path(place).expanduser().absolute() for place in _KNOWN_PLACES]
+        return tuple(Path(home) / "projects" for home in chosen)
+    known = [Path(place).expanduser() for place in _KNOWN_PLACES]
     return tuple(place for place in known if place.is_dir()) or (known[0],)
 
 
@@ -92,7 +92,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True)
 
     # What is read, and where everything is kept
-    transcripts_dir: UserPaths = Field(default_factory=default_transcripts_dirs)  # one folder, or several with commas
+    transcripts_dir: UserPaths = Field(
+        default_factory=default_transcripts_dirs, validate_default=True
+    )  # commas between several
     data_dir: UserPath = Field(default=Path("~/.local/share/claude-analytics"), validate_default=True)
     host_name: str = Field(default_factory=socket.gethostname, min_length=1)
     duckdb_path: UserPath | None = None

@@ -15,7 +15,7 @@ from records.sqlite_schema import migrate
 from records.store import EARLIEST, NewLine, Place, RejectedLine, Source, StoreAwayError, StoredLine, StoreError
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
-_MILLISECOND = timedelta(milliseconds=1)
+_MILLISECOND, _DAY = timedelta(milliseconds=1), timedelta(days=1)
 _BUSY_SECONDS = 60.0
 _READ_AT_ONCE = 100
 _PRAGMAS = (
@@ -103,8 +103,7 @@ class SqliteStore:
         return outcomes
 
     def _new_row(self, new: NewLine, stamp: int) -> tuple[Any, ...]:
-        fields = new.line.value or {}
-        described = (text_of(fields.get(name)) for name in ("sessionId", "uuid", "type"))
+        described = (text_of((new.line.value or {}).get(name)) for name in ("sessionId", "uuid", "type"))
         return (new.line_id, stamp, self._source_id(new.place), new.place.byte_offset, *described, new.line.raw)
 
     def _known(self, line_ids: list[str]) -> dict[str, Source | None]:
@@ -271,18 +270,15 @@ class SqliteStore:
             raise kind(f"{self.name}: {error}; {_remedy(error, self._path)}") from error
 
 
-_DAY = timedelta(days=1)
-
-
 def _remedy(error: Exception, path: Path) -> str:
     text = str(error)
     if "full" in text:
         return f"free space on the disk of {path.parent}"
     if "locked" in text or "busy" in text:
         return "another program is writing to it; end that program, then try again"
-    if "malformed" in text or "not a database" in text:
-        return f"move {path} away: the next run makes it again from Iceberg and the transcripts"
-    return f"check that {path.parent} can be written"
+    damaged = "malformed" in text or "not a database" in text
+    again = f"move {path} away: the next run makes it again from Iceberg and the transcripts"
+    return again if damaged else f"check that {path.parent} can be written"
 
 
 def _encode(state: FileState) -> str:

@@ -30,9 +30,8 @@ DAY = 86_400
 @pytest.fixture
 def transcripts(tmp_path: Path) -> Path:
     """A folder like `~/.claude/projects` with one transcript, written now."""
-    folder = tmp_path / "claude" / "projects"
-    write_transcript(folder, "-home-me-app/today.jsonl", age_days=0)
-    return folder
+    write_transcript(tmp_path / "claude" / "projects", "-home-me-app/today.jsonl", age_days=0)
+    return tmp_path / "claude" / "projects"
 
 
 def write_transcript(folder: Path, name: str, age_days: float) -> Path:
@@ -45,9 +44,8 @@ def write_transcript(folder: Path, name: str, age_days: float) -> Path:
 
 def settings_for(tmp_path: Path, **chosen: Any) -> Settings:
     """Settings that keep off this machine: a data directory of the test's own, and any free port."""
-    defaults = {
-        "transcripts_dir": tmp_path / "claude" / "projects",
-        "data_dir": tmp_path / "data",
+    places = {"transcripts_dir": tmp_path / "claude" / "projects", "data_dir": tmp_path / "data"}
+    defaults = places | {
         "host_name": "here",
         "timezone": "Europe/Berlin",
         "runner_port": 0,
@@ -253,14 +251,11 @@ def test_a_mongodb_that_does_not_answer_fails_and_its_password_is_not_shown(tmp_
 
 
 def test_copies_that_differ_are_told_with_their_counts(tmp_path: Path) -> None:
-    settings = settings_for(tmp_path)
-    with closing(SqliteStore(DataPaths.of(settings).records)) as store:
+    with closing(SqliteStore(tmp_path / "data/records/records.db")) as store:
         store.restore_lines([StoredLine("a", None, None, "user", Place("h", "p", "p/s.jsonl", 0), None, b"{}")])
-    found = finding(settings, "Record store")
-    assert found.status == "warn"
-    assert "1 lines and 0 rejected" in found.found
-    assert "0 and 0 in Iceberg" in found.found
-    assert "./analytics run" in found.fix
+    found = finding(settings_for(tmp_path), "Record store")
+    assert (found.status, "./analytics run" in found.fix) == ("warn", True)
+    assert found.found.startswith("1 lines and 0 rejected")
 
 
 def test_an_iceberg_catalog_that_does_not_answer_fails(tmp_path: Path) -> None:
