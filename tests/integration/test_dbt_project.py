@@ -155,7 +155,7 @@ def test_a_late_line_leaves_the_same_tables_as_a_full_refresh(dbt: Dbt, history:
     late_load(history)
     _passed(dbt("run", "--target", "prod", database=database))
     incremental = _marts(database)
-    calls = "select tool_call_key, session_id, outcome from marts.fct_tool_calls where outcome = 'error'"
+    calls = "select tool_use_id, session_id, outcome from marts.fct_tool_calls where outcome = 'error'"
     assert sorted(_rows(database, calls)) == [("bash-1", "main", "error"), ("edit-1", "fork", "error")]
     copies = "select message_key from marts.fct_messages where is_copy"
     assert sorted(_rows(database, copies)) == [("c1",), ("p1",)]

@@ -13,7 +13,8 @@ totals as (
         session_id,
         event_at,
         reported_cost_usd,
-        {{ reported_tokens('reported_model_usage') }} as reported_tokens
+        -- bounded by the loader, a hundred models of 2^53 tokens at most
+        cast({{ reported_tokens('reported_model_usage') }} as bigint) as reported_tokens
     from lines
 
 ),
@@ -24,9 +25,7 @@ last_totals as (
         session_id,
         cast(count(*) as bigint) as cost_state_lines,
         max_by(reported_cost_usd, (coalesce(event_at, 'epoch'), reported_cost_usd)) as reported_cost_usd,
-        cast(least(
-            max_by(reported_tokens, (coalesce(event_at, 'epoch'), reported_cost_usd)), 9223372036854775807
-        ) as bigint) as reported_tokens
+        max_by(reported_tokens, (coalesce(event_at, 'epoch'), reported_cost_usd)) as reported_tokens
     from totals
     where reported_cost_usd is not null
     group by session_id
