@@ -34,4 +34,5 @@ def test_a_sql_command_line_of_the_readme_prints_a_table(demo: Path, arguments: 
     wide = os.environ | {"COLUMNS": "400"}
     result = subprocess.run(command, cwd=ROOT, env=wide, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
-    assert "date_key" in result.stdout
+    assert "usd" in result.stdout
+    assert re.search(r"^[1-9]\d* rows$", result.stdout, re.MULTILINE)

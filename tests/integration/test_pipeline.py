@@ -215,10 +215,10 @@ def test_a_second_run_at_once_is_refused_with_exit_code_75(tmp_path: Path, trans
 
 
 def test_missing_transcripts_are_one_line_that_says_what_to_do(tmp_path: Path) -> None:
-    """No traceback, exit code 1, and the folder is named."""
+    """No traceback, exit code 2, and the folder is named."""
     command = _command(tmp_path / "data", tmp_path / "nowhere")
     done = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "nowhere" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
 

@@ -106,9 +106,13 @@ final as (
         ]) }},
         {{ zero_filled('files', ['read_file_count', 'changed_file_count', 'lines_added', 'lines_removed']) }},
         {{ zero_filled('agents', ['agent_count']) }},
-        {{ zero_filled('commits', ['commit_count', 'pull_request_count']) }},
-        coalesce(calls.silent_commits, 0) as silent_commits,
-        coalesce(calls.silent_pull_requests, 0) as silent_pull_requests,
+        -- What is not recorded is not zero.
+        coalesce(commits.commit_count, if(calls.silent_commits > 0, null, 0)) as commit_count,
+        if(
+            coalesce(commits.pull_request_count, 0) = 0 and calls.silent_pull_requests > 0,
+            null,
+            coalesce(commits.pull_request_count, 0)
+        ) as pull_request_count,
         {{ zero_filled('events', [
             'turn_count', 'turn_duration_ms', 'api_retry_count', 'api_error_count', 'compaction_count',
             'interruption_count'
@@ -124,9 +128,4 @@ final as (
 
 )
 
--- What is not recorded is not zero.
-select * exclude (silent_commits, silent_pull_requests) replace (
-    if(commit_count = 0 and silent_commits > 0, null, commit_count) as commit_count,
-    if(pull_request_count = 0 and silent_pull_requests > 0, null, pull_request_count) as pull_request_count
-)
-from final
+select * from final

@@ -9,6 +9,7 @@ renamed as (
 
     select
         document_id,
+        row_number() over (partition by document_id order by field, kind, found) as value_number,
         field,
         kind,
         found

@@ -28,6 +28,7 @@ def test_every_transcript_is_found_in_a_fixed_order(tmp_path: Path) -> None:
     assert names(tmp_path) == [
         "a/s.jsonl",
         "a/s/subagents/agent-1.jsonl",
+        "a/s/subagents/agent-1.meta.json",
         "a/s/subagents/workflows/w/agent-2.jsonl",
         "b/s.jsonl",
         "loose.jsonl",

@@ -1,0 +1,104 @@
+"""What the appliance's images hold: every module that their entry imports, and every package that those import."""
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path, PurePosixPath
+
+import pytest
+from packaging.requirements import Requirement
+
+from tests.unit.test_repository import DEPENDENCIES, GROUPS, MAY_IMPORT, ROOT, python_files, text_of
+
+DOCKERFILE = text_of(Path("services/Dockerfile"))
+ENTRIES = {
+    "collector": "collector.__main__",
+    "loader": "loader.__main__",
+    "scheduler": "cli.appliance.service",
+    "smoke": "tests.smoke.__main__",
+}
+DISTRIBUTIONS = {"bson": "pymongo", "vl_convert": "vl-convert-python", "yaml": "pyyaml", "dbt": "dbt-core"}
+"""The packages whose distribution has another name than the module."""
+OPTIONAL = {"playwright"}
+"""Imported where it is installed; who lacks it is told."""
+ROOMS = set(MAY_IMPORT)
+
+
+def copied(image: str) -> list[PurePosixPath]:
+    """The paths of the checkout that an image's stage copies into it."""
+    stage = re.search(rf"^FROM base AS {image}$(.*?)(?=^FROM|\Z)", DOCKERFILE, re.MULTILINE | re.DOTALL)
+    assert stage, image
+    lines = [line.split()[1:-1] for line in stage[1].splitlines() if line.startswith("COPY")]
+    return [PurePosixPath(name) for line in lines if "--from" not in line[0] for name in line if name[0] != "-"]
+
+
+def file_of(module: str) -> Path | None:
+    """A module's file in the checkout, or None where it is no module of ours."""
+    path = Path(*module.split("."))
+    return next((file for file in (path / "__init__.py", path.with_suffix(".py")) if (ROOT / file).exists()), None)
+
+
+def imports_of(file: Path) -> Iterator[str]:
+    """Every module that a file names in an import, and the names it takes from one."""
+    for node in ast.walk(ast.parse(text_of(file))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@cache
+def needed(entry: str) -> tuple[frozenset[Path], frozenset[str]]:
+    """The files of ours that an entry needs, and the packages of others that these import."""
+    files: set[Path] = set()
+    packages: set[str] = set()
+    modules = [entry]
+    while modules:
+        module = modules.pop()
+        root = module.partition(".")[0]
+        if root not in ROOMS:
+            packages |= {root} - sys.stdlib_module_names
+            continue
+        parents = module.split(".")
+        for length in range(1, len(parents) + 1):
+            file = file_of(".".join(parents[:length]))
+            if file is not None and file not in files:
+                files.add(file)
+                modules.extend(imports_of(file))
+    return frozenset(files), frozenset(packages - OPTIONAL)
+
+
+def declared(requirements: list[str]) -> set[str]:
+    return {Requirement(requirement).name for requirement in requirements}
+
+
+@pytest.mark.parametrize(("image", "entry"), ENTRIES.items())
+def test_an_image_holds_every_module_that_it_imports(image: str, entry: str) -> None:
+    there = copied(image)
+    files, _ = needed(entry)
+    assert sorted(str(file) for file in files if not any(file.is_relative_to(path) for path in there)) == []
+
+
+@pytest.mark.parametrize("image", [*ENTRIES, "init"])
+def test_what_an_image_copies_is_let_through_to_the_builder(image: str) -> None:
+    ignored = text_of(Path(".dockerignore")).splitlines()
+    allowed = [line[1:].rstrip("/") for line in ignored if line.startswith("!")]
+    assert [str(path) for path in copied(image) if not any(path.is_relative_to(each) for each in allowed)] == []
+
+
+@pytest.mark.parametrize(("image", "entry"), ENTRIES.items())
+def test_an_image_asks_for_every_package_that_it_imports(image: str, entry: str) -> None:
+    """By itself: what another package happens to bring may be gone with its next version."""
+    _, packages = needed(entry)
+    names = {DISTRIBUTIONS.get(package, package.replace("_", "-")) for package in packages}
+    assert names - declared(GROUPS[image]) == set()
+
+
+def test_the_standalone_mode_asks_for_every_package_that_it_imports() -> None:
+    files = [file for file in python_files() if file.parts[0] in ROOMS - {"tests"}]
+    packages = {name.partition(".")[0] for file in files for name in imports_of(file)} - ROOMS - OPTIONAL
+    names = {DISTRIBUTIONS.get(package, package.replace("_", "-")) for package in packages - sys.stdlib_module_names}
+    assert names - declared(DEPENDENCIES) == set()
