@@ -88,6 +88,8 @@ def smoke() -> dict[str, Any]:
     direct = DuckDBReader(database)
     runner.wait_until_published(database)
     metabase = MetabaseReader(os.environ["METABASE_URL"], secret("metabase_user"), secret("metabase_password"))
+    if not metabase.is_connected():
+        runner.run_to_the_end()  # sets it up, and does so again where its own database was lost
     metabase.wait_until_connected(PATIENCE_SECONDS)
     readers: list[Reader] = [direct, metabase, MachineReader()]
     for reader in readers:

@@ -98,6 +98,14 @@ class MetabaseReader(Reader):
         self.client, self.user, self.password = Client(url), user, password
         self.database, self.cut = 0, 0
 
+    def is_connected(self) -> bool:
+        """Whether its user can sign in and our database is there."""
+        try:
+            self._find()
+        except NotReadyError:
+            return False
+        return True
+
     def wait_until_connected(self, patience: float) -> None:
         """The runner sets Metabase up by itself: wait until its user can sign in and our database is there."""
         self.database = until(self._find, patience)
