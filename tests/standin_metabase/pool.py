@@ -40,7 +40,10 @@ class Pool:
         with self._taken(number, details) as connection:
             _run_init_sql(connection, details)
             result = connection.execute(sql, values or None)
-            return [column[0] for column in result.description], result.fetchall()
+            columns = result.description
+            if columns is None:  # what DuckDB's client says of a result that was interrupted
+                raise duckdb.InterruptException("the pool was closed while this query ran")
+            return [column[0] for column in columns], result.fetchall()
 
     @contextmanager
     def _taken(self, number: int, details: dict[str, Any]) -> Iterator[duckdb.DuckDBPyConnection]:
