@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from tests.integration.warehouse import USAGE, Line, Warehouse, answer, copied, in_file, prompt, replay
-from verify.compare import verify
+from verify.compare import VerifyError, verify
 from verify.report import Difference, VerifyReport
 
 CWD = {"cwd": "/home/me/shop"}
@@ -72,14 +72,16 @@ class Built:
             self.warehouse.mark_collected(self.projects)
             self.warehouse.build("resource_type:seed", *USAGE, "+dim_sessions", "+fct_tool_calls", command="build")
 
-    def with_fault(self, *statements: str) -> VerifyReport:
+    def with_fault(
+        self, *statements: str, projects: Path | None = None, timezone: str = "Europe/Berlin"
+    ) -> VerifyReport:
         """Compare with a copy of the database in which these statements were run."""
         path = self.folder / "faulty.db"
         shutil.copy(self.warehouse.volume.work_database, path)
         with duckdb.connect(str(path)) as connection:
             for statement in statements:
                 connection.execute(statement)
-        return verify(path, [self.projects], "Europe/Berlin")
+        return verify(path, [projects or self.projects], timezone)
 
 
 @pytest.fixture(scope="module")
@@ -191,6 +193,60 @@ def test_a_difference_says_where_it_is(built: Built) -> None:
     assert examples(built.with_fault(FAULTS["a fork that owns its parent's lines"][0])) == ["s2: 2, not 4"]
     assert examples(built.with_fault(FAULTS["another session"][0])) == ["m2: session s1, not s2"]
     assert examples(built.with_fault(FAULTS["a line lost"][0])) == ["a line of -home-me-attic/s3.jsonl"]
+
+
+def test_days_are_cut_in_the_timezone_that_they_were_built_with(built: Built) -> None:
+    assert {row.measure for row in built.with_fault(timezone="Pacific/Kiritimati").differences} == SUMS | {
+        "single responses"
+    }
+
+
+@pytest.fixture
+def projects(built: Built, tmp_path: Path) -> Path:
+    """The transcripts, to be changed."""
+    return Path(shutil.copytree(built.projects, tmp_path / "projects"))
+
+
+def test_what_comes_from_a_transcript_that_is_gone_is_history(built: Built, projects: Path) -> None:
+    (projects / "-home-me-shop/s2.jsonl").unlink()
+    report = built.with_fault(projects=projects)
+    assert report.differences == ()
+    found = {name: count for name, count in report.only_in_database.items() if name != "tokens"}
+    assert found == {"lines": 4, "sessions": 1, "tool_calls": 1, "responses": 1}
+
+
+def test_what_a_deleted_parent_owned_is_not_its_forks_though_only_the_fork_has_it_now(
+    built: Built, projects: Path
+) -> None:
+    (projects / "-home-me-shop/s1.jsonl").unlink()
+    report = built.with_fault(projects=projects)
+    assert report.differences == ()
+    assert report.only_in_database["responses_with_lost_lines"] == 1
+
+
+def test_a_deleted_transcript_does_not_excuse_a_figure_that_is_too_low(built: Built, projects: Path) -> None:
+    (projects / "-home-me-shop/s1.jsonl").unlink()
+    fault = "update marts.fct_api_requests set output_tokens = 4 where message_id = 'm1' and session_key = 's1'"
+    report = built.with_fault(fault, projects=projects)
+    assert "output_tokens" in {row.measure for row in report.differences}
+
+
+def test_what_was_written_since_the_last_look_is_left_out_and_said(built: Built, projects: Path) -> None:
+    more = json.dumps(answer("m9", minute=700)) + "\n"
+    for name in ("s1", "s4"):
+        with (projects / f"-home-me-shop/{name}.jsonl").open("a", encoding="utf-8") as file:
+            file.write(more)
+    report = built.with_fault(projects=projects)
+    assert (report.differences, report.not_yet_collected) == ((), 2 * len(more))
+    seen = built.with_fault("update raw.transcript_files set collected_at = now() + interval 1 hour", projects=projects)
+    assert {"lines", "responses", "messages"} <= {row.measure for row in seen.differences}
+
+
+def test_nothing_to_compare_is_one_clear_line(built: Built, tmp_path: Path) -> None:
+    with pytest.raises(VerifyError, match="expected a directory"):
+        built.with_fault(projects=tmp_path / "nowhere")
+    with pytest.raises(VerifyError, match="expected a published database"):
+        verify(tmp_path / "nothing.db", [built.projects], "UTC")
 
 
 def test_lines_of_any_shape_crash_nothing_and_agree(tmp_path: Path) -> None:
