@@ -9,6 +9,8 @@ from verify.copies import Copies
 from verify.lines import Answer, Line, Tokens
 
 AnswerKey = tuple[str | bytes | None, ...]
+_LABEL = 3
+"""Where in a key of an answer its request id and finished usage stand."""
 T = TypeVar("T")
 
 
@@ -64,8 +66,12 @@ def _labels(own: list[Spoken]) -> list[AnswerKey]:
     for request in set(requests):
         places = [place for place, each in enumerate(requests) if each == request]
         finished = _filled([_finished(own[place].answer) for place in places][::-1])[::-1]
-        labels |= {place: (request, repr(usage)) for place, usage in zip(places, finished, strict=True)}
+        labels |= {place: (request, _shown(usage)) for place, usage in zip(places, finished, strict=True)}
     return [labels[place] for place in range(len(own))]
+
+
+def _shown(usage: tuple[int | None, ...] | None) -> str | None:
+    return None if usage is None else repr(usage)
 
 
 def _filled(values: list[T | None]) -> list[T | None]:
@@ -93,7 +99,7 @@ def _with_copies(
     for spoken in by_id.values():
         copied = [each for each in spoken if _is_foreign(each.line, copies) and each.line.id in complete]
         for each in spoken if copied else ():
-            if not copies.is_copy(each.line) and (near := _nearest(each, copied)):
+            if not copies.is_copy(each.line) and (near := _nearest(each, copied, complete)):
                 complete[each.line.id] = complete[near.line.id]
     return complete
 
@@ -102,18 +108,16 @@ def _is_foreign(line: Line, copies: Copies) -> bool:
     return copies.is_copy(line) and copies.originals[line.id].session != line.session
 
 
-def _nearest(own: Spoken, copied: list[Spoken]) -> Spoken | None:
+def _nearest(own: Spoken, copied: list[Spoken], keys: dict[bytes, AnswerKey]) -> Spoken | None:
     """Return the copied line that a line goes on with: the nearest in time of those that can be the same answer."""
-    able = [
-        each
-        for each in copied
-        if _agree(own.answer.request, each.answer.request) and _agree(_finished(own.answer), _finished(each.answer))
-    ]
+    label = keys[own.line.id][_LABEL:]
+    able = [each for each in copied if _agree(label, keys[each.line.id][_LABEL:])]
     return min(able, key=lambda each: abs((each.line.at or 0) - (own.line.at or 0)), default=None)
 
 
-def _agree(one: object, other: object) -> bool:
-    return one is None or other is None or one == other
+def _agree(label: AnswerKey, other: AnswerKey) -> bool:
+    """Whether neither request ids nor finished usage tell two answers apart."""
+    return all(one is None or two is None or one == two for one, two in zip(label, other, strict=False))
 
 
 def _first(lines: list[Line], copies: Copies) -> Line:

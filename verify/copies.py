@@ -68,33 +68,25 @@ def _rank(line: Line, owner: str) -> tuple[object, ...]:
 
 
 def _versions(lines: list[Line]) -> dict[Hashable, list[Line]]:
-    """Put lines together that are versions of one."""
-    forks = {line.key: line.forked_from for line in lines if line.forked_from is not None}
-    keys = {line.id: _first_of(line, forks) for line in lines}
+    """Put lines together that are versions of one: by uuid, by what they were forked from, by what they say."""
     same = Groups()
-    _join_equals(lines, keys, same)
+    for line in lines:
+        if line.forked_from is not None:
+            same.join(line.key, line.forked_from)
+    _join_equals(lines, same)
     versions: dict[Hashable, list[Line]] = defaultdict(list)
     for line in lines:
-        versions[same.of(keys[line.id])].append(line)
+        versions[same.of(line.key)].append(line)
     return versions
 
 
-def _first_of(line: Line, forks: dict[bytes, bytes]) -> bytes:
-    """Follow a fork of a fork to the line that was written first."""
-    key, seen = line.forked_from or line.key, {line.key}
-    while key in forks and key not in seen:
-        seen.add(key)
-        key = forks[key]
-    return key
-
-
-def _join_equals(lines: list[Line], keys: dict[bytes, bytes], same: Groups) -> None:
+def _join_equals(lines: list[Line], same: Groups) -> None:
     """Join messages that say the same at the same time in one conversation, or in two that hold one equal answer."""
     alike: dict[tuple[int, bytes], list[Line]] = defaultdict(list)
     for line in lines:
         if line.spoken is not None and line.at is not None:
             alike[line.at, line.spoken].append(line)
-    several = [group for group in alike.values() if len({keys[line.id] for line in group}) > 1]
+    several = [group for group in alike.values() if len({same.of(line.key) for line in group}) > 1]
     conversations = Groups()
     for group in several:
         if group[0].kind == "assistant":
@@ -104,7 +96,7 @@ def _join_equals(lines: list[Line], keys: dict[bytes, bytes], same: Groups) -> N
         first: dict[Hashable, Line] = {}
         for line in group:
             other = first.setdefault(conversations.of(_conversation(line)), line)
-            same.join(keys[line.id], keys[other.id])
+            same.join(line.key, other.key)
 
 
 def _conversation(line: Line) -> tuple[str, str | None]:

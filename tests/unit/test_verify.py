@@ -91,6 +91,25 @@ def test_one_id_with_two_request_ids_or_two_finished_usages_is_two_responses(tmp
     assert tokens(count(tmp_path, lines(*usages))) == [(10, 1, 100, 0), (10, 2, 100, 0)]
 
 
+def test_a_fork_goes_on_with_a_copied_answer_but_not_with_another_of_the_same_id(tmp_path: Path) -> None:
+    """A relay writes one id for everything; what the fork asked for itself was paid for."""
+    parent = [prompt(), answer(), answer(at=f"{DAY}T10:01:00.000Z", stop_reason="end_turn")]
+    copies = [line | {"sessionId": "s2"} for line in parent[:2]]
+    rest = answer(session="s2", at=f"{DAY}T10:02:00.000Z", usage=usage(30))
+    own = answer(session="s2", at=f"{DAY}T11:00:00.000Z", usage=usage(2), stop_reason="end_turn")
+    assert tokens(count(tmp_path, lines(*parent), lines(*copies, rest))) == ANSWER
+    assert tokens(count(tmp_path, lines(*parent), lines(*copies, own))) == [(10, 1, 100, 0), (10, 2, 100, 0)]
+
+
+def test_a_line_with_the_uuid_of_another_is_its_copy_whatever_it_says_that_it_was_forked_from(tmp_path: Path) -> None:
+    """What /branch copies of a progress line names the outer line, while the answer in it keeps its own uuid."""
+    replay = progress(answer(), "s1") | {"uuid": "outer"}
+    copy = replay | {"sessionId": "s2", "forkedFrom": {"sessionId": "s1", "messageUuid": "outer"}}
+    counted = count(tmp_path, lines(copy), lines(replay))
+    assert [response.session for response in counted.responses] == ["s1"]
+    assert {name: session.messages for name, session in counted.sessions.items()} == {"s1": 1, "s2": 0}
+
+
 def test_a_side_file_that_repeats_an_answer_under_new_ids_adds_nothing(tmp_path: Path) -> None:
     again = answer() | {"uuid": "other", "requestId": "r9", "agentId": "side", "isSidechain": True}
     counted = count(tmp_path, lines(prompt(), answer() | {"requestId": "r1"}), lines(again))
