@@ -23,7 +23,7 @@ from cli.published import Summary
 from common.paths import DataPaths
 from common.settings import Settings
 from scheduler.run_result import Event, FailedTest, RunResult, StepResult
-from verify.compare import VerifyReport
+from verify.report import VerifyReport
 
 _UNITS = {"collect": "bytes", "extract": "documents", "load": "documents", "transform": "models and tests"}
 _MARKS = {"succeeded": "[green]✓[/]", "skipped": "[dim]-[/]", "warned": "[yellow]![/]"}

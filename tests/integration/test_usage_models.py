@@ -1,121 +1,22 @@
 """The usage models over what the loader's own flattening makes of lines, built by dbt in a real work database."""
 
-import json
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import genai_prices
-import pyarrow as pa
 import pytest
 from genai_prices.data import providers
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from common.paths import DataPaths
-from common.settings import load_settings
-from loader.raw_rows import RawRows
-from loader.raw_schema import create_raw
-from records.lines import fingerprint, identity, parse
-from scheduler.dbt_project import DbtOutcome, DbtProject
-from scheduler.work_database import connect
+from records.lines import parse
+from tests.integration.warehouse import USAGE, Line, Warehouse, answer, copied, in_file, prompt, replay
 from verify.compare import verify
-from verify.recount import transcript_files
-
-Line = dict[str, Any]
-ROOT = Path(__file__).resolve().parent.parent.parent
-TABLES = (
-    "agg_daily_usage",
-    "agg_session_usage",
-    "agg_agent_usage",
-    "agg_usage_blocks",
-    "agg_usage_quality",
-    "dim_models",
-)
-USAGE = ("+fct_api_requests", *(f"+{table}" for table in TABLES), "+agg_project_usage", "+agg_tool_usage_cost")
-INCOMING = pa.schema(
-    [(name, pa.string()) for name in ("document_id", "session_id", "uuid", "type", "project_id", "source_file", "host")]
-    + [
-        ("ingested_at", pa.timestamp("us", "UTC")),
-        ("extracted_at", pa.timestamp("us", "UTC")),
-        ("document", pa.string()),
-    ]
-)
-
-
-class Warehouse:
-    """A work database that gets loads of transcript lines, and dbt to build the usage models in it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.settings = load_settings(data_dir=folder, timezone="Europe/Berlin", dbt_target="prod")
-        self.volume = DataPaths.of(self.settings).duckdb
-        self.dbt = DbtProject(ROOT / "dbt", self.volume, self.settings)
-        self.empty()
-
-    def empty(self) -> None:
-        """Begin again, with a database of empty raw tables."""
-        self.volume.work_database.unlink(missing_ok=True)
-        create_raw(self.volume.work_database)
-        self.loads = 0
-        self.repetitions: Counter[tuple[str, bytes]] = Counter()
-
-    def load(self, lines: Sequence[tuple[str, bytes]]) -> None:
-        """One load: the lines with the files they stand in, flattened as the loader does it."""
-        self.loads += 1
-        rows = {row["document_id"]: row for row in (self._row(*line) for line in lines)}
-        with closing(connect(self.volume.work_database)) as connection:
-            incoming = pa.Table.from_pylist(list(rows.values()), schema=INCOMING)
-            RawRows(connection, 2000).add(incoming, self.loads)
-
-    def _row(self, source_file: str, raw: bytes) -> Line:
-        (line,) = parse(raw)
-        at, stem, print_ = datetime(2026, 6, 1, tzinfo=UTC), Path(source_file).stem, fingerprint(line.raw)
-        self.repetitions[source_file, print_] += 1
-        return {
-            "document_id": identity(line, print_, stem, self.repetitions[source_file, print_]),
-            "project_id": source_file.partition("/")[0],
-            "source_file": source_file,
-            "host": "here",
-            "ingested_at": at,
-            "extracted_at": at,
-            "document": line.raw.decode("utf-8", "replace"),
-        }
-
-    def mark_collected(self, projects: Path) -> None:
-        """Note every transcript as read to its end."""
-        files = [(name, path.stat().st_size) for name, path in transcript_files([projects]).items()]
-        with closing(connect(self.volume.work_database)) as connection:
-            connection.executemany(
-                "insert into raw.transcript_files by name"
-                " select ? as source_file, ? as read_bytes, now() as collected_at, 0 as resets",
-                files,
-            )
-
-    def build(
-        self, *select: str, command: str = "run", env: dict[str, str] | None = None, full: bool = False
-    ) -> DbtOutcome:
-        """Build models; fails with what dbt says."""
-        args = [command, "--select", *(select or USAGE), *(["--full-refresh"] if full else [])]
-        if command == "build":  # without the tests of tables that are not built here
-            args += ["--indirect-selection", "cautious", "--exclude-resource-type", "unit_test"]
-        outcome = self.dbt.invoke(args, env=env)
-        assert outcome.success, outcome.error or [node.message for node in outcome.failures]
-        return outcome
-
-    def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        """Rows of the work database."""
-        with duckdb.connect(str(self.volume.work_database), read_only=True) as connection:
-            return connection.execute(sql).fetchall()
-
-    def usage(self) -> dict[str, list[tuple[Any, ...]]]:
-        """Everything that the usage tables say, but for the numbers of the loads."""
-        facts = self.rows("select * exclude (load_id) from marts.fct_api_requests order by request_key")
-        return {"facts": facts} | {table: sorted(self.rows(f"from marts.{table}"), key=repr) for table in TABLES}
+from verify.files import transcript_files
 
 
 @pytest.fixture(scope="module")
@@ -131,33 +32,6 @@ def warehouse(seeded: Warehouse) -> Warehouse:
     seeded.empty()
     seeded.build("resource_type:seed", command="build")
     return seeded
-
-
-def answer(message: str | None, output: int = 5, *, session: str = "s1", minute: int = 0, **more: Any) -> Line:
-    """An assistant line, some minutes into 28 March 2026, 22:30 UTC: half an hour before Berlin's short day begins."""
-    at = datetime(2026, 3, 28, 22, 30, tzinfo=UTC) + timedelta(minutes=minute)
-    usage = {"input_tokens": 10, "output_tokens": output, "cache_read_input_tokens": 1000, **more.pop("usage", {})}
-    inner = {"id": message, "model": "claude-opus-4-6", "content": [], "stop_reason": None, "usage": usage, **more}
-    return {
-        "type": "assistant",
-        "uuid": f"{message}-{session}-{minute}-{output}",
-        "sessionId": session,
-        "timestamp": at.isoformat().replace("+00:00", "Z"),
-        "message": inner,
-    }
-
-
-def prompt(session: str, minute: int) -> Line:
-    return answer(None, session=session, minute=minute) | {"type": "user", "message": {"role": "user", "content": "hi"}}
-
-
-def replay(line: Line, session: str) -> Line:
-    inner = {key: line[key] for key in ("type", "uuid", "timestamp", "message")}
-    return {"type": "progress", "sessionId": session, "data": {"type": "agent_progress", "message": inner}}
-
-
-def in_file(source_file: str, *lines: Line) -> list[tuple[str, bytes]]:
-    return [(source_file, json.dumps(line).encode()) for line in lines]
 
 
 TOOL = [{"type": "tool_use", "id": "t1", "name": "Bash", "input": {}}]
@@ -179,11 +53,13 @@ TREE = [
         answer("m3", 9, minute=400, model="not-yet-known", usage={"new_field": 1}),
         {"type": "cost-state", "sessionId": "s1", "totalCostUSD": 0.5, "timestamp": "2026-03-29T06:00:00Z"},
     ),
-    # a fork of it under another session, whose own answer says more of the copied one
+    # a fork of it that copies a line, goes on with the copied answer, and gives one of its own the id of another's
     *in_file(
         "a/s2.jsonl",
         prompt("s2", 30),
+        copied(answer("m1", 1), "s2"),
         answer("m1", 41, session="s2", minute=1, model="claude-haiku-4-5"),
+        answer("m2", 8, session="s2", minute=45),
         answer("m4", 3, session="s2", minute=50),
     ),
     # a sub-agent's file, and progress lines that replay it, one of them the only trace of its answer
@@ -208,12 +84,13 @@ def test_the_tree_is_counted_by_every_rule_at_once(
     """The example of the property below is worth its name: each rule decides something in it."""
     found = seeded.rows(
         "select coalesce(message_id, '-'), session_id, date_key, output_tokens, is_subagent, line_count"
-        " from marts.fct_api_requests order by 1"
+        " from marts.fct_api_requests order by 1, 2"
     )
     assert found == [
         ("-", "s1", 20260328, 7, False, 1),
-        ("m1", "s1", 20260328, 41, False, 4),
+        ("m1", "s1", 20260328, 39, False, 5),
         ("m2", "s1", 20260329, 9, False, 1),
+        ("m2", "s2", 20260329, 8, False, 1),
         ("m3", "s1", 20260329, 9, False, 1),
         ("m4", "s2", 20260329, 3, False, 1),
         ("m5", "s1", 20260328, 2, True, 2),
@@ -241,8 +118,8 @@ def test_a_session_that_turns_out_to_have_begun_earlier_takes_its_responses_back
     """Not a line of the response is new; only an earlier line of the other session that holds it."""
     warehouse.load(
         [
-            *in_file("p/s1.jsonl", answer("m1", session="s1")),
-            *in_file("p/s2.jsonl", prompt("s2", 1), answer("m1", session="s2")),
+            *in_file("p/s1.jsonl", prompt("s1", 0), answer("m1", minute=2)),
+            *in_file("p/s2.jsonl", prompt("s2", 1), copied(answer("m1", minute=2), "s2")),
         ]
     )
     warehouse.build()

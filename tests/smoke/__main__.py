@@ -15,7 +15,8 @@ from typing import Any
 from metabase.client import MetabaseError
 from tests.smoke.readers import DuckDBReader, MachineReader, MetabaseReader, Reader
 from tests.smoke.runner import RunnerApi, secret
-from verify.recount import Recount, count_file, transcript_files
+from verify.files import transcript_files
+from verify.recount import Recount
 
 PATIENCE_SECONDS = 120.0
 FEWEST_RUNS = 3
@@ -34,13 +35,13 @@ def counted(transcripts: Path) -> Figures:
     """The figures, from the files."""
     recount = Recount()
     for name, path in transcript_files([transcripts]).items():
-        count_file(recount, name, path)
-    output = sum(response.tokens["output_tokens"] for response in recount.responses.values())
+        recount.read(name, path)
+    figures = recount.count()
     return {
-        "sessions": len(recount.sessions),
-        "tool_calls": len(recount.tool_calls),
-        "responses": len(recount.responses),
-        "output_tokens": output,
+        "sessions": len(figures.named_sessions),
+        "tool_calls": figures.tool_calls.total(),
+        "responses": len(figures.responses),
+        "output_tokens": sum(response.tokens[1] for response in figures.responses),
     }
 
 

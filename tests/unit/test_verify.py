@@ -1,16 +1,20 @@
-"""The second count and its comparison: what is in the files must be in the database, to the token."""
+"""The second count: what its reader makes of files, and what its rules make of lines. Faults are planted elsewhere."""
 
+import gzip
 import json
-from collections.abc import Callable
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
-from verify.compare import Difference, VerifyError, VerifyReport, verify
-from verify.recount import Recount, count_file, transcript_files
+from verify.files import transcript_files
+from verify.lines import Line as CountedLine
+from verify.lines import Tokens
+from verify.recount import Recount, Recounted
+from verify.values import count as whole_number
+from verify.values import instant, moment
 
 Line = dict[str, Any]
 DAY = "2026-03-01"
@@ -25,73 +29,274 @@ def answer(message: str | None = "m1", session: str = "s1", at: str = f"{DAY}T10
     return {"type": "assistant", "sessionId": session, "timestamp": at, "uuid": f"{message}-{at}", "message": inner}
 
 
+def prompt(said: Any = "hi", session: str = "s1", at: str = f"{DAY}T09:00:00.000Z", **more: Any) -> Line:
+    uuid = f"{session}-{at}-{said}"
+    return {"type": "user", "sessionId": session, "timestamp": at, "uuid": uuid, "message": {"content": said}} | more
+
+
 def progress(line: Line, session: str) -> Line:
     inner = {key: line[key] for key in ("type", "timestamp", "uuid", "message")}
     return {"type": "progress", "sessionId": session, "data": {"type": "agent_progress", "message": inner}}
-
-
-def count(tmp_path: Path, *contents: bytes) -> Recount:
-    recount = Recount()
-    for number, content in enumerate(contents):
-        path = tmp_path / f"{number}.jsonl"
-        path.write_bytes(content)
-        count_file(recount, path.name, path)
-    return recount
 
 
 def lines(*values: Line) -> bytes:
     return b"".join(json.dumps(value).encode() + b"\n" for value in values)
 
 
-def tokens(recount: Recount) -> dict[str, tuple[int, ...]]:
-    return {key: tuple(response.tokens.values()) for key, response in recount.responses.items()}
+def read(tmp_path: Path, *contents: bytes, name: str = "p/{}.jsonl") -> Recount:
+    recount = Recount()
+    for number, content in enumerate(contents):
+        path = tmp_path / name.format(number)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        recount.read(name.format(number), path)
+    return recount
+
+
+def count(tmp_path: Path, *contents: bytes) -> Recounted:
+    return read(tmp_path, *contents).count()
+
+
+def tokens(counted: Recounted) -> list[Tokens]:
+    return sorted(response.tokens for response in counted.responses)
+
+
+ANSWER = [(10, 1, 100, 0)]
 
 
 def test_a_response_counts_once_by_the_highest_of_each_figure(tmp_path: Path) -> None:
-    recount = count(
-        tmp_path, lines(answer(usage=usage(3)), answer(usage=usage(40)), answer(usage=usage(7, input_tokens=11)))
-    )
-    assert tokens(recount) == {"m1": (11, 40, 100, 0)}
+    three = (answer(usage=usage(3)), answer(usage=usage(40)), answer(usage=usage(7, input_tokens=11)))
+    several = [line | {"uuid": str(number)} for number, line in enumerate(three)]
+    assert tokens(count(tmp_path, lines(*several))) == [(11, 40, 100, 0)]
 
 
-def test_a_fork_adds_nothing_and_the_first_session_owns_the_response(tmp_path: Path) -> None:
-    early = {"type": "user", "sessionId": "s1", "timestamp": f"{DAY}T09:00:00Z", "message": {"content": "hi"}}
-    recount = count(tmp_path, lines(answer(session="s2", model="later")), lines(early, answer(session="s1")))
-    assert tokens(recount) == {"m1": (10, 1, 100, 0)}
-    assert recount.placed(recount.responses["m1"]) == (datetime(2026, 3, 1, 10, tzinfo=UTC), "claude-opus-4-6")
-    assert recount.sessions == {"s1", "s2"}
+def test_what_is_not_finished_adds_nothing_to_a_finished_response(tmp_path: Path) -> None:
+    finished = answer(usage=usage(7), stop_reason="end_turn", at=f"{DAY}T10:01:00.000Z")
+    assert tokens(count(tmp_path, lines(answer(usage=usage(40)), finished))) == [(10, 7, 100, 0)]
+
+
+def test_one_id_in_two_sessions_is_two_responses_and_a_copied_line_is_one(tmp_path: Path) -> None:
+    other = answer(session="s2", at=f"{DAY}T11:00:00.000Z")
+    assert [each.session for each in count(tmp_path, lines(answer()), lines(other)).responses] == ["s1", "s2"]
+    copy = lines(answer(session="s2"), prompt(session="s2", at=f"{DAY}T12:00:00.000Z"))
+    (response,) = count(tmp_path, copy, lines(prompt(), answer())).responses
+    assert (response.session, response.at) == ("s1", moment(f"{DAY}T10:00:00Z"))
+
+
+def test_one_id_with_two_request_ids_or_two_finished_usages_is_two_responses(tmp_path: Path) -> None:
+    later = {"at": f"{DAY}T10:05:00.000Z"}
+    requests = (answer() | {"requestId": "r1"}, answer(**later) | {"requestId": "r2"})
+    assert tokens(count(tmp_path, lines(*requests))) == ANSWER * 2
+    usages = (answer(stop_reason="end_turn"), answer(stop_reason="end_turn", usage=usage(2), **later))
+    assert tokens(count(tmp_path, lines(*usages))) == [(10, 1, 100, 0), (10, 2, 100, 0)]
+
+
+def test_a_fork_goes_on_with_a_copied_answer_but_not_with_another_of_the_same_id(tmp_path: Path) -> None:
+    """A relay writes one id for everything; what the fork asked for itself was paid for."""
+    parent = [prompt(), answer(), answer(at=f"{DAY}T10:01:00.000Z", stop_reason="end_turn")]
+    copies = [line | {"sessionId": "s2"} for line in parent[:2]]
+    rest = answer(session="s2", at=f"{DAY}T10:02:00.000Z", usage=usage(30))
+    own = answer(session="s2", at=f"{DAY}T11:00:00.000Z", usage=usage(2), stop_reason="end_turn")
+    assert tokens(count(tmp_path, lines(*parent), lines(*copies, rest))) == ANSWER
+    assert tokens(count(tmp_path, lines(*parent), lines(*copies, own))) == [(10, 1, 100, 0), (10, 2, 100, 0)]
+
+
+def test_a_line_with_the_uuid_of_another_is_its_copy_whatever_it_says_that_it_was_forked_from(tmp_path: Path) -> None:
+    """What /branch copies of a progress line names the outer line, while the answer in it keeps its own uuid."""
+    replay = progress(answer(), "s1") | {"uuid": "outer"}
+    copy = replay | {"sessionId": "s2", "forkedFrom": {"sessionId": "s1", "messageUuid": "outer"}}
+    counted = count(tmp_path, lines(copy), lines(replay))
+    assert [response.session for response in counted.responses] == ["s1"]
+    assert {name: session.messages for name, session in counted.sessions.items()} == {"s1": 1, "s2": 0}
+
+
+def test_a_side_file_that_repeats_an_answer_under_new_ids_adds_nothing(tmp_path: Path) -> None:
+    again = answer() | {"uuid": "other", "requestId": "r9", "agentId": "side", "isSidechain": True}
+    counted = count(tmp_path, lines(prompt(), answer() | {"requestId": "r1"}), lines(again))
+    assert tokens(counted) == ANSWER
+    assert (counted.sessions["s1"].messages, counted.sessions["s1"].prompts) == (2, 1)
+
+
+def test_a_fork_owns_what_it_added(tmp_path: Path) -> None:
+    """The names of the files say nothing: the parent's is the later one."""
+    parent = [prompt(), answer()]
+    pointer = {"sessionId": "a-fork"}
+    copies = [
+        line | pointer | {"forkedFrom": {"sessionId": "s1", "messageUuid": line["uuid"]}, "uuid": line["uuid"] + "+"}
+        for line in parent
+    ]
+    own = prompt("go on", "a-fork", at=f"{DAY}T08:00:00.000Z")  # its clock was wrong
+    counted = count(tmp_path, lines(*copies, own), lines(*parent))
+    assert {name: (each.messages, each.prompts) for name, each in counted.sessions.items()} == {
+        "a-fork": (1, 1),
+        "s1": (2, 1),
+    }
+    assert counted.sessions["a-fork"].started_at == moment(own["timestamp"])
+    assert [response.session for response in counted.responses] == ["s1"]
+
+
+@pytest.mark.parametrize("first", ["s1", "s2"])
+def test_what_was_collected_first_is_the_origin_where_nothing_else_says_it(tmp_path: Path, first: str) -> None:
+    recount = read(tmp_path, lines(answer(session="s1")), lines(answer(session="s2")))
+
+    def arrivals(asked: Iterable[CountedLine]) -> dict[bytes, float]:
+        return {line.id: float(line.session != first) for line in asked}
+
+    assert [response.session for response in recount.count(arrivals).responses] == [first]
 
 
 def test_answers_in_progress_lines_count_and_replays_do_not_decide(tmp_path: Path) -> None:
-    replay = progress(answer("m1", at=f"{DAY}T08:00:00Z", model="replayed"), "s0")
-    recount = count(tmp_path, lines(replay, progress(answer("m2"), "s0")), lines(answer("m1")))
-    assert tokens(recount).keys() == {"m1", "m2"}
-    assert recount.placed(recount.responses["m1"])[1] == "claude-opus-4-6"
+    replay = progress(answer("m1", model="replayed"), "s1")
+    counted = count(tmp_path, lines(replay, progress(answer("m2", at=f"{DAY}T10:01:00.000Z"), "s1"), answer("m1")))
+    assert sorted((each.message, each.model) for each in counted.responses) == [
+        ("m1", "claude-opus-4-6"),
+        ("m2", "claude-opus-4-6"),
+    ]
 
 
 def test_lines_without_message_id_are_never_merged_but_their_copies_are(tmp_path: Path) -> None:
-    one, other = answer(None), answer(None, at=f"{DAY}T11:00:00Z")
+    one, other = answer(None), answer(None) | {"uuid": "other"}
     assert len(count(tmp_path, lines(one, other)).responses) == 2
     assert len(count(tmp_path, lines(one, other), lines(one)).responses) == 2
 
 
 def test_only_answers_of_models_are_responses(tmp_path: Path) -> None:
-    prompt = answer("m2") | {"type": "user"}
-    recount = count(tmp_path, lines(answer(model="<synthetic>"), prompt, answer("m3", usage=None)))
-    assert recount.responses == {}
+    none = (
+        answer("m2", model="<synthetic>"),
+        answer("m3") | {"type": "user"},
+        answer("m4", usage=None),
+        answer("m5") | {"isApiErrorMessage": True},
+    )
+    assert count(tmp_path, lines(*none)).responses == []
 
 
-def test_tool_calls_count_by_id_wherever_they_are(tmp_path: Path) -> None:
-    call = {"type": "tool_use", "id": "t1", "name": "Bash"}
-    other = progress(answer("m2", content=[{"type": "tool_use", "id": "t2", "name": "Read"}]), "s1")
-    recount = count(tmp_path, lines(answer(content=[call]), answer(content=[call]), other))
-    assert recount.tool_calls == {"t1", "t2"}
+def test_an_advisor_is_a_response_of_its_own(tmp_path: Path) -> None:
+    advisor = {"type": "advisor_message", "model": "claude-haiku-4-5", "input_tokens": 5, "output_tokens": 6}
+    own = {"type": "message", "input_tokens": 10, "output_tokens": 1}
+    counted = count(tmp_path, lines(answer(usage=usage(iterations=[own, advisor]))))
+    assert [(each.model, each.tokens) for each in counted.responses] == [
+        ("claude-opus-4-6", (10, 1, 100, 0)),
+        ("claude-haiku-4-5", (5, 6, 0, 0)),
+    ]
 
 
-def test_cache_writes_named_only_by_lifetime_are_summed(tmp_path: Path) -> None:
+def test_tool_calls_are_ids_within_an_answer(tmp_path: Path) -> None:
+    call: Line = {"content": [{"type": "tool_use", "id": "0", "name": "Bash", "input": {}}]}
+    server: Line = {"content": [{"type": "server_tool_use", "id": "1", "name": "web_search", "input": {}}]}
+    later = {"at": f"{DAY}T10:01:00.000Z"}
+    counted = count(
+        tmp_path,
+        lines(answer(**call), answer(**call, **later), answer("m2", **call), progress(answer("m3", **server), "s1")),
+    )
+    assert sorted(call.tool_id for call in counted.tool_calls.elements()) == ["0", "0", "1"]
+
+
+def test_cache_writes_are_the_greater_of_the_sum_and_its_split(tmp_path: Path) -> None:
     split = {"ephemeral_5m_input_tokens": 5, "ephemeral_1h_input_tokens": 7}
-    recount = count(tmp_path, lines(answer(usage=usage(cache_creation=split))))
-    assert tokens(recount) == {"m1": (10, 1, 100, 12)}
+    for total, found in ((None, 12), (0, 12), (20, 20)):
+        said = usage(cache_creation=split, cache_creation_input_tokens=total)
+        assert tokens(count(tmp_path, lines(answer(usage=said)))) == [(10, 1, 100, found)]
+
+
+@pytest.mark.parametrize(
+    ("line", "is_typed"),
+    [
+        (prompt("fix it"), True),
+        (prompt([{"type": "text", "text": "<ide_selection>x</ide_selection>\n fix it"}]), True),
+        (prompt([{"type": "image"}]), True),
+        (prompt("x", origin={"kind": "human"}), True),
+        (prompt("<system-reminder>x</system-reminder>"), False),
+        (prompt([{"type": "tool_result", "tool_use_id": "t", "content": "x"}]), False),
+        (prompt("x", origin={"kind": "task-notification"}), False),
+        (prompt("x", promptSource="system"), False),
+        (prompt("x", planContent="1. do"), False),
+        (prompt("x", isMeta=True), False),
+        (prompt("x", isSidechain=True), False),
+        (prompt("x", isCompactSummary="true"), False),
+        (prompt("<command-name>/clear</command-name>"), False),
+        (prompt("<task-notification>\n<id>1</id></task-notification>"), False),
+        (prompt("<my-teammate-message from='x'>hello"), False),
+        (prompt("<notifications are broken"), True),
+        (prompt('{"task_id": "b1", "description": "x"}'), False),
+        (prompt("[Request interrupted by user]"), False),
+    ],
+)
+def test_a_prompt_is_what_a_person_typed(tmp_path: Path, line: Line, is_typed: bool) -> None:
+    assert count(tmp_path, lines(line)).sessions["s1"].prompts == is_typed
+
+
+def queued(operation: str, minute: int, **more: Any) -> Line:
+    at = f"{DAY}T10:{minute:02}:00.000Z"
+    return {"type": "queue-operation", "operation": operation, "sessionId": "s1", "timestamp": at, **more}
+
+
+@pytest.mark.parametrize(
+    ("operations", "prompts"),
+    [
+        ([queued("enqueue", 1, content="a"), queued("remove", 2)], 1),
+        ([queued("enqueue", 1, content="a"), queued("dequeue", 2)], 0),
+        ([queued("enqueue", 1, content="a"), queued("popAll", 2), queued("remove", 3)], 0),
+        (
+            [queued("enqueue", 1, content="a"), queued("enqueue", 2, content="b"), queued("remove", 3, content="b")],
+            1,
+        ),
+        ([queued("remove", 1), queued("enqueue", 2, content="a")], 0),
+        ([queued("enqueue", 1, content="<task-notification>x"), queued("remove", 2)], 0),
+        ([queued("enqueue", 1, content="a"), queued("remove", 2), prompt("a", at=f"{DAY}T11:00:00.000Z")], 1),
+    ],
+    ids=["taken", "has a line", "given back", "by its text", "empty queue", "a task", "repeated by a line"],
+)
+def test_what_claude_took_from_the_queue_within_its_turn_is_a_prompt(
+    tmp_path: Path, operations: list[Line], prompts: int
+) -> None:
+    assert count(tmp_path, lines(*operations)).sessions["s1"].prompts == prompts
+
+
+@pytest.mark.parametrize(
+    ("cwd", "project"),
+    [
+        ("/home/me/data_lab", "/home/me/data_lab"),
+        ("C:\\Users\\me\\lab\\", "c:/Users/me/lab"),
+        ("/home/me/lab/.claude/worktrees/blue", "/home/me/lab"),
+        ("/home/me/lab-worktrees/blue/src", "/home/me/lab"),
+        ("/home/me/.claude-worktrees/lab/blue", "/home/me/.claude-worktrees/lab"),
+        (None, "p"),
+    ],
+)
+def test_a_project_is_where_the_work_was(tmp_path: Path, cwd: str | None, project: str) -> None:
+    assert count(tmp_path, lines(prompt(cwd=cwd))).sessions["s1"].project == project
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "2026-03-02T10:00:00.000Z",
+        "2026-03-02 10:00",
+        "2026-03-02T11:00:00,000+01:00",
+        "2026-03-02T07:30:00-0230",
+        1772445600,
+        "1772445600000",
+        1772445600000.0,
+        1772445600000000000,
+    ],
+)
+def test_a_moment_is_a_moment_however_it_is_written(written: Any) -> None:
+    found = moment(written)
+    assert found is not None
+    assert instant(found) == datetime(2026, 3, 2, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("written", [None, True, "", "soon", "2026-13-02", 5, "0000-01-01", [1], float("nan")])
+def test_what_is_no_moment_is_none(written: Any) -> None:
+    assert moment(written) is None
+
+
+@pytest.mark.parametrize(
+    ("written", "number"),
+    [(7, 7), ("7", 7), ("1200.0", 1200), (2**53, 2**53), (2**53 + 1, None), (-1, None), (1.5, None), (True, None)],
+)
+def test_a_count_is_a_whole_number_that_can_be_added_up(written: Any, number: int | None) -> None:
+    assert whole_number(written) == number
 
 
 @pytest.mark.parametrize(
@@ -107,212 +312,37 @@ def test_cache_writes_named_only_by_lifetime_are_summed(tmp_path: Path) -> None:
         lines({"type": "summary", "n": "\ud800"}) + b'{"type": "x", "text": "\xff"}\n' + lines(answer()),
         b'{"n": ' + b"9" * 5000 + b"}\n" + lines(answer()),
         b"[" * 100_000 + b"\n" + lines(answer()),
+        gzip.compress(lines(answer())),
     ],
-    ids=["BOM", "CRLF", "no end", "NUL", "half a line", "no objects", "two objects", "bad UTF-8", "huge int", "deep"],
+    ids=[
+        *("BOM", "CRLF", "no end", "NUL", "half a line", "no objects", "two objects", "bad UTF-8", "huge int", "deep"),
+        "packed",
+    ],
 )
 def test_a_damaged_file_is_counted_as_far_as_it_can_be_read(tmp_path: Path, content: bytes) -> None:
-    assert tokens(count(tmp_path, content)) == {"m1": (10, 1, 100, 0)}
+    assert tokens(count(tmp_path, content)) == ANSWER
 
 
-def test_a_half_line_is_not_counted_as_malformed_while_it_may_still_be_written(tmp_path: Path) -> None:
-    recount = count(tmp_path, lines(answer()) + b'{"half', b"broken\n")
-    assert (recount.lines, recount.malformed) == (2, 1)
+def test_a_packed_file_that_is_damaged_stops_nothing(tmp_path: Path) -> None:
+    damaged = gzip.compress(lines(answer("m2")))[:-4]
+    assert tokens(count(tmp_path, damaged, lines(answer()))) == ANSWER
 
 
-def test_numbers_that_are_none_count_as_absent(tmp_path: Path) -> None:
-    odd = usage(output_tokens="7", input_tokens=True, cache_read_input_tokens="many", cache_creation_input_tokens=2**70)
-    assert tokens(count(tmp_path, lines(answer(usage=odd)))) == {"m1": (0, 7, 0, 0)}
+def test_a_half_line_is_not_rejected_while_it_may_still_be_written(tmp_path: Path) -> None:
+    recount = read(tmp_path, lines(answer()) + b'{"half', b"broken\n")
+    assert (len(recount.lines), recount.rejected) == (1, 1)
+
+
+def test_a_note_on_a_sub_agent_is_a_line_of_its_session(tmp_path: Path) -> None:
+    recount = read(tmp_path, b'{"agentType": "Explore"}', name="p/s7/subagents/agent-a{}.meta.json")
+    assert recount.count().named_sessions == {"s7"}
 
 
 def test_a_directory_that_is_linked_to_is_read_once(tmp_path: Path) -> None:
     folder = tmp_path / "projects" / "p"
     folder.mkdir(parents=True)
-    (folder / "s1.jsonl").touch()
+    for name in ("s1.jsonl", "s2.jsonl.gz", "agent-x.meta.json", "other.meta.json", "notes.txt"):
+        (folder / name).touch()
     (folder / "loop").symlink_to(tmp_path / "projects", target_is_directory=True)
-    assert list(transcript_files([tmp_path / "projects"])) == ["p/s1.jsonl"]
-
-
-class Published:
-    """A small published database, and the transcripts that it was made from."""
-
-    def __init__(self, folder: Path) -> None:
-        self.transcripts = folder / "projects"
-        self.database = folder / "analytics.db"
-        self.write("p/s1.jsonl", answer("m1", content=[{"type": "tool_use", "id": "t1"}]), answer("m2"))
-        self.execute(
-            "create schema marts",
-            "create schema raw",
-            "create table marts.fct_api_requests (request_key text, message_id text, session_id text, date_key int,"
-            " model text, input_tokens bigint, output_tokens bigint, cache_read_tokens bigint,"
-            " cache_creation_tokens bigint)",
-            "create table marts.dim_sessions (session_id text)",
-            "create table marts.fct_tool_calls (tool_call_key text, session_id text)",
-            "create table raw.conversations (source_file text, session_id text, message_id text)",
-            "create table raw.transcript_files"
-            " (source_file text, read_bytes bigint, collected_at timestamptz, resets int)",
-            "insert into marts.dim_sessions values ('s1')",
-            "insert into marts.fct_tool_calls values ('t1', 's1')",
-        )
-        self.collected("p/s1.jsonl")
-        self.response("m1")
-        self.response("m2")
-
-    def write(self, name: str, *values: Line) -> None:
-        """Append lines to a transcript."""
-        path = self.transcripts / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("ab") as file:
-            file.write(lines(*values))
-
-    def execute(self, *statements: str) -> None:
-        """Change the database."""
-        with duckdb.connect(str(self.database)) as connection:
-            for statement in statements:
-                connection.execute(statement)
-
-    def collected(self, name: str) -> None:
-        """The collector has just read this file to its end."""
-        size = (self.transcripts / name).stat().st_size
-        self.execute(f"insert into raw.transcript_files values ('{name}', {size}, now(), 0)")
-
-    def response(self, message: str, session: str = "s1", *, file: str = "p/s1.jsonl", day: int = 20260301) -> None:
-        """The database holds this response, from a line in this file."""
-        self.execute(
-            f"insert into marts.fct_api_requests values"
-            f" ('message:{message}', '{message}', '{session}', {day}, 'claude-opus-4-6', 10, 1, 100, 0)",
-            f"insert into raw.conversations values ('{file}', '{session}', '{message}')",
-        )
-
-    def verify(self, timezone: str = "UTC") -> VerifyReport:
-        """Compare."""
-        return verify(self.database, [self.transcripts], timezone)
-
-
-@pytest.fixture
-def published(tmp_path: Path) -> Published:
-    return Published(tmp_path)
-
-
-def test_equal_counts_agree(published: Published) -> None:
-    report = published.verify()
-    assert report.agrees
-    assert (report.files, report.sessions, report.tool_calls, report.responses, report.days) == (1, 1, 1, 2, 1)
-    assert report.only_in_database == {"responses": 0, "tokens": 0, "sessions": 0, "tool_calls": 0}
-
-
-CELL = (DAY, "claude-opus-4-6")
-
-
-@pytest.mark.parametrize(
-    ("damage", "differences"),
-    [
-        (
-            "update marts.fct_api_requests set output_tokens = 2 where message_id = 'm2'",
-            [Difference("output_tokens", *CELL, 2, 3)],
-        ),
-        (
-            "delete from marts.fct_api_requests where message_id = 'm2'",
-            [
-                Difference("responses", *CELL, 2, 1),
-                Difference("input_tokens", *CELL, 20, 10),
-                Difference("output_tokens", *CELL, 2, 1),
-                Difference("cache_read_tokens", *CELL, 200, 100),
-            ],
-        ),
-        (
-            "insert into marts.fct_api_requests select * replace ('m9' as message_id, 0 as input_tokens, 0 as"
-            " cache_read_tokens) from marts.fct_api_requests where message_id = 'm2'",
-            [Difference("responses", *CELL, 2, 3), Difference("output_tokens", *CELL, 2, 3)],
-        ),
-        ("delete from marts.dim_sessions", [Difference("sessions", "", "", 1, 0, "s1")]),
-        ("insert into marts.dim_sessions values ('s7')", [Difference("sessions", "", "", 1, 2, "s7")]),
-        ("update marts.fct_tool_calls set tool_call_key = 't0'", [Difference("tool calls", "", "", 1, 1, "t1")]),
-    ],
-    ids=["a token", "a response lost", "a response too many", "a session lost", "a session too many", "another call"],
-)
-def test_each_kind_of_damage_is_a_difference(published: Published, damage: str, differences: list[Difference]) -> None:
-    published.execute(damage)
-    assert list(published.verify().differences) == differences
-
-
-def test_a_response_on_the_wrong_day_differs_on_both_days(published: Published) -> None:
-    published.execute("update marts.fct_api_requests set date_key = 20260302 where message_id = 'm1'")
-    differing = {
-        (row.day, row.in_files, row.in_database) for row in published.verify().differences if row.measure == "responses"
-    }
-    assert differing == {(DAY, 2, 1), ("2026-03-02", 0, 1)}
-
-
-def test_days_are_cut_in_the_users_timezone(published: Published) -> None:
-    assert not published.verify("Pacific/Kiritimati").agrees
-    published.execute("update marts.fct_api_requests set date_key = 20260301")
-    assert published.verify("America/New_York").agrees
-
-
-def test_what_comes_from_transcripts_that_are_gone_is_history_and_no_difference(published: Published) -> None:
-    published.execute("insert into raw.transcript_files values ('p/old.jsonl', 1, now(), 0)")
-    published.response("old", "s0", file="p/old.jsonl", day=20250101)
-    published.execute(
-        "insert into marts.dim_sessions values ('s0')", "insert into marts.fct_tool_calls values ('t0', 's0')"
-    )
-    report = published.verify()
-    assert report.agrees
-    assert report.only_in_database == {"responses": 1, "tokens": 111, "sessions": 1, "tool_calls": 1}
-
-
-def test_a_response_that_a_deleted_transcript_also_held_may_be_elsewhere_or_higher(published: Published) -> None:
-    """Its first lines were in a session that is gone, so the day is that one's and the maximum may be, too."""
-    published.execute(
-        "insert into raw.conversations values ('p/old.jsonl', 's0', 'm1')",
-        "update marts.fct_api_requests set session_id = 's0', date_key = 20260228, output_tokens = 9"
-        " where message_id = 'm1'",
-    )
-    report = published.verify()
-    assert report.agrees
-    assert report.only_in_database["responses_with_lost_lines"] == 1
-
-
-def test_a_deleted_copy_does_not_excuse_a_figure_that_is_too_low(published: Published) -> None:
-    published.execute(
-        "insert into raw.conversations values ('p/old.jsonl', 's0', 'm1')",
-        "update marts.fct_api_requests set output_tokens = 0 where message_id = 'm1'",
-    )
-    assert [row.measure for row in published.verify().differences] == ["output_tokens"]
-
-
-def test_a_response_without_message_id_is_matched_by_its_day_and_model(published: Published) -> None:
-    published.write("p/s1.jsonl", answer(None, at=f"{DAY}T12:00:00Z"))
-    published.collected("p/s1.jsonl")
-    assert not published.verify().agrees
-    published.execute(
-        "insert into marts.fct_api_requests select * replace ('line:x' as request_key, null as message_id)"
-        " from marts.fct_api_requests where message_id = 'm1'"
-    )
-    assert published.verify().agrees
-
-
-def test_what_was_written_since_the_last_look_is_left_out_and_said(published: Published) -> None:
-    published.execute("update raw.transcript_files set collected_at = now() - interval 1 hour")
-    published.write("p/s1.jsonl", answer("m3"))
-    published.write("p/s2.jsonl", answer("m4", "s2"))
-    report = published.verify()
-    assert report.agrees
-    assert report.not_yet_collected == len(lines(answer("m3"), answer("m4", "s2")))
-
-
-def test_a_file_that_the_collector_should_have_read_whole_is_counted_whole(published: Published) -> None:
-    published.write("p/s1.jsonl", answer("m3"))
-    published.execute("update raw.transcript_files set collected_at = now() + interval 1 hour")
-    assert "responses" in {row.measure for row in published.verify().differences}
-
-
-@pytest.mark.parametrize(
-    ("missing", "message"),
-    [(lambda it: it.transcripts, "expected a directory"), (lambda it: it.database, "expected a published database")],
-)
-def test_nothing_to_compare_is_one_clear_line(
-    published: Published, tmp_path: Path, missing: Callable[[Published], Path], message: str
-) -> None:
-    missing(published).rename(tmp_path / "elsewhere")
-    with pytest.raises(VerifyError, match=message):
-        published.verify()
+    found = transcript_files([tmp_path / "projects", folder, tmp_path / "projects"])
+    assert list(found) == ["p/agent-x.meta.json", "p/s1.jsonl", "p/s2.jsonl.gz"]

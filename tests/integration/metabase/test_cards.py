@@ -10,7 +10,8 @@ import pytest
 from dashboards.card_query import opened, run_card
 from dashboards.definitions import load_catalog
 from report.export import export_csv, export_png
-from verify.recount import Recount, count_file, transcript_files
+from verify.files import transcript_files
+from verify.recount import Recount
 
 CATALOG = load_catalog()
 EVERYTHING = {"date_from": "2000-01-01", "date_to": "2100-01-01"}
@@ -41,18 +42,19 @@ def test_every_card_but_those_of_rare_things_shows_something_on_the_sample(
 def test_headline_figures_are_those_of_a_second_count_from_the_files(
     connection: duckdb.DuckDBPyConnection, demo: Path
 ) -> None:
-    counted = Recount()
-    for source_file, path in sorted(transcript_files([demo / "transcripts"]).items()):
-        count_file(counted, source_file, path)
-    tokens = sum(sum(response.tokens.values()) for response in counted.responses.values())
+    recount = Recount()
+    for source_file, path in transcript_files([demo / "transcripts"]).items():
+        recount.read(source_file, path)
+    counted = recount.count()
+    tokens = sum(sum(response.tokens) for response in counted.responses)
 
     def figure(key: str) -> float:
         return float(list(run_card(connection, CATALOG, CATALOG.cards[key], **EVERYTHING).rows[-1].values())[-1])
 
-    assert figure("overview.sessions") == len(counted.sessions)
+    assert figure("overview.sessions") == len(counted.named_sessions)
     assert figure("overview.tokens") == tokens
-    assert figure("overview.tool_calls") == len(counted.tool_calls)
-    assert figure("trust.set_aside") == counted.malformed
+    assert figure("overview.tool_calls") == counted.tool_calls.total()
+    assert figure("trust.set_aside") == recount.rejected
     [(files,)] = connection.execute(
         "select count(distinct file_path) from marts.fct_file_operations where is_change and date_key is not null"
     ).fetchall()

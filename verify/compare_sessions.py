@@ -1,0 +1,107 @@
+"""Compares sessions, what each of them owns, and tool calls."""
+
+from collections import Counter
+from collections.abc import Callable
+
+from verify.answers import ToolCall
+from verify.published import Lines
+from verify.recount import Session
+from verify.report import Difference
+from verify.values import instant
+
+Sessions = dict[str, Session]
+
+
+def compare_sessions(ours: Sessions, theirs: Sessions, lines: Lines, history: Counter[str]) -> list[Difference]:
+    """Return sessions that one side lacks, and those that own other messages and prompts, begin or lie elsewhere."""
+    in_files = {name for name, session in ours.items() if session.is_named}
+    in_database = {name for name, session in theirs.items() if session.is_named}
+    extra = in_database - in_files
+    history["sessions"] += len(extra & lines.losing)
+    differences = _compare_sets("sessions", in_files, in_database, extra - lines.losing)
+    both = sorted(in_files & in_database)
+    for measure, value in (("session starts", _start), ("projects", _project)):
+        differences += _compare_facts(measure, both, ours, theirs, lines, value)
+    for measure, value_of in (("messages", _messages), ("prompts", _prompts)):
+        differences += _compare_counts(measure, ours, theirs, lines, value_of)
+    return differences
+
+
+def _start(session: Session) -> str:
+    if session.started_at is None:
+        return "no time"
+    return instant(session.started_at).isoformat(" ", "milliseconds")
+
+
+def _project(session: Session) -> str:
+    return session.project
+
+
+def _messages(session: Session) -> int:
+    return session.messages
+
+
+def _prompts(session: Session) -> int:
+    return session.prompts
+
+
+def _compare_sets(measure: str, ours: set[str], theirs: set[str], unexplained: set[str]) -> list[Difference]:
+    missing = ours - theirs
+    if not missing and not unexplained:
+        return []
+    example = min(missing or unexplained)
+    return [Difference(measure, "", "", len(ours), len(ours) - len(missing) + len(unexplained), example)]
+
+
+def _compare_facts(
+    measure: str, names: list[str], ours: Sessions, theirs: Sessions, lines: Lines, value: Callable[[Session], str]
+) -> list[Difference]:
+    """Compare what a session has one of; lines that are lost may have said something else."""
+    known = [name for name in names if name not in lines.losing | lines.sharing]
+    wrong = [name for name in known if value(ours[name]) != value(theirs[name])]
+    if not wrong:
+        return []
+    example = f"{wrong[0]}: {value(ours[wrong[0]])}, not {value(theirs[wrong[0]])}"
+    return [Difference(measure, "", "", len(known), len(known) - len(wrong), example)]
+
+
+def _compare_counts(
+    measure: str, ours: Sessions, theirs: Sessions, lines: Lines, value: Callable[[Session], int]
+) -> list[Difference]:
+    """Compare how many each session owns, sessions of lines that are lost only where they can own no less."""
+    nothing = Session()
+    counts = {name: (value(ours.get(name, nothing)), value(theirs.get(name, nothing))) for name in ours | theirs}
+    unequal = sorted(name for name, (own, their) in counts.items() if own != their)
+    wrong = [name for name in unequal if not _is_lost(name, *counts[name], lines)]
+    if not wrong:
+        return []
+    in_files, in_database = (sum(counts[name][side] for name in wrong) for side in (0, 1))
+    own, their = counts[wrong[0]]
+    rest = f" and {len(wrong) - 1} more sessions" if len(wrong) > 1 else ""
+    return [Difference(measure, "", "", in_files, in_database, f"{wrong[0]}: {own}, not {their}{rest}")]
+
+
+def _is_lost(name: str, counted: int, stored: int, lines: Lines) -> bool:
+    """Whether lines that are lost explain that a session has more or, where they own what it shares, less."""
+    return name in lines.sharing or (name in lines.losing and stored > counted)
+
+
+def compare_calls(
+    ours: Counter[ToolCall], theirs: Counter[ToolCall], lines: Lines, history: Counter[str]
+) -> list[Difference]:
+    """Return tool calls that one side lacks."""
+    missing, extra = ours - theirs, theirs - ours
+    lost = Counter({call: count for call, count in extra.items() if call.session in lines.losing | lines.sharing})
+    elsewhere = Counter(call.tool_id for call in lost.elements())
+    for call in [call for call in missing.elements() if call.session in lines.sharing]:
+        if elsewhere[call.tool_id]:  # the session that owns it is one of those
+            elsewhere[call.tool_id] -= 1
+            missing[call] -= 1
+    missing += Counter()
+    extra -= lost
+    history["tool_calls"] += elsewhere.total()
+    if not missing and not extra:
+        return []
+    example = min(missing or extra)
+    in_database = ours.total() - missing.total() + extra.total()
+    return [Difference("tool calls", "", "", ours.total(), in_database, f"{example.tool_id} of {example.session}")]
