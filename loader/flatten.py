@@ -109,6 +109,13 @@ class _Flattener:
             document = parse(text)
         except NotJson:
             return [self._row_of_text(source, str(text, "utf-8", "replace"))]
+        try:
+            return self._rows(source, document)
+        except (RecursionError, TypeError):  # nested deeper than orjson writes, or than Python walks
+            self.checker.forget()
+            return self._rows(source, document.cut_to_depth())
+
+    def _rows(self, source: Source, document: Document) -> list[Row]:
         line = open_line(document.value)
         message = line.carrier.get("message")
         blocks = blocks_of(message)

@@ -127,6 +127,18 @@ def test_a_line_that_cannot_be_flattened_is_rejected_alone() -> None:
     assert flat.rejected_values.num_rows == 0
 
 
+def test_a_line_that_is_nested_deeply_keeps_its_facts() -> None:
+    given: Any = 1
+    for _ in range(300):
+        given = {"a": given}
+    text = '{"type":"assistant","message":{"usage":{"input_tokens":7},"content":[{"type":"tool_use","input":%s}]}}'
+    flat = flattened(text % str(given).replace("'", '"'))
+    (row,) = flat.conversations.to_pylist()
+    assert row["input_tokens"] == 7
+    assert row["tool_input"].startswith('{"a":{"a":')
+    assert flat.rejected_documents.num_rows == 0
+
+
 def test_a_batch_without_documents_has_no_rows() -> None:
     assert [table.num_rows for table in flattened()] == [0, 0, 0]
 
