@@ -20,6 +20,7 @@ from loader.flatten_plain import line_attributes, plain_text
 from loader.flatten_results import NO_RESULT, result_fields
 from loader.flatten_usage import NO_USAGE, NOTHING_REPORTED, UsageFields, reported_fields, usage_fields
 from loader.raw_schema import REJECTED_DOCUMENTS, REJECTED_VALUES, arrow_schema
+from loader.repeated import shortened
 from loader.values import Checker
 
 REASON_LENGTH = 200
@@ -123,7 +124,7 @@ class _Flattener:
         usage = usage_fields(message.get("usage"), self.checker) if isinstance(message, dict) else NO_USAGE
         if not blocks:
             return [self._plain_row(source, document, line, fields, usage)]
-        return self._block_rows(source, line, fields, usage, blocks)
+        return self._block_rows(source, line, *shortened(fields, usage, len(blocks)), blocks)
 
     def _row_of_text(self, source: Source, text: str) -> Row:
         fields = line_fields(open_line(None), 0, self.checker)

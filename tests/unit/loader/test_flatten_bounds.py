@@ -89,6 +89,24 @@ def test_no_picture_reaches_the_rows() -> None:
     assert flat.conversations.nbytes < 10_000
 
 
+def test_a_line_of_many_blocks_repeats_no_long_text() -> None:
+    usage = {"input_tokens": 7, "output_tokens": 9, "notes": {str(number): "x" * 100 for number in range(200)}}
+    message = {"id": "m" * 50, "usage": usage, "content": [{"type": "text", "text": "x"}] * 10_000}
+    long = "x" * 4_000
+    flat = flattened({"type": "assistant", "uuid": "u" * 36, "cwd": long, "gitBranch": long, "message": message})
+    assert flat.conversations.num_rows == 10_000
+    assert flat.conversations.nbytes < 20_000_000
+    row = flat.conversations.slice(9_999).to_pylist()[0]
+    assert (row["uuid"], row["message_id"], row["input_tokens"]) == ("u" * 36, "m" * 50, 7)
+    assert orjson.loads(row["usage"]).items() >= {"input_tokens": 7, "output_tokens": 9}.items()
+
+
+def test_a_line_of_few_blocks_keeps_its_names() -> None:
+    message = {"content": [{"type": "text", "text": "x"}] * 200}
+    rows = rows_of({"type": "assistant", "cwd": "x" * 4_000, "message": message})
+    assert {row["cwd"] for row in rows} == {"x" * 4_000}
+
+
 def test_what_a_person_wrote_is_kept_whole() -> None:
     (row,) = rows_of({"type": "user", "message": {"content": "x" * 1_000_000}})
     assert len(row["block_text"]) == 1_000_000
