@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from loader.arrow_rows import Row, RowBuilder
+from loader.cut import TEXT_LIMIT
 from loader.documents import Document, NotJson, parse
 from loader.flatten_blocks import BlockFields, block_fields, blocks_of, is_result
 from loader.flatten_line import Line, LineFields, Source, line_fields, open_line
@@ -128,7 +129,7 @@ class _Flattener:
 
     def _row_of_text(self, source: Source, text: str) -> Row:
         fields = line_fields(open_line(None), 0, self.checker)
-        block = BlockFields(f"{source.document_id}:0", 0, block_text=text)
+        block = BlockFields(f"{source.document_id}:0", 0, block_text=text[:TEXT_LIMIT])
         return Row(source, fields, NO_USAGE, NOTHING_REPORTED, block, NO_RESULT)
 
     def _plain_row(self, source: Source, document: Document, line: Line, fields: LineFields, usage: UsageFields) -> Row:

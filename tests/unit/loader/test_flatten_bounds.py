@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from loader.cut import ATTRIBUTES_LIMIT, JSON_LIMIT, NAME_LIMIT, STRING_LIMIT
+from loader.cut import ATTRIBUTES_LIMIT, JSON_LIMIT, NAME_LIMIT, STRING_LIMIT, TEXT_LIMIT
 from tests.unit.loader.incoming import flattened, rows_of
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -110,6 +110,12 @@ def test_a_line_of_few_blocks_keeps_its_names() -> None:
 def test_what_a_person_wrote_is_kept_whole() -> None:
     (row,) = rows_of({"type": "user", "message": {"content": "x" * 1_000_000}})
     assert len(row["block_text"]) == 1_000_000
+
+
+@pytest.mark.parametrize("content", ["x" * 2_000_000, [{"type": "text", "text": "x" * 2_000_000}]])
+def test_what_no_person_wrote_is_cut(content: Any) -> None:
+    (row,) = rows_of({"type": "user", "message": {"content": content}})
+    assert len(row["block_text"]) == TEXT_LIMIT
 
 
 def test_a_name_that_is_no_name_is_cut() -> None:
