@@ -107,8 +107,8 @@ RAW_COLUMNS: dict[str, str] = {
 ADDED_BY_THE_LOAD = ("load_id", "loaded_at")
 
 LONG_TEXTS = frozenset({"block_text", "tool_result_text", "tool_input", "usage", "attributes"})
-"""Columns whose texts may be long, each NULL in most rows. DuckDB packs them with ZSTD: unpacked, it reads a text of more
-than 4 KB again for every NULL that follows it, up to 2,000 times, and a prompt of 1 MB fills 4 GB of memory."""
+"""Columns whose texts may be long, each NULL in most rows. They are packed with ZSTD, or else DuckDB
+reads a text of more than 4 KB again for every NULL that follows it, and a prompt of 1 MB fills 4 GB of memory."""
 
 _ARROW_TYPES = {
     "varchar": pa.string(),
@@ -150,7 +150,7 @@ def arrow_schema(columns: dict[str, str], without: tuple[str, ...] = ()) -> pa.S
 
 
 def _create(name: str, columns: dict[str, str]) -> str:
-    packed = {column: " using compression zstd" for column in LONG_TEXTS}
+    packed = dict.fromkeys(LONG_TEXTS, " using compression zstd")
     listed = ", ".join(f"{column} {kind}{packed.get(column, '')}" for column, kind in columns.items())
     return f"create table if not exists {name} ({listed})"
 

@@ -7,6 +7,10 @@ from pathlib import Path
 from typing import Any
 
 MODEL = "claude-opus-4-8"
+MOST_MIB = 1024
+"""Resident size that no process of a run may reach, whatever a transcript holds."""
+LONGEST_LINE_MIB = 1536
+"""What a single line of 100 MB may need: it is parsed, and written to Parquet, as a whole."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,7 @@ class Giant:
     large: int
     query: str
     figure: Callable[[int], int]
+    most_mib: int = MOST_MIB
 
 
 def _line(kind: str, number: int, **fields: Any) -> bytes:
@@ -112,11 +117,11 @@ GIANTS: dict[str, Giant] = {
     "writes of 200 KB": Giant(
         writes, 30, 300, "select sum(lines_added) from marts.fct_tool_calls", lambda n: 3_300 * n
     ),
-    "one line of so many MB": Giant(one_long_line, 8, 100, _RESPONSES, lambda _: 1),
-    "one broken line of so many MB": Giant(broken_line, 8, 100, _RESPONSES, lambda _: 1),
+    "one line of so many MB": Giant(one_long_line, 8, 100, _RESPONSES, lambda _: 1, LONGEST_LINE_MIB),
+    "one broken line of so many MB": Giant(broken_line, 8, 100, _RESPONSES, lambda _: 1, LONGEST_LINE_MIB),
     "a line of so many blocks": Giant(blocks, 5_000, 100_000, "select count(*) from raw.conversations", lambda n: n),
     "tiny lines": Giant(tiny_lines, 20_000, 1_000_000, _LINES, lambda count: count + 1),
-    "objects on one line": Giant(objects_on_a_line, 10_000, 1_000_000, _LINES, lambda count: count + 1),
+    "objects on one line": Giant(objects_on_a_line, 10_000, 200_000, _LINES, lambda count: count + 1),
 }
 
 

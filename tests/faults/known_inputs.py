@@ -24,4 +24,14 @@ KNOWN_INPUTS: dict[str, Callable[[], bytes]] = {
     # The envelope of a line that MongoDB cannot take had the key that was the reason.
     "a key with a NUL in a usage": lambda: _answer(b'{"input_tokens":1,"a\\u0000":{"b":1}}'),
     "a key like an operator's in a usage": lambda: _answer(b'{"input_tokens":1,"$where":{"$b":1},"":{"x":1}}'),
+    # Its rows repeated what the line says of itself, 130 KB each.
+    "a line of many blocks with long names": lambda: (
+        b'{"type":"assistant","cwd":"' + b"x" * 4_000 + b'","gitBranch":"' + b"y" * 4_000 + b'","message":'
+        b'{"content":[' + b",".join([b'{"type":"text","text":"x"}'] * 9_000) + b"]}}\n"
+    ),
+    # It is no message, and the models took it for one.
+    "a wrapped line of another type": lambda: (
+        b'{"type":"progress","data":{"message":{"type":"//user","message":{}}}}\n'
+    ),
+    "a long text": lambda: b'{"type":"user","message":{"content":"' + b"x" * 2_000_000 + b'"}}\n',
 }

@@ -43,6 +43,8 @@ RULES = {
     "names are short": "greatest(length(session_id), length(uuid), length(model), length(cwd)) > 4096",
     "tool output is cut": f"length(tool_result_text) > {TOOL_OUTPUT_LIMIT}",
     "kept JSON is cut": "greatest(length(tool_input), length(usage), length(attributes)) > 32768",
+    "texts are cut": "length(block_text) > 1048576",
+    "a message is a person's or Claude's": "message_type not in ('user', 'assistant')",
     "a block has its place": "block_index >= greatest(block_count, 1)",
 }
 """A name for each rule, and the rows of raw.conversations that break it."""

@@ -1,9 +1,8 @@
 """Transcripts that are large in one respect: a run ends well, counts what is in them, and no process gets large.
 
-    ./analytics test tests/faults/test_giants.py                                # small ones: seconds, not minutes
     FAULTS_GIANTS=1 ./analytics test tests/faults/test_giants.py -n 0 -s        # 100 MB lines, a million lines; peaks
 
-Small ones share one tree and one run.
+Small ones of the same kinds lie in the hostile tree of `test_runs.py`, and share its run.
 """
 
 import os
@@ -15,9 +14,6 @@ from tests.faults.figures import count
 from tests.faults.giants import GIANTS, write_giant
 from tests.faults.measured_run import run
 
-MOST_MIB = 1024
-"""Resident size that no process of a run may reach, whatever a transcript holds."""
-
 
 @pytest.mark.skipif(not os.environ.get("FAULTS_GIANTS"), reason="takes minutes: set FAULTS_GIANTS=1")
 @pytest.mark.parametrize("name", GIANTS)
@@ -28,4 +24,4 @@ def test_a_large_transcript_is_read_in_bounded_memory(name: str, tmp_path: Path)
     print(f"\n{name}: {giant.large}, {measured.seconds:.0f} s, peaks in MiB: {measured.peaks}")
     assert measured.code == 0, measured.errors[-3_000:]
     assert count(tmp_path / "data", giant.query) == giant.figure(giant.large)
-    assert measured.peak < MOST_MIB
+    assert measured.peak < giant.most_mib

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.figures import Figures, count, figures_of
-from tests.faults.giants import GIANTS, write_giant
+from tests.faults.giants import GIANTS, MOST_MIB, write_giant
 from tests.faults.hostile_tree import PROJECT, write_hostile
 from tests.faults.measured_run import MeasuredRun, run
 from tests.faults.seeds import sample
@@ -21,8 +21,6 @@ from tests.faults.seeds import sample
 RUNS = int(os.environ.get("FAULTS_RUNS", "1"))
 SEED = int(os.environ.get("FAULTS_SEED", "1"))
 FILES, LINES = 10, 200
-MOST_MIB = 1024
-"""Resident size that no process of a run may reach, whatever a transcript holds."""
 
 
 @dataclass(frozen=True)
