@@ -36,10 +36,13 @@ class MeasuredRun:
         return max(self.peaks.values(), default=0)
 
 
-def run(transcripts: Path, data: Path, *options: str) -> MeasuredRun:
-    """Run the whole chain over these transcripts, days in UTC, and wait for its end."""
+RUN, VERIFY = ("run", "--json"), ("verify",)
+
+
+def run(transcripts: Path, data: Path, arguments: tuple[str, ...] = RUN) -> MeasuredRun:
+    """Run the whole chain, or another command, over these transcripts, days in UTC, and wait for its end."""
     places = ["--transcripts", str(transcripts), "--data", str(data)]
-    command = [sys.executable, "-m", "cli", "run", "--json", *places, *options]
+    command = [sys.executable, "-m", "cli", *arguments, *places]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "TIMEZONE": "UTC", "HOST_NAME": "test"}
     started, peaks = time.monotonic(), dict[int, tuple[str, int]]()
     data.parent.mkdir(parents=True, exist_ok=True)

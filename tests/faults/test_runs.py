@@ -15,11 +15,13 @@ import pytest
 from tests.faults.figures import Figures, count, figures_of
 from tests.faults.giants import GIANTS, MOST_MIB, write_giant
 from tests.faults.hostile_tree import PROJECT, write_hostile
-from tests.faults.measured_run import MeasuredRun, run
+from tests.faults.measured_run import VERIFY, MeasuredRun, run
 from tests.faults.seeds import sample
 
 RUNS = int(os.environ.get("FAULTS_RUNS", "1"))
 SEED = int(os.environ.get("FAULTS_SEED", "1"))
+VERIFIED = bool(os.environ.get("FAULTS_VERIFY"))
+"""Whether the independent count has to agree on the hostile history, too."""
 FILES, LINES = 10, 200
 
 
@@ -69,6 +71,9 @@ def test_a_hostile_history_changes_no_figure_of_a_valid_one(seed: int, valid: Va
     assert_untouched(valid, data)
     assert count(data, "select count(*) from raw.dead_letters") > 100
     assert_every_line_is_somewhere(data)
+    if VERIFIED:
+        counted = run(tree, data, VERIFY)
+        assert counted.code == 0, counted.output + counted.errors
 
 
 def assert_every_line_is_somewhere(data: Path) -> None:
