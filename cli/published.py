@@ -68,12 +68,12 @@ select
     (select count(*) from marts.fct_messages where is_human_prompt) as prompts,
     (select count(*) from marts.fct_tool_calls) as tool_calls,
     (select count(*) from marts.fct_api_requests) as api_requests,
-    (select coalesce(sum(input_tokens + output_tokens + cache_read_tokens + cache_creation_tokens), 0)::bigint
+    (select coalesce(sum(input_tokens + output_tokens + cache_read_tokens + cache_creation_tokens), 0)
      from marts.fct_api_requests) as tokens,
     (select sum(cost_usd)::double from marts.fct_api_requests) as cost_usd,
     (select min(full_date) from days) as first_date,
     (select max(full_date) from days) as last_date,
-    (select coalesce(sum(lines), 0)::bigint from raw.transcript_files) as lines,
+    (select coalesce(sum(lines), 0) from raw.transcript_files) as lines,
     (select count(*) from raw.dead_letters) as lines_set_aside
 """
 

@@ -11,7 +11,7 @@ import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import orjson
 
@@ -66,4 +66,11 @@ def note_line(source_file: str, content: bytes) -> bytes:
     session = folders[folders.index("subagents") - 1] if "subagents" in folders[1:] else ""
     agent = folders[-1].removesuffix(META_SUFFIX).removeprefix("agent-")
     known = {"type": "agent-meta", "sessionId": session, "agentId": agent}
-    return orjson.dumps(note | {name: value for name, value in known.items() if value}) + b"\n"
+    return _written(note | {name: value for name, value in known.items() if value}) + b"\n"
+
+
+def _written(note: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(note)
+    except TypeError:  # half a surrogate pair, an integer beyond 64 bits, or nesting that only the other parser takes
+        return json.dumps(note, separators=(",", ":")).encode()

@@ -9,6 +9,8 @@ NAME_LIMIT = 4_096
 """Characters of a name, an id, a path. Longer ones exist only by mistake, and a line repeats them for each block."""
 STRING_LIMIT = 4_096
 """Characters of a string inside tool input: whole commands and prompts fit, files that were written are cut."""
+TEXT_LIMIT = 1_048_576
+"""Characters of a text that a person or Claude wrote. Longer ones are some program's, and whole in Iceberg."""
 JSON_LIMIT = 32_768
 """Characters of a JSON value such as a tool's input."""
 ATTRIBUTES_LIMIT = 16_384

@@ -2,6 +2,8 @@
 
 orjson reads nearly every line. What it refuses and Python's own parser takes (NaN, numbers beyond a double, half a
 surrogate pair) is read by the latter; a number that no 64-bit integer holds becomes a float, half a pair U+FFFD.
+
+orjson reads deeper nesting than it writes. A document that is nested so deeply is cut to a depth that everything takes.
 """
 
 import json
@@ -13,6 +15,8 @@ import orjson
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 _SAFE_DIGITS = 18
 """An integer of so many characters fits 64 bits."""
+DEEPEST = 100
+"""Levels of nesting that are kept of a document that is nested too deeply; MongoDB's documents have no more either."""
 
 
 class NotJson(Exception):
@@ -25,6 +29,11 @@ class Document(NamedTuple):
     text: memoryview
     value: Any
     is_plain: bool
+
+    def cut_to_depth(self) -> "Document":
+        """Empty what is nested deeper than DEEPEST levels; the document itself is changed."""
+        _cut_to_depth(self.value)
+        return self._replace(is_plain=False)
 
 
 def parse(text: memoryview) -> Document:
@@ -43,7 +52,17 @@ def _parse_any(text: str) -> Any:
         value = json.loads(text, parse_int=_integer)
     except ValueError as error:
         raise NotJson(str(error)) from None
+    _cut_to_depth(value)
     return _with_whole_characters(value)
+
+
+def _cut_to_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(DEEPEST):
+        inner = (each.values() if isinstance(each, dict) else each for each in level if isinstance(each, dict | list))
+        level = [item for items in inner for item in items if isinstance(item, dict | list)]
+    for container in level:
+        container.clear()
 
 
 def _integer(digits: str) -> int | float:

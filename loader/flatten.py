@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from loader.arrow_rows import Row, RowBuilder
+from loader.cut import TEXT_LIMIT
 from loader.documents import Document, NotJson, parse
 from loader.flatten_blocks import BlockFields, block_fields, blocks_of, is_result
 from loader.flatten_line import Line, LineFields, Source, line_fields, open_line
@@ -20,6 +21,7 @@ from loader.flatten_plain import line_attributes, plain_text
 from loader.flatten_results import NO_RESULT, result_fields
 from loader.flatten_usage import NO_USAGE, NOTHING_REPORTED, UsageFields, reported_fields, usage_fields
 from loader.raw_schema import REJECTED_DOCUMENTS, REJECTED_VALUES, arrow_schema
+from loader.repeated import shortened
 from loader.values import Checker
 
 REASON_LENGTH = 200
@@ -109,6 +111,13 @@ class _Flattener:
             document = parse(text)
         except NotJson:
             return [self._row_of_text(source, str(text, "utf-8", "replace"))]
+        try:
+            return self._rows(source, document)
+        except (RecursionError, TypeError):  # nested deeper than orjson writes, or than Python walks
+            self.checker.forget()
+            return self._rows(source, document.cut_to_depth())
+
+    def _rows(self, source: Source, document: Document) -> list[Row]:
         line = open_line(document.value)
         message = line.carrier.get("message")
         blocks = blocks_of(message)
@@ -116,11 +125,11 @@ class _Flattener:
         usage = usage_fields(message.get("usage"), self.checker) if isinstance(message, dict) else NO_USAGE
         if not blocks:
             return [self._plain_row(source, document, line, fields, usage)]
-        return self._block_rows(source, line, fields, usage, blocks)
+        return self._block_rows(source, line, *shortened(fields, usage, len(blocks)), blocks)
 
     def _row_of_text(self, source: Source, text: str) -> Row:
         fields = line_fields(open_line(None), 0, self.checker)
-        block = BlockFields(f"{source.document_id}:0", 0, block_text=text)
+        block = BlockFields(f"{source.document_id}:0", 0, block_text=text[:TEXT_LIMIT])
         return Row(source, fields, NO_USAGE, NOTHING_REPORTED, block, NO_RESULT)
 
     def _plain_row(self, source: Source, document: Document, line: Line, fields: LineFields, usage: UsageFields) -> Row:

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from loader.cut import STRING_LIMIT, cut_attributes, cut_json, dumps, name_of, text_of
+from loader.cut import STRING_LIMIT, TEXT_LIMIT, cut_attributes, cut_json, dumps, name_of, text_of
 from loader.flatten_results import count_lines
 from loader.values import Checker
 
@@ -55,12 +55,14 @@ def block_fields(block: Any, document_id: str, index: int, tool_output_limit: in
     if block is None:
         return BlockFields(name, index)
     if not isinstance(block, dict):
-        return BlockFields(name, index, "text", text_of(block, None))
+        return BlockFields(name, index, "text", text_of(block, TEXT_LIMIT))
     kind = block.get("type")
     if kind == "tool_result":
         return _result(block, name, index, tool_output_limit, checker)
     if kind == "text" and "input" not in block and type(text := block.get("text")) is str:
-        return BlockFields(name, index, "text", text, name_of(block.get("tool_use_id")), name_of(block.get("name")))
+        return BlockFields(
+            name, index, "text", text[:TEXT_LIMIT], name_of(block.get("tool_use_id")), name_of(block.get("name"))
+        )
     return _other(block, name, index)
 
 
@@ -75,7 +77,7 @@ def _other(block: dict[str, Any], name: str, index: int) -> BlockFields:
         name,
         index,
         block_type=kind,
-        block_text=None if text is None else text_of(text, None),
+        block_text=None if text is None else text_of(text, TEXT_LIMIT),
         tool_use_id=name_of(tool_use_id),
         tool_name=name_of(block.get("name")),
         **_input_fields(given),

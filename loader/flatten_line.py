@@ -159,9 +159,8 @@ def _origin_kind(*origins: Any) -> str | None:
 
 
 def _message_type(line: Line, kind: str | None) -> str | None:
-    if line.is_progress:
-        return name_of(line.wrapped.get("type"))
-    return kind if kind in {"user", "assistant"} else None
+    said = name_of(line.wrapped.get("type")) if line.is_progress else kind
+    return said if said in {"user", "assistant"} else None
 
 
 def _said_at(line: Line, checker: Checker) -> datetime | None:

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from loader.cut import ATTRIBUTES_LIMIT, cut_attributes, scalars_json, text_of
+from loader.cut import ATTRIBUTES_LIMIT, TEXT_LIMIT, cut_attributes, scalars_json, text_of
 from loader.documents import Document
 from loader.values import LARGEST_COUNT, LARGEST_INTEGER, Checker
 
@@ -38,7 +38,7 @@ def plain_text(line: dict[str, Any]) -> str | None:
         return _attachment_text(line.get("attachment"))
     for key in _TEXTS:
         if (text := line.get(key)) is not None:
-            return text_of(text, None)
+            return text_of(text, TEXT_LIMIT)
     return None
 
 
@@ -48,7 +48,7 @@ def _attachment_text(attachment: Any) -> str | None:
     text = attachment.get("prompt")
     if text is None and attachment.get("type") == "queued_command":
         text = attachment.get("content")
-    return None if text is None else text_of(text, None)
+    return None if text is None else text_of(text, TEXT_LIMIT)
 
 
 def line_attributes(document: Document, checker: Checker) -> str:

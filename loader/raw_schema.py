@@ -106,6 +106,10 @@ RAW_COLUMNS: dict[str, str] = {
 
 ADDED_BY_THE_LOAD = ("load_id", "loaded_at")
 
+LONG_TEXTS = frozenset({"block_text", "tool_result_text", "tool_input", "usage", "attributes"})
+"""Columns whose texts may be long, each NULL in most rows. They are packed with ZSTD, or else DuckDB
+reads a text of more than 4 KB again for every NULL that follows it, and a prompt of 1 MB fills 4 GB of memory."""
+
 _ARROW_TYPES = {
     "varchar": pa.string(),
     "json": pa.string(),
@@ -146,7 +150,8 @@ def arrow_schema(columns: dict[str, str], without: tuple[str, ...] = ()) -> pa.S
 
 
 def _create(name: str, columns: dict[str, str]) -> str:
-    listed = ", ".join(f"{column} {kind}" for column, kind in columns.items())
+    packed = dict.fromkeys(LONG_TEXTS, " using compression zstd")
+    listed = ", ".join(f"{column} {kind}{packed.get(column, '')}" for column, kind in columns.items())
     return f"create table if not exists {name} ({listed})"
 
 

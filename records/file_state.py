@@ -62,13 +62,13 @@ class FileState:
 
     def is_current(self, about: os.stat_result) -> bool:
         """Whether the file is as it was when it was last read, so that it need not be opened."""
-        same = (self.size, self.mtime_ns, self.inode) == (about.st_size, about.st_mtime_ns, about.st_ino)
+        same = (self.size, self.mtime_ns, self.inode) == (about.st_size, _mtime_ns(about), about.st_ino)
         return same and self.status == OK
 
     def saw(self, about: os.stat_result) -> None:
         """Remember the file as it was before it was read."""
-        self.size, self.mtime_ns, self.inode = about.st_size, about.st_mtime_ns, about.st_ino
-        seconds, nanoseconds = divmod(about.st_mtime_ns, 10**9)
+        self.size, self.mtime_ns, self.inode = about.st_size, _mtime_ns(about), about.st_ino
+        seconds, nanoseconds = divmod(self.mtime_ns, 10**9)
         self.modified_at = datetime.fromtimestamp(seconds, UTC) + timedelta(milliseconds=nanoseconds // 10**6)
         self.status, self.error = OK, None
 
@@ -132,6 +132,11 @@ class FileState:
             resets=document["resets"],
             reset_at=as_utc(document["resetAt"]),
         )
+
+
+def _mtime_ns(about: os.stat_result) -> int:
+    """Return when a file was changed; what lies beyond 64 bits, some 290 years from 1970, at their end."""
+    return max(-(2**63), min(about.st_mtime_ns, 2**63 - 1))
 
 
 def project_of(source_file: str) -> str:

@@ -65,13 +65,15 @@ def _parse_slowly(raw: bytes, start: int) -> Iterator[Line]:
     """Object by object. The first thing that is none takes the rest of the line with it."""
     text = raw.decode("utf-8", "surrogateescape")
     decoder = _Decoder()
-    position = 0
+    position, left = 0, len(raw)
     while position < len(text):
         value, end, reason = decoder.decode(text, position)
-        piece = _bytes(text[position:end])
+        # the rest of a long line need not be in memory a third and a fourth time
+        piece = raw[len(raw) - left :] if end == len(text) else _bytes(text[position:end])
         yield Line(piece, start, value, reason)
         position = _after_padding(text, end)
-        start += len(piece) + len(_bytes(text[end:position]))
+        consumed = len(piece) + len(_bytes(text[end:position]))
+        start, left = start + consumed, left - consumed
 
 
 def _after_padding(text: str, position: int) -> int:

@@ -148,9 +148,11 @@ def _clean(fields: dict[str, Any], depth: int) -> dict[str, Any]:
     cleaned: dict[str, Any] = {}
     for key, item in fields.items():
         name = _text(key)
+        if not name or "\0" in name or name.startswith("$"):
+            continue
         if isinstance(item, dict) and depth > 1:
             cleaned[name] = _clean(item, depth - 1)
-        elif _is_small(item) and name and "\0" not in name and not name.startswith("$"):
+        elif _is_small(item):
             cleaned[name] = _text(item) if isinstance(item, str) else item
     return cleaned
 

@@ -64,10 +64,20 @@ lengths as (
 
 ),
 
+-- A damaged version of a message may have lost its type: it is no message, and must not stand for one.
+messages as (
+
+    select distinct document_id
+    from {{ ref('stg_messages') }}
+    where document_id in (select repeated.document_id from repeated)
+
+),
+
 owned as (
 
     select
         repeated.*,
+        messages.document_id is null as is_no_message,
         coalesce(shared.sharing_sessions, 1) as sharing_sessions,
         coalesce(owners.owner_session_key, repeated.session_key) as owner_session_key,
         coalesce(-lengths.content_length, 0) as missing_length
@@ -75,6 +85,7 @@ owned as (
     left join shared on repeated.copy_key = shared.copy_key and repeated.session_key = shared.session_key
     left join owners on shared.set_id = owners.set_id
     left join lengths on repeated.document_id = lengths.document_id
+    left join messages on repeated.document_id = messages.document_id
 
 ),
 
@@ -89,8 +100,8 @@ decided as (
         first_value(document_id) over (
             partition by copy_key
             order by
-                session_key != owner_session_key, is_progress, is_sidechain, missing_length, event_at, byte_offset,
-                ingested_at, document_id
+                is_no_message, session_key != owner_session_key, is_progress, is_sidechain, missing_length, event_at,
+                byte_offset, ingested_at, document_id
         ) as original_document_id
     from owned
 

@@ -175,6 +175,21 @@ known as (
         agent_id,
         null as spawn_tool_call_key
     from metas
+    -- What an agent did may be known although each of its lines is a damaged copy of another.
+    union
+    select
+        session_id,
+        agent_id,
+        null as spawn_tool_call_key
+    from own_calls
+    where session_id is not null
+    union
+    select
+        session_id,
+        agent_id,
+        null as spawn_tool_call_key
+    from {{ ref('fct_api_requests') }}
+    where session_id is not null and agent_id is not null
     union
     select
         session_id,

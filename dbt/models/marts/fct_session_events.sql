@@ -14,7 +14,11 @@ originals as (
         projects.project_id
     from lines
     left join {{ ref('int_line_copies') }} as copies on lines.document_id = copies.document_id
-    left join {{ ref('int_session_projects') }} as projects on {{ session_key('lines.') }} = projects.session_key
+    left join {{ ref('int_session_projects') }} as projects
+        on
+            {{ session_key('lines.') }} = projects.session_key
+            -- a file that names no session and holds no message makes no project
+            and (projects.session_id is not null or projects.has_messages)
     where not coalesce(copies.is_copy, false)
 
 ),

@@ -25,5 +25,5 @@ select
 from shares
 cross join responses
 where
-    abs(shares.total_tokens - responses.total_tokens) > 1e-6 * (1 + responses.responses)
-    or abs(shares.cost_usd - responses.cost_usd) > 1e-6 * (1 + responses.responses)
+    abs(shares.total_tokens - responses.total_tokens) > 1e-6 * (1 + responses.responses) + 1e-9 * responses.total_tokens
+    or abs(shares.cost_usd - responses.cost_usd) > 1e-6 * (1 + responses.responses) + 1e-9 * responses.cost_usd

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from collector.opening import note_line
 from common.transcript_files import TranscriptsError, absence, check_folder, find
 from records.file_state import project_of
 
@@ -111,3 +112,14 @@ def test_what_is_there_is_not_absent_and_what_is_not_has_a_reason(tmp_path: Path
     (tmp_path / "link").symlink_to("nowhere")
     assert [absence(tmp_path / name) for name in (".", "file", "file/projects", "link", "link/projects")] == [None] * 5
     assert absence(tmp_path / "home/.claude/projects") == "No such file or directory"
+
+
+@pytest.mark.parametrize(
+    "note",
+    [b'{"agentType":"\\ud800"}', b'{"n":' + b"9" * 30 + b"}", b'{"a":' + b"[" * 500 + b"]" * 500 + b"}", b"7", b"{"],
+)
+def test_a_note_of_any_content_becomes_lines(note: bytes) -> None:
+    """Half a surrogate pair, an integer beyond 64 bits, nesting that orjson does not write, and what is no object."""
+    line = note_line("p/s/subagents/agent-a1.meta.json", note)
+    assert line.endswith(b"\n")
+    assert b'"agentId":"a1"' in line or line == note + b"\n"

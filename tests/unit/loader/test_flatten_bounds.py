@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from loader.cut import ATTRIBUTES_LIMIT, JSON_LIMIT, NAME_LIMIT, STRING_LIMIT
+from loader.cut import ATTRIBUTES_LIMIT, JSON_LIMIT, NAME_LIMIT, STRING_LIMIT, TEXT_LIMIT
 from tests.unit.loader.incoming import flattened, rows_of
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -89,9 +89,33 @@ def test_no_picture_reaches_the_rows() -> None:
     assert flat.conversations.nbytes < 10_000
 
 
+def test_a_line_of_many_blocks_repeats_no_long_text() -> None:
+    usage = {"input_tokens": 7, "output_tokens": 9, "notes": {str(number): "x" * 100 for number in range(200)}}
+    message = {"id": "m" * 50, "usage": usage, "content": [{"type": "text", "text": "x"}] * 10_000}
+    long = "x" * 4_000
+    flat = flattened({"type": "assistant", "uuid": "u" * 36, "cwd": long, "gitBranch": long, "message": message})
+    assert flat.conversations.num_rows == 10_000
+    assert flat.conversations.nbytes < 20_000_000
+    row = flat.conversations.slice(9_999).to_pylist()[0]
+    assert (row["uuid"], row["message_id"], row["input_tokens"]) == ("u" * 36, "m" * 50, 7)
+    assert orjson.loads(row["usage"]).items() >= {"input_tokens": 7, "output_tokens": 9}.items()
+
+
+def test_a_line_of_few_blocks_keeps_its_names() -> None:
+    message = {"content": [{"type": "text", "text": "x"}] * 200}
+    rows = rows_of({"type": "assistant", "cwd": "x" * 4_000, "message": message})
+    assert {row["cwd"] for row in rows} == {"x" * 4_000}
+
+
 def test_what_a_person_wrote_is_kept_whole() -> None:
     (row,) = rows_of({"type": "user", "message": {"content": "x" * 1_000_000}})
     assert len(row["block_text"]) == 1_000_000
+
+
+@pytest.mark.parametrize("content", ["x" * 2_000_000, [{"type": "text", "text": "x" * 2_000_000}]])
+def test_what_no_person_wrote_is_cut(content: Any) -> None:
+    (row,) = rows_of({"type": "user", "message": {"content": content}})
+    assert len(row["block_text"]) == TEXT_LIMIT
 
 
 def test_a_name_that_is_no_name_is_cut() -> None:
@@ -125,6 +149,18 @@ def test_a_line_that_cannot_be_flattened_is_rejected_alone() -> None:
     assert (document["document_id"], document["project_id"], document["host"]) == ("1", "p", "h")
     assert document["reason"].startswith("RecursionError")
     assert flat.rejected_values.num_rows == 0
+
+
+def test_a_line_that_is_nested_deeply_keeps_its_facts() -> None:
+    given: Any = 1
+    for _ in range(300):
+        given = {"a": given}
+    text = '{"type":"assistant","message":{"usage":{"input_tokens":7},"content":[{"type":"tool_use","input":%s}]}}'
+    flat = flattened(text % str(given).replace("'", '"'))
+    (row,) = flat.conversations.to_pylist()
+    assert row["input_tokens"] == 7
+    assert row["tool_input"].startswith('{"a":{"a":')
+    assert flat.rejected_documents.num_rows == 0
 
 
 def test_a_batch_without_documents_has_no_rows() -> None:
