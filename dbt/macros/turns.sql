@@ -26,7 +26,7 @@
   versions that do not name the author, the only sign. Version 2.1.49 queued tasks as JSON.
 -#}
 {%- macro is_wrapped_by_another(text_column) -%}
-    regexp_matches(
+    (regexp_matches(
         {{ text_column }},
         '^(<([a-z]+-)*(notification|teammate-message|session-message|agent-message|channel-message|scheduled-task|'
         || 'scheduled-prompt|cron-task|cron-job|wakeup|submit-hook|background-task|resource-update|polling-update|boilerplate)[ >/]'
@@ -36,7 +36,7 @@
         starts_with({{ text_column }}, '{')
         and json_valid({{ text_column }})
         and regexp_matches({{ text_column }}, '"(task_id|taskId|task-id|agent_id|agentId|tool_use_id|toolUseId)"\s*:')
-    )
+    ))
 {%- endmacro -%}
 
 {#- Task category of a prompt: the first of var task_patterns that matches, else 'other'. -#}

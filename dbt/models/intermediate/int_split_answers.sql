@@ -122,6 +122,16 @@ copied as (
 
 ),
 
+elsewhere as (
+
+    select copied.*
+    from copied
+    inner join lines on copied.document_id = lines.document_id
+    inner join lines as originals on lines.original_document_id = originals.document_id
+    where originals.session_key != lines.session_key
+
+),
+
 -- A line that only the copying session holds goes on with the copied answer, unless it cannot be the same one.
 continued as (
 
@@ -129,7 +139,7 @@ continued as (
         finished.document_id,
         arg_min(copied.request_key, abs(epoch_ms(copied.event_at) - epoch_ms(finished.event_at))) as request_key
     from finished
-    inner join copied
+    inner join elsewhere as copied
         on
             finished.session_key = copied.session_key
             and finished.message_id = copied.message_id
