@@ -36,6 +36,8 @@ Filter: TypeAlias = str | BooleanExpression
 
 PORTION_BYTES = 24 * 1024 * 1024
 """Compressed size of the files of one transaction, which DuckDB holds in memory until it commits."""
+PORTION_LINES = 200_000
+"""Lines of one transaction at most, where the files are not larger: tiny ones pack well."""
 SHOWN_CHARACTERS = 2_000
 """How much of a rejected line raw keeps."""
 
@@ -217,13 +219,14 @@ def portions(table: Table, tasks: list[FileScanTask]) -> Iterator[list[FileScanT
     field = table.schema().find_field("extracted_at")
     spans = sorted(((_bounds(task, field), task) for task in tasks), key=lambda span: span[0])
     portion: list[FileScanTask] = []
-    newest, size = 0, 0
+    newest, size, lines = 0, 0, 0
     for (oldest, youngest), task in spans:
-        if size >= PORTION_BYTES and oldest > newest:
+        if (size >= PORTION_BYTES or lines >= PORTION_LINES) and oldest > newest:
             yield portion
-            portion, size = [], 0
+            portion, size, lines = [], 0, 0
         portion.append(task)
         newest, size = max(newest, youngest), size + task.file.file_size_in_bytes
+        lines += task.file.record_count
     if portion:
         yield portion
 
