@@ -24,10 +24,13 @@ def record_store(settings: Settings) -> Finding:
     try:
         counts = count_copies(settings)
     except AnalyticsError as error:
-        fix = "start the server or correct MONGO_URI" if settings.mongo_uri else "see the message"
+        folder = DataPaths.of(settings).records
+        mend = f"make {folder} readable and writable, or restore it from a backup"
+        fix = "start the server or correct MONGO_URI" if settings.mongo_uri else mend
         return Finding("Record store", "fail", str(error), expected, fix)
     except Exception as error:  # noqa: BLE001 - a catalog client fails in its own ways, requests' and botocore's
-        return Finding("Record store", "warn", f"not compared with Iceberg: {type(error).__name__}", expected, "")
+        fix = "see Iceberg below; ./analytics status compares again"
+        return Finding("Record store", "warn", f"not compared with Iceberg: {type(error).__name__}", expected, fix)
     if not counts.agree:
         fix = "./analytics run brings the one that lacks lines up to the other"
         return Finding("Record store", "warn", str(counts), expected, fix)

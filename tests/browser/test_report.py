@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from dashboards.card_query import opened, run_card
 from dashboards.definitions import Card, load_catalog
@@ -22,14 +22,6 @@ ZONE = "Europe/Berlin"
 CATALOG = load_catalog()
 COUNTED = {key: card for key, card in CATALOG.cards.items() if card.dataset and not CATALOG.datasets[card.dataset].pick}
 WIDE, PHONE = {"width": 1400, "height": 900}, {"width": 390, "height": 844}
-# Chromium's own errands (updates, sync) are no business of a test.
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @pytest.fixture(scope="module")
@@ -48,14 +40,6 @@ def report(database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("report") / "report.html"
     write_report(database, target, timezone=ZONE)
     return target
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium, args=QUIET)
-        yield launched
-        launched.close()
 
 
 def _context(browser: Browser, **more: Any) -> BrowserContext:

@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from report.html import write_report
-from tests.browser.test_report import QUIET
 
 DEAR = "[data-card='cost.dear_sessions']"
 
@@ -18,14 +17,6 @@ def report(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("report") / "report.html"
     write_report(demo / "duckdb" / "current" / "analytics.db", target, timezone="UTC", sample=True)
     return target
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium, args=QUIET)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 Needs a Chromium on this machine (Debian: `apt-get install chromium`).
 """
 
-import shutil
 import socket
 import threading
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ import pytest
 import requests
 import uvicorn
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from scheduler.docs import dbt_docs
 from scheduler.publish import current_generation
@@ -25,14 +24,6 @@ from tests.integration.scheduler.small import CountingLoader, make_project, make
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 TOKEN = "the-token"
 SLOW = 120_000  # milliseconds: the first run of a session imports dbt, on machines of any speed
 
@@ -50,16 +41,6 @@ class Site:
         loader = self.runner.parts.loader
         assert isinstance(loader, CountingLoader)
         return loader
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine; Debian: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
