@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from urllib.parse import urljoin
 
 import requests
+from requests.adapters import HTTPAdapter
 
 from common.errors import AnalyticsError
 
@@ -45,6 +46,8 @@ class Client:
         """Connect to the Metabase at `url`; nothing is sent yet."""
         self._base = url.rstrip("/") + "/"
         self._http = requests.Session()
+        # A server may close an idle connection in the moment in which it is used again: what may be repeated, is.
+        self._http.mount(self._base, HTTPAdapter(max_retries=2))
         self.writes: list[str] = []
         """The calls that changed something, as `METHOD path`."""
         if api_key:

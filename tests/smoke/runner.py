@@ -22,6 +22,8 @@ class RunnerApi:
         self.url, self.patience = url, patience
         self.session = requests.Session()
         self.session.headers["Authorization"] = f"Bearer {token}"
+        # Each call has a connection of its own: a server may close an idle one in the moment in which it is used again.
+        self.session.headers["Connection"] = "close"
 
     def run_to_the_end(self) -> dict[str, Any]:
         """Start a run, after one that may be going, and return it ended."""
