@@ -9,6 +9,7 @@ import duckdb
 
 from cli.finding import Finding
 from common.catalog import open_catalog
+from common.duckdb_files import open_read_only
 from common.errors import AnalyticsError
 from common.paths import DataPaths
 from common.settings import Settings
@@ -86,10 +87,10 @@ def published(settings: Settings) -> Finding:
     if not file.exists():
         return Finding("Published", "warn", f"no {file} yet", expected, "run ./analytics run")
     try:
-        with duckdb.connect(str(file), read_only=True) as database:
+        with open_read_only(file) as database:
             row = database.execute("select count(*) from marts.dim_sessions").fetchone()
     except duckdb.Error as error:
-        fix = "run ./analytics run --full-refresh; everything is rebuilt from MongoDB"
+        fix = "run ./analytics run --full-refresh; everything is rebuilt from the record store"
         return Finding("Published", "fail", f"{file}: {str(error).splitlines()[0]}", expected, fix)
     return Finding("Published", "ok", f"{row[0] if row else 0} sessions in {file}", expected)
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
-from typing import Any
 
 import duckdb
 from pydantic import BaseModel
 
+from common.duckdb_files import DuckDBLimits, open_read_only
 from common.errors import AnalyticsError
 from common.paths import DataPaths
 from common.settings import Settings
@@ -45,8 +45,8 @@ def published(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     path = paths.duckdb.published_database
     if not path.exists():
         raise NothingPublishedError(f"nothing is published in {paths.duckdb.root} yet: start with ./analytics run")
-    config: dict[str, Any] = {"temp_directory": str(paths.root / "tmp"), "memory_limit": settings.duckdb_memory_limit}
-    connection = duckdb.connect(str(path.resolve()), read_only=True, config=config)
+    limits = DuckDBLimits(settings.duckdb_memory_limit, paths.root / "tmp")
+    connection = open_read_only(path.resolve(), limits)
     try:
         yield connection
     finally:

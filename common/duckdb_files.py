@@ -1,4 +1,4 @@
-"""Opens the work database in one way: readable by every DuckDB from 1.4 on, bounded in memory."""
+"""Opens DuckDB files in one way: readable by every DuckDB from 1.4 on, bounded in memory."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -39,4 +39,20 @@ def open_work_database(database: Path, limits: DuckDBLimits = DEFAULT_LIMITS) ->
         config["temp_directory"] = str(limits.temp_directory)
     connection = duckdb.connect(str(database), config=config)
     connection.execute("set timezone = 'UTC'")
+    return connection
+
+
+def open_read_only(database: Path, limits: DuckDBLimits = DEFAULT_LIMITS) -> duckdb.DuckDBPyConnection:
+    """Open a database for reading.
+
+    The limits are set after it was opened: DuckDB refuses to open a file twice in a process with different settings.
+    """
+    connection = duckdb.connect(str(database), read_only=True)
+    try:
+        connection.execute(f"set memory_limit = '{limits.memory_limit}'")
+        if limits.temp_directory:
+            connection.execute("set temp_directory = ?", [str(limits.temp_directory)])
+    except duckdb.Error:
+        connection.close()
+        raise
     return connection

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
+from common.duckdb_files import open_read_only
 from dashboards.card_sql import bind, card_sql, has_change, label_of
 from dashboards.definitions import Card, Catalog, Column
 
@@ -27,7 +28,7 @@ class Rows:
 @contextmanager
 def opened(database: Path, timezone: str) -> Iterator[duckdb.DuckDBPyConnection]:
     """A read-only connection whose local time is `timezone`."""
-    with duckdb.connect(database, read_only=True) as connection:
+    with open_read_only(database) as connection:
         connection.execute("set timezone = ?", [ZoneInfo(timezone).key])
         yield connection
 

@@ -9,8 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
+from common.duckdb_files import open_read_only
 from metabase.client import Client, NotReadyError, until
 
 Log = Callable[[str], None]
@@ -81,7 +80,7 @@ def keys_of(nodes: dict[str, Any]) -> tuple[set[tuple[str, str]], dict[tuple[str
 
 def _columns(file: Path) -> set[tuple[str, str]]:
     sql = "select table_name, column_name from duckdb_columns() where schema_name = ?"
-    with duckdb.connect(file, read_only=True) as connection:
+    with open_read_only(Path(file)) as connection:
         return set(connection.execute(sql, [SCHEMA]).fetchall())
 
 

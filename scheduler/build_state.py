@@ -10,6 +10,7 @@ from typing import Any
 
 import duckdb
 
+from common.duckdb_files import open_read_only
 from common.paths import DuckDBVolume
 from scheduler.dbt_project import DbtProject
 from scheduler.publish import Generation
@@ -84,7 +85,7 @@ def _newest_load(database: Path) -> tuple[int, str | None]:
     """Load id and Iceberg table of the newest load; (0, None) before the first."""
     if not database.exists():
         return 0, None
-    with closing(duckdb.connect(str(database), read_only=True)) as connection, suppress(duckdb.CatalogException):
+    with closing(open_read_only(database)) as connection, suppress(duckdb.CatalogException):
         row = connection.execute("select max(load_id), arg_max(table_uuid, load_id) from raw.loads").fetchone()
         if row and row[0] is not None:
             return int(row[0]), row[1]

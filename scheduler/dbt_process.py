@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from common.errors import AnalyticsError
+from common.errors import PassingError
 
 DbtEvent = dict[str, Any]
 """level, name, message; index and total (0 where dbt gives none) of a node that finished."""
@@ -24,8 +24,8 @@ class DbtInterruptedError(Exception):
     """dbt was ended before it finished: its time was up, or the runner is stopping."""
 
 
-class DbtProcessError(AnalyticsError):
-    """The dbt process ended by itself (killed, out of memory)."""
+class DbtProcessError(PassingError):
+    """The dbt process ended by itself (killed, out of memory); the next command gets a fresh one."""
 
 
 class DbtProcess:

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import duckdb
 from pydantic import BaseModel, ConfigDict
 
-from common.duckdb_files import DEFAULT_MEMORY_LIMIT
+from common.duckdb_files import open_read_only
 
 _HOURS_OF_A_CENTURY = 876_600
 _FAILED = frozenset({"error", "fail", "runtime error", "partial success"})
@@ -82,9 +81,7 @@ def read_sources(path: Path) -> list[DbtNode]:
 
 def failing_rows(database: Path, query: str, limit: int = 20) -> tuple[list[str], list[list[str | None]]]:
     """Column names and the first rows of a failed test, as text for people."""
-    # a test that failed for want of memory must not take all there is
-    config: dict[str, Any] = {"memory_limit": DEFAULT_MEMORY_LIMIT}
-    with duckdb.connect(str(database), read_only=True, config=config) as connection:
+    with open_read_only(database) as connection:
         cursor = connection.execute(f"select * from ({query.rstrip().rstrip(';')}\n) limit {int(limit)}")
         names = [str(column[0]) for column in cursor.description or []]
         return names, [[None if value is None else str(value) for value in row] for row in cursor.fetchall()]

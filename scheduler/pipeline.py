@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 
 import stamina
 
+from common.errors import AnalyticsError
 from scheduler.dbt_project import DbtInterruptedError
 from scheduler.pipeline_steps import Context, Output, PipelineParts, Step, pipeline_steps
 from scheduler.run_result import Event, RunResult, RunStatus, StepResult, StepStatus
 from scheduler.transient import is_transient
 
-_OURS = frozenset({"collector", "common", "dashboards", "loader", "metabase", "report", "scheduler", "standalone"})
 _FIRST_BACKOFF, _LONGEST_BACKOFF = 1.0, 10.0
 
 
@@ -58,7 +58,7 @@ def _run_step(step: Step, context: Context) -> StepResult:
     except Exception as error:  # noqa: BLE001 (a run ends with a result, whatever a step ran into)
         output, status = Output(_one_line(error)), "failed"
         context.say(output.message, "error")
-        if not _is_ours(error):
+        if not isinstance(error, AnalyticsError):
             context.say("".join(traceback.format_exception(error)), "error")
     return StepResult(
         name=step.name,
@@ -142,9 +142,4 @@ def _result(context: Context, results: list[StepResult]) -> RunResult:
 def _one_line(error: BaseException) -> str:
     """Our own errors speak for themselves; of others one must see what they are."""
     text = " ".join(str(error).split()) or "no message"
-    return text if _is_ours(error) else f"{type(error).__name__}: {text[:500]}"
-
-
-def _is_ours(error: BaseException) -> bool:
-    """By the room that it comes from: this one may not import the others."""
-    return type(error).__module__.partition(".")[0] in _OURS
+    return text if isinstance(error, AnalyticsError) else f"{type(error).__name__}: {text[:500]}"

@@ -16,6 +16,7 @@ from typing import Any
 import duckdb
 from pydantic import BaseModel, ConfigDict
 
+from common.duckdb_files import open_read_only, open_work_database
 from common.errors import AnalyticsError
 from common.paths import DATABASE_FILE, DuckDBVolume
 
@@ -114,7 +115,7 @@ def _require_space(volume: DuckDBVolume) -> None:
 def _checkpoint(database: Path) -> None:
     """Fold the write-ahead log into the file. One that stays behind would be replayed into the copy."""
     try:
-        with duckdb.connect(str(database)) as connection:
+        with open_work_database(database) as connection:
             connection.execute("checkpoint")
     except duckdb.Error as error:
         raise PublishError(f"cannot checkpoint the work database {database}: {error}") from error
@@ -138,7 +139,7 @@ def _copy(source: Path, target: Path) -> None:
 
 def _check(database: Path, schema: str, check: Callable[[duckdb.DuckDBPyConnection], None] | None) -> dict[str, int]:
     try:
-        with duckdb.connect(str(database), read_only=True) as connection:
+        with open_read_only(database) as connection:
             counts = {name: _read_through(connection, name) for name in _tables(connection, schema)}
             for name in _views(connection):
                 connection.execute(f"select * from {name} limit 0")

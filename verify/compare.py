@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import duckdb
-
+from common.duckdb_files import open_read_only
 from common.errors import AnalyticsError
 from verify.answers import Response
 from verify.compare_responses import compare_responses
@@ -35,7 +34,7 @@ def verify(published_database: Path, transcripts: Sequence[Path], timezone: str)
             raise VerifyError(f"transcripts: expected a directory, found nothing at {folder}; pass --transcripts")
     if not published_database.exists():
         raise VerifyError(f"expected a published database at {published_database}, found none; start with a run")
-    with duckdb.connect(str(published_database), read_only=True) as connection:
+    with open_read_only(published_database) as connection:
         return _verify(Published(connection), transcript_files(transcripts), ZoneInfo(timezone))
 
 

@@ -18,6 +18,7 @@ import duckdb
 import structlog
 from pydantic import BaseModel
 
+from common.duckdb_files import open_read_only
 from common.loader_results import CollectorState
 from common.paths import DataPaths, DuckDBVolume
 from common.settings import Settings
@@ -150,10 +151,8 @@ class Standing:
         if not path.exists():
             return []
         try:
-            config = {"memory_limit": "256MB", "timezone": "UTC"}
-            with closing(duckdb.connect(str(path), read_only=True)) as connection:
-                for name, value in config.items():
-                    connection.execute(f"set {name} = '{value}'")
+            with closing(open_read_only(path)) as connection:
+                connection.execute("set timezone = 'UTC'")
                 return connection.execute(sql, parameters or []).fetchall()
         except duckdb.CatalogException:
             return []

@@ -158,6 +158,22 @@ def test_a_server_that_is_down_for_a_moment_costs_a_retry_and_not_the_run(runner
     assert any("attempt 1 failed: ConnectionError: refused" in line.message for line in runner.history.log_lines(1))
 
 
+def test_a_dbt_process_that_is_killed_costs_a_retry_and_not_the_run(runner: Runner) -> None:
+    def kill_once(event: Event) -> None:
+        process = runner.parts.project._process._process
+        if event.step == "transform" and "START" in event.message and not killed and process:
+            killed.append(process.pid)
+            process.kill()
+
+    killed: list[int] = []
+    result = runner.pipeline("command", on_event=kill_once)
+    assert len(killed) == 1
+    assert [step.attempts for step in result.steps if step.name == "transform"] == [2]
+    assert result.status == "succeeded"
+    assert any("ended with code -9" in line.message for line in runner.history.log_lines(1))
+    assert published(runner, "select count(*) from marts.facts") == [(2,)]
+
+
 def test_an_error_that_no_retry_can_help_fails_at_once_with_its_traceback_in_the_log(runner: Runner) -> None:
     loader_of(runner).errors = [ValueError("a document without an id")]
     result = run(runner)
