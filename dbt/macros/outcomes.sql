@@ -30,8 +30,8 @@
 {%- macro notebook_lines_added(call) -%}
     case
         when {{ call }}.tool_name != 'NotebookEdit' or {{ call }}.is_error or not {{ call }}.is_complete then null
-        when ({{ call }}.tool_input ->> '$.edit_mode') = 'delete' then 0
-        else {{ call }}.tool_input_lines
+        when {{ call }}.edit_mode = 'delete' then 0
+        else {{ call }}.cell_lines
     end
 {%- endmacro -%}
 
@@ -40,7 +40,7 @@
     case
         when
             {{ call }}.tool_name = 'NotebookEdit' and {{ call }}.is_complete and not {{ call }}.is_error
-            and ({{ call }}.tool_input ->> '$.edit_mode') = 'insert'
+            and {{ call }}.edit_mode = 'insert'
             then 0
     end
 {%- endmacro -%}

@@ -48,6 +48,8 @@ results as (
         blocks.tool_use_id,
         blocks.is_progress,
         blocks.is_sidechain,
+        blocks.is_error,
+        blocks.tool_denial_kind,
         blocks.event_at,
         blocks.byte_offset,
         blocks.load_id,

@@ -4,7 +4,7 @@
     unique_key='tool_call_key',
     post_hook='{{ record_fingerprint() }}'
 ) }}
--- depends_on: {{ ref('stg_conversations') }}, {{ ref('int_line_copies') }}, {{ ref('int_session_projects') }}, {{ ref('int_tool_pairs') }}
+-- depends_on: {{ ref('stg_conversations') }}, {{ ref('int_line_copies') }}, {{ ref('int_session_projects') }}, {{ ref('int_tool_call_blocks') }}
 
 with
 {% if is_incremental() %}
@@ -16,9 +16,9 @@ touched_sessions as (
 
 touched_keys as (
 
-    select distinct tool_call_key
-    from {{ ref('int_tool_pairs') }}
-    where session_key in (select * from touched_sessions)
+    select tool_call_key
+    from {{ ref('int_tool_call_blocks') }}
+    where list_has_any(session_keys, (select array_agg(session_key) from touched_sessions))
 
 ),
 {% endif %}

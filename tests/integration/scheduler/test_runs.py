@@ -174,6 +174,20 @@ def test_a_dbt_process_that_is_killed_costs_a_retry_and_not_the_run(runner: Runn
     assert published(runner, "select count(*) from marts.facts") == [(2,)]
 
 
+def test_a_build_that_lacks_memory_is_done_once_more_by_one_thread(runner: Runner) -> None:
+    model = runner.parts.project.project_dir / "models/wide.sql"
+    # stands for a query that fits into memory alone and not beside another
+    model.write_text(
+        "select if('{{ env_var('DUCKDB_THREADS') }}' = '1', 1, error('Out of Memory Error: no room')) as n",
+        encoding="utf-8",
+    )
+    result = run(runner)
+    assert result.status == "succeeded"
+    assert published(runner, "from marts.wide") == [(1,)]
+    said = [line.message for line in runner.history.log_lines(1) if line.level == "warn"]
+    assert [text for text in said if "once more with one query at a time" in text]
+
+
 def test_an_error_that_no_retry_can_help_fails_at_once_with_its_traceback_in_the_log(runner: Runner) -> None:
     loader_of(runner).errors = [ValueError("a document without an id")]
     result = run(runner)
