@@ -1,5 +1,7 @@
 """Whole runs over a small dbt project: what is published, what is skipped, and what a person is told."""
 
+import errno
+import os
 import subprocess
 import sys
 import threading
@@ -164,6 +166,21 @@ def test_an_error_that_no_retry_can_help_fails_at_once_with_its_traceback_in_the
     assert result.message == "extract: ValueError: a document without an id"
     assert result.steps[0].attempts == 1
     assert any("Traceback" in line.message for line in runner.history.log_lines(1))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)),
+        LoaderError("the loader answered 500 to load: IOException: Could not write file: No space left on device"),
+    ],
+)
+def test_a_full_disk_says_what_to_do_whoever_met_it(runner: Runner, error: Exception) -> None:
+    loader_of(runner).errors = [error]
+    message = run(runner).message
+    assert message.startswith("extract: a disk is full; free some space, and the next run goes on by itself (")
+    assert str(error) in message
+    assert run(runner).status == "succeeded"
 
 
 def test_an_error_of_ours_speaks_for_itself(runner: Runner) -> None:
