@@ -254,9 +254,9 @@ def test_a_stop_ends_the_step_and_the_run_is_marked_interrupted(runner: Runner) 
     results: list[RunResult] = []
     thread = threading.Thread(target=lambda: results.append(run(runner)))
     thread.start()
-    assert loader.extracting.wait(30)
+    assert loader.extracting.wait(120)
     runner.stop.set()
-    thread.join(30)
+    thread.join(120)
     assert results[0].status == "interrupted"
     assert results[0].message == "extract: the runner is stopping"
     assert runner.history.runs()[0].status == "interrupted"
