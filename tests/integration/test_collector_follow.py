@@ -20,6 +20,7 @@ import collector
 from collector import CollectResult
 from common.errors import AnalyticsError
 from common.transcript_files import TranscriptsError
+from loader.collectors import collector_states
 from records.mongo_store import MongoStore
 from tests.integration.collecting import LINE, ROOT, Mongo, append, state, wait_until, write
 from tests.integration.conftest import free_port, start_mongo
@@ -215,6 +216,23 @@ def test_the_appliance_s_collector_says_that_it_is_healthy_and_ends_on_sigterm(
     assert documents(mongo_database) == 3
     os.utime(next(tmp_path.glob("*.heartbeat")), (0, 0))
     assert not is_healthy(environment)
+
+
+def test_a_collector_that_is_started_again_and_again_has_told_the_status_page_why_each_time(
+    mongo_server: str, mongo_database: Mongo, tmp_path: Path
+) -> None:
+    (tmp_path / "projects").write_text("no folder")
+    environment = {"MONGO_URI": mongo_server, "MONGO_DATABASE": mongo_database.name, "HOST_NAME": "laptop"}
+    told = []
+    for _ in range(2):
+        process = appliance(TRANSCRIPTS_DIR=str(tmp_path / "projects"), TMPDIR=str(tmp_path), **environment)
+        process.communicate(timeout=120)
+        assert process.returncode == 1
+        [standing] = collector_states(MongoStore(mongo_database).all_states())
+        assert (standing.host, standing.problem) == ("laptop", "Not a directory")
+        told.append(standing.seen_at)
+    assert None not in told
+    assert told[0] != told[1]
 
 
 @pytest.mark.parametrize(
