@@ -25,7 +25,8 @@ _SHAPES = (
     ("^TRANSCRIPTS_UID$", r"\d+", "1000"),
     ("^METABASE_PORT$", r"\d{1,5}", "3000"),
     ("^MONGO_CACHE_GB$", r"\d+(\.\d+)?", "1"),
-    ("_MEMORY$|^METABASE_HEAP$", r"\d+[kmg]", "3g"),
+    ("_MEMORY$", r"\d+(\.\d+)?[bkmg]b?", "3g"),
+    ("^METABASE_HEAP$", r"\d+[kmg]", "1g"),
 )
 """Name, value and example of choices that only compose.yaml reads."""
 _SCHEDULES = ("SCHEDULE", "MAINTENANCE_SCHEDULE")
@@ -64,7 +65,7 @@ def env_file_problem(root: Path = CHECKOUT) -> str | None:
     try:
         findings = check_env_file(root)
     except OSError as error:  # a checkout that is closed to other users: `up` alone can look
-        log.info("env_file.not_checked", reason=error.strerror)
+        log.debug("env_file.not_checked", reason=error.strerror)
         return None
     wrong = [
         finding.found if finding.fix == CORRECT else f"{finding.found} ({finding.fix})"
