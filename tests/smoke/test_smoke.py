@@ -13,6 +13,7 @@ import pytest
 from cli.appliance.bundle import bundle, unbundle
 from cli.appliance.compose import ApplianceError, Compose, docker
 from cli.appliance.smoke import smoke
+from tests.engine import engine as engine  # noqa: PLC0414 - a fixture
 from tests.integration.collecting import wait_until
 from tests.integration.conftest import free_port
 

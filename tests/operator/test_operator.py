@@ -9,7 +9,8 @@ import pytest
 from cli.appliance.compose import ApplianceError
 from cli.appliance.preflight import preflight
 from cli.appliance.smoke import UID, add_sample
-from tests.smoke.operating import Appliance, operated
+from tests.engine import engine as engine  # noqa: PLC0414 - a fixture
+from tests.operator.appliance import Appliance, operated
 
 WELL = "Figures are up to date"
 SMALL_DISK = """

@@ -14,16 +14,18 @@ import pytest
 
 from cli.appliance.compose import ROOT, Compose, docker
 from cli.appliance.smoke import add_sample, our_images
-from tests.smoke.operating import Appliance, operated
+from tests.engine import engine as engine  # noqa: PLC0414 - a fixture
+from tests.operator.appliance import Appliance, operated
 
 EARLIER = "CLAUDE_ANALYTICS_UPGRADE_FROM"
+pytestmark = pytest.mark.skipif(
+    not os.environ.get(EARLIER), reason=f"set {EARLIER} to a tag or commit of this checkout"
+)
 _VERSION = "before-the-upgrade"
 
 
 @pytest.fixture
 def appliance(engine: None, tmp_path: Path) -> Iterator[Appliance]:
-    if not os.environ.get(EARLIER):
-        pytest.skip(f"no earlier version: set {EARLIER} to a tag or commit")
     tmp_path.chmod(0o755)
     with operated(tmp_path) as appliance:
         yield appliance
