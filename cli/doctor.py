@@ -14,7 +14,7 @@ from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from cli.doctor_services import docker, iceberg, loader, port, published, record_store
+from cli.doctor_services import attention, docker, iceberg, loader, port, published, record_store, room
 from cli.finding import Finding
 from common.settings import Settings
 from common.transcript_files import TranscriptsError, distinct_roots, find
@@ -200,8 +200,9 @@ CHECKS: dict[str, Callable[[Settings], Finding]] = {
 APPLIANCE_CHECKS: dict[str, Callable[[Settings], Finding]] = {
     "Timezone": _timezone,
     "Data directory": _data_directory,
-    "Disk": _free_disk,
+    "Disk": room,
     "Loader": loader,
     "Published": published,
+    "Attention": attention,
 }
 """What there is to see from the scheduler's container; `./analytics up` looks at the host."""

@@ -1,5 +1,6 @@
 """The doctor's checks of what answers on a socket or runs as a program: servers, ports, Docker, the published file."""
 
+import shutil
 import socket
 import subprocess
 import urllib.error
@@ -13,7 +14,10 @@ from common.duckdb_files import open_read_only
 from common.errors import AnalyticsError
 from common.paths import DataPaths
 from common.settings import Settings
+from scheduler.alerts import read_incident
 from scheduler.loader_client import HttpLoader
+from scheduler.publish import space_needed
+from scheduler.runner import history_path, open_history
 from standalone.copies import count_copies
 
 
@@ -57,6 +61,30 @@ def loader(settings: Settings) -> Finding:
     if HttpLoader.of(settings).is_healthy():
         return Finding("Loader", "ok", f"{settings.loader_url} answers", expected)
     return Finding("Loader", "fail", f"no answer from {settings.loader_url}", expected, fix)
+
+
+def open_problems(settings: Settings) -> list[str]:
+    """Return what the status page says needs attention, a line each; nothing where no runner has a history."""
+    incident = read_incident(open_history(settings)) if history_path(settings).exists() else None
+    return list(incident["problems"]) if incident else []
+
+
+def attention(settings: Settings) -> Finding:
+    """What the runner watches: settings, collectors, failing runs, old figures."""
+    expected, problems = "nothing needs attention", open_problems(settings)
+    if problems:
+        return Finding("Attention", "fail", " ".join(problems), expected, "do what it says; the page updates itself")
+    return Finding("Attention", "ok", expected, expected)
+
+
+def room(settings: Settings) -> Finding:
+    """Space on the DuckDB volume for the next publication, which copies the work database."""
+    volume = DataPaths.of(settings).duckdb
+    needed, free = space_needed(volume) / 2**20, shutil.disk_usage(volume.root).free / 2**20
+    expected, found = f"{needed:,.0f} MiB for the next publication", f"{free:,.0f} MiB free in {volume.root}"
+    if free >= needed:
+        return Finding("Disk", "ok", found, expected)
+    return Finding("Disk", "fail", found, expected, "free some space, or lower KEEP_GENERATIONS")
 
 
 def port(settings: Settings) -> Finding:

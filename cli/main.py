@@ -160,7 +160,8 @@ def report(
 
 @app.command()
 def status(data: Data = None, as_json: AsJson = False) -> None:
-    """What is published, since when, and whether a run is at work."""
+    """What is published, since when, whether a run is at work, and what needs attention."""
+    from cli.doctor_services import open_problems
     from cli.show import show_summary
     from scheduler.lock import PipelineLock
     from scheduler.publish import current_generation
@@ -170,17 +171,21 @@ def status(data: Data = None, as_json: AsJson = False) -> None:
         volume = DataPaths.of(settings).duckdb
         holder, generation = PipelineLock(volume.lock).holder(), current_generation(volume)
         summary = summarise(settings) if volume.published_database.exists() else None
-        copies = _copies(settings)
+        copies, problems = _copies(settings), open_problems(settings)
         if as_json:
             shown = {"generation": generation, "summary": summary}
             facts = {name: part.model_dump(mode="json") if part else None for name, part in shown.items()}
             counts = asdict(copies) if copies else None
-            console.print_json(data={**facts, "running": str(holder) if holder else None, "copies": counts})
+            console.print_json(
+                data={**facts, "running": str(holder) if holder else None, "copies": counts, "problems": problems}
+            )
             return
         if generation:
             when = generation.created_at.astimezone().strftime("%Y-%m-%d %H:%M %Z")
             console.print(f"Generation {generation.number}, published {when}", highlight=False)
         console.print(f"Running: {escape(str(holder)) if holder else 'nothing'}", highlight=False, soft_wrap=True)
+        for problem in problems:
+            console.print(f"[red]Needs attention:[/] {escape(problem)}", highlight=False, soft_wrap=True)
         if copies:
             console.print(f"Copies: {copies}", highlight=False, soft_wrap=True)
         if summary:

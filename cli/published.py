@@ -73,7 +73,9 @@ select
     (select sum(cost_usd)::double from marts.fct_api_requests) as cost_usd,
     (select min(full_date) from days) as first_date,
     (select max(full_date) from days) as last_date,
-    (select coalesce(sum(lines), 0) from raw.transcript_files) as lines,
+    (select coalesce(sum(lines), 0) from (
+        select max(lines) as lines from raw.transcript_files group by source_file  -- once, if the machine was renamed
+    )) as lines,
     (select count(*) from raw.dead_letters) as lines_set_aside
 """
 

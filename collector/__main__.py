@@ -74,7 +74,7 @@ def _follow(settings: Settings, stop: threading.Event) -> None:
         try:
             follow(store, transcripts, settings.host_name, stop, report, progress=_beat)
         except TranscriptsError as error:  # the status page names it while the container is started again and again
-            standing.fail(str(error))
+            standing.fail(error.found)
             raise
         log.info("stopped")
 

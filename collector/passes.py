@@ -136,7 +136,9 @@ class _Pass:
         if known is None:
             known = FileState.new(collector.host, collector.root, source_file, kind)
             collector.states[source_file] = known
-        known.root = str(collector.root)
+        if known.root != str(collector.root):  # the folder is mounted elsewhere, as an upgrade does
+            known.root = str(collector.root)
+            self._batch.change(known)
         return known
 
     def _look(self, each: Transcript, state: FileState) -> os.stat_result | None:

@@ -20,6 +20,14 @@ from common.errors import UsageError
 class TranscriptsError(UsageError):
     """A transcripts directory is missing, or may not be read."""
 
+    def __init__(self, root: Path, found: str) -> None:
+        """`found` is the reason alone, for callers that name the directory and the remedy themselves."""
+        super().__init__(
+            f"transcripts directory {root}: expected a directory that can be read, found: {found}; "
+            "set TRANSCRIPTS_DIR or pass --transcripts"
+        )
+        self.found = found
+
 
 SUFFIXES = (".jsonl", ".jsonl.gz")
 META_SUFFIX = ".meta.json"
@@ -113,10 +121,7 @@ def _naming(root: Path) -> Iterator[None]:
         yield
     except OSError as error:
         found = _broken_link(root) or describe(error)
-        raise TranscriptsError(
-            f"transcripts directory {root}: expected a directory that can be read, found: {found}; "
-            "set TRANSCRIPTS_DIR or pass --transcripts"
-        ) from None
+        raise TranscriptsError(root, found) from None
 
 
 def _broken_link(root: Path) -> str | None:
@@ -181,8 +186,19 @@ def relative_name(root: Path, path: Path) -> str:
 
 
 def describe(error: OSError) -> str:
-    """One line that says what went wrong with a file, without its path."""
-    return error.strerror or type(error).__name__
+    """Say in one line what went wrong with a file, without its path; where it is closed to us, whose it is."""
+    text = error.strerror or type(error).__name__
+    owner = _owner(error.filename) if isinstance(error, PermissionError) else None
+    if owner in {None, os.geteuid()}:
+        return text
+    return f"{text}: it belongs to user {owner}, and this runs as user {os.geteuid()}"
+
+
+def _owner(path: str | os.PathLike[str] | None) -> int | None:
+    try:
+        return None if path is None else Path(path).stat().st_uid
+    except OSError:  # what it lies in is closed, too
+        return None
 
 
 def check_regular(about: os.stat_result) -> None:

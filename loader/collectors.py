@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from common.loader_results import CollectorState
-from records.file_state import DIRECTORY, FILE, OK, FileState
+from records.file_state import DIRECTORY, FILE, OK, UNREADABLE, FileState
 
 ROOT_NAME = "."
 
@@ -11,23 +11,32 @@ ROOT_NAME = "."
 def collector_states(states: Iterable[FileState]) -> list[CollectorState]:
     """Sum up the states of files, by host and transcripts directory; the one seen last comes first."""
     roots: dict[tuple[str, str], FileState] = {}
-    files: dict[tuple[str, str], list[FileState]] = {}
+    below: dict[tuple[str, str], list[FileState]] = {}
     for state in states:
         if state.kind == DIRECTORY and state.source_file == ROOT_NAME:
             roots[state.host, state.root] = state
-        elif state.kind == FILE:
-            files.setdefault((state.host, state.root), []).append(state)
-    found = [_sum_up(root, files.get(at, [])) for at, root in roots.items()]
+        else:
+            below.setdefault((state.host, state.root), []).append(state)
+    found = [_sum_up(root, below.get(at, [])) for at, root in roots.items()]
     return sorted(found, key=lambda state: state.seen_at.timestamp() if state.seen_at else 0, reverse=True)
 
 
-def _sum_up(root: FileState, files: list[FileState]) -> CollectorState:
-    read = [file.collected_at for file in files if file.lines and file.collected_at]
+def _sum_up(root: FileState, below: list[FileState]) -> CollectorState:
+    read = [file.collected_at for file in below if file.kind == FILE and file.lines and file.collected_at]
     return CollectorState(
         host=root.host,
         transcripts=root.root,
         seen_at=root.collected_at,
-        problem=None if root.status == OK else root.error or root.status,
+        problem=_unreadable(below) if root.status == OK else root.error or root.status,
         files=len(read),
         last_line_at=max(read, default=None),
     )
+
+
+def _unreadable(below: list[FileState]) -> str | None:
+    """Return how many files and folders cannot be read, and why the first cannot; their names are private."""
+    closed = [state for state in below if state.status == UNREADABLE]
+    if not closed:
+        return None
+    folders = sum(state.kind == DIRECTORY for state in closed)
+    return f"{folders} folders and {len(closed) - folders} files in it cannot be read ({closed[0].error})"

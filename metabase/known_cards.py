@@ -1,6 +1,5 @@
 """Which of Metabase's cards are ours: by the marker, wherever somebody moved them; else by name in our collection."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -24,8 +23,8 @@ def _number(card: CardRow) -> int:
 def match_cards(cards: Iterable[CardRow], titles: Mapping[str, str], collection: int) -> dict[str, int]:
     """Find the card of each key.
 
-    A copy that somebody made carries our marker, too: the oldest is ours. One whose description was replaced has no
-    marker left and is found by its name, as long as only one of ours has that name.
+    A copy that somebody made carries our marker, too: the oldest is ours. One without a marker, whose description was
+    replaced or which a version without markers made, is found by its name; of several with one name, in their order.
 
     Args:
         cards: as `list_cards` returns them.
@@ -43,18 +42,17 @@ def match_cards(cards: Iterable[CardRow], titles: Mapping[str, str], collection:
             rest.append(card)
         elif marker.key in titles:
             found.setdefault(marker.key, int(card["id"]))
-    return _by_name(rest, {key: title for key, title in titles.items() if key not in found}, titles, collection) | found
+    return _by_name(rest, {key: title for key, title in titles.items() if key not in found}, collection) | found
 
 
-def _by_name(
-    cards: Iterable[CardRow], missing: Mapping[str, str], titles: Mapping[str, str], collection: int
-) -> dict[str, int]:
-    once = {title for title, count in Counter(titles.values()).items() if count == 1}
-    keys = {title: key for key, title in missing.items() if title in once}
+def _by_name(cards: Iterable[CardRow], missing: Mapping[str, str], collection: int) -> dict[str, int]:
+    keys: dict[str, list[str]] = {}
+    for key, title in missing.items():
+        keys.setdefault(title, []).append(key)
     found: dict[str, int] = {}
     for card in cards:
-        if not card["archived"] and card["collection_id"] == collection and card["name"] in keys:
-            found.setdefault(keys[card["name"]], int(card["id"]))
+        if not card["archived"] and card["collection_id"] == collection and keys.get(card["name"]):
+            found[keys[card["name"]].pop(0)] = int(card["id"])
     return found
 
 

@@ -1,4 +1,4 @@
-"""Alerts: one message when the pipeline keeps failing or its figures grow old, one when it is well again.
+"""Alerts: one message for each problem (runs keep failing, figures grow old, ...), one when all is well again.
 
 An incident is remembered in the history, so a restart neither repeats nor forgets it. A message that could not be
 sent is tried again at the next look.
@@ -20,6 +20,8 @@ log = structlog.get_logger()
 
 Sender = Callable[[str, str], None]
 """Sends a subject and a text; raises when it could not."""
+Watch = Callable[[], str | None]
+"""Returns a problem in one line that says what to do, or None."""
 
 _INCIDENT = "incident"
 _TIMEOUT_SECONDS = 15
@@ -31,34 +33,42 @@ class Alerts:
     def __init__(self, history: History, settings: Settings, senders: dict[str, Sender] | None = None) -> None:
         self.history, self.settings = history, settings
         self.senders = configured_senders(settings) if senders is None else senders
-        self.watches: list[Callable[[], str | None]] = []
-        """Further places to look at: each returns a problem in one line, or None."""
+        self.watches: dict[str, Watch] = {"failing": self._failing, "stale": self._stale}
+        """What is looked at, by name; callers may add theirs."""
 
     def check(self) -> None:
-        """Look at the history: open, repeat a failed sending of, or close an incident."""
-        incident, problem = self.history.get_state(_INCIDENT), self._problem()
-        if problem and (incident is None or not incident["sent"]):
-            since = incident["since"] if incident else datetime.now(UTC).isoformat()
-            sent = self._send("claude-analytics needs attention", problem)
-            self.history.set_state(_INCIDENT, {"since": since, "message": problem, "sent": sent})
-        elif incident and not problem:
+        """Look at everything: open an incident, tell what is new in it, or close it.
+
+        A problem that joins an open incident is told as well: a misspelt setting must not hide that runs fail.
+        """
+        incident = self.history.get_state(_INCIDENT)
+        problems = {name: problem for name, look in self.watches.items() if (problem := look())}
+        if problems:
+            self._remember(incident, problems)
+        elif incident:
             told = not incident["sent"] or self._send("claude-analytics has recovered", self._recovery(incident))
             if told:  # who never heard of the incident need not hear of its end
                 self.history.set_state(_INCIDENT, None)
 
+    def _remember(self, incident: dict[str, Any] | None, problems: dict[str, str]) -> None:
+        """Tell the problems that nobody was told of yet, and keep them as they are worded now."""
+        told = _told(incident, problems)
+        untold = [problem for name, problem in problems.items() if name not in told]
+        if untold and self._send("claude-analytics needs attention", "\n".join(untold)):
+            told = set(problems)
+        since = incident["since"] if incident else datetime.now(UTC).isoformat()
+        state = {"since": since, "message": next(iter(problems.values())), "problems": list(problems.values())}
+        sent = bool(told) or bool(incident and incident["sent"])
+        self.history.set_state(_INCIDENT, state | {"sent": sent, "told": sorted(told)})
+
     def incident(self) -> dict[str, Any] | None:
-        """The open incident: since, message, sent."""
-        incident: dict[str, Any] | None = self.history.get_state(_INCIDENT)
-        return incident
+        """The open incident: since, message (the first problem), problems (a line each), sent."""
+        return read_incident(self.history)
 
     def test(self) -> dict[str, str | None]:
         """Send a test message everywhere; by way: None, or why it failed."""
         subject, text = "claude-analytics test message", "This is a test: alerts from this runner reach you."
         return {name: _try(sender, subject, text) for name, sender in self.senders.items()}
-
-    def _problem(self) -> str | None:
-        looks = (self._failing, self._stale, *self.watches)
-        return next((problem for look in looks if (problem := look())), None)
 
     def _failing(self) -> str | None:
         wanted = self.settings.alert_after_failures
@@ -97,6 +107,19 @@ select id, status, message from runs
 where kind = 'pipeline' and status in ('succeeded', 'unchanged', 'failed')
 order by id desc limit ?
 """
+
+
+def read_incident(history: History) -> dict[str, Any] | None:
+    """Return the open incident as `Alerts.incident` does, for callers that watch nothing themselves."""
+    incident: dict[str, Any] | None = history.get_state(_INCIDENT)
+    return {"problems": [incident["message"]]} | incident if incident else None
+
+
+def _told(incident: dict[str, Any] | None, problems: dict[str, str]) -> set[str]:
+    """Return the names of the present problems that people know of; an earlier version kept none, and told of one."""
+    if incident is None:
+        return set()
+    return set(incident.get("told", problems if incident["sent"] else ())) & set(problems)
 
 
 def configured_senders(settings: Settings) -> dict[str, Sender]:

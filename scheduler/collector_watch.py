@@ -4,6 +4,7 @@ A container that is up and finds nothing looks well from everywhere else: the ru
 and there are none.
 """
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -31,15 +32,16 @@ class CollectorWatch:
         self._fetch, self._generation = fetch, generation
         self._lock = threading.Lock()
         self._until, self._states = 0.0, list[CollectorState]()
-        self._began = datetime.now(UTC)
+        self._began, self._is_told = datetime.now(UTC), True
 
     def states(self) -> list[CollectorState]:
         """Return the states, the one seen last first; the ones known before where the loader does not answer."""
         with self._lock:
             if time.monotonic() > self._until:
                 try:
-                    self._states = self._fetch()
+                    self._states, self._is_told = self._fetch(), True
                 except PassingError as error:
+                    self._is_told = False
                     log.info("collectors.unknown", reason=str(error))
                 self._until = time.monotonic() + _KEEP_SECONDS
             return self._states
@@ -54,13 +56,16 @@ class CollectorWatch:
         if datetime.now(UTC) - (seen or self._began) < SILENT:
             return None
         since = f"since {seen:%Y-%m-%d %H:%M} UTC" if seen else "yet"
+        if not self._is_told:
+            return f"The loader does not answer: see `docker compose logs loader` (no collector heard of {since})."
         return f"No collector has been heard of {since}; see `docker compose logs collector`."
 
     def _unreadable(self, states: list[CollectorState]) -> str | None:
         wrong = next((state for state in states if state.problem and is_recent(state)), None)
         if wrong is None:
             return None
-        return f"The collector of {wrong.host} cannot read its transcripts ({wrong.transcripts}): {wrong.problem}"
+        what = f"The collector of {wrong.host} cannot read its transcripts ({wrong.transcripts})"
+        return f"{what}: {_with_remedy(wrong.problem or '')}, then run `docker compose up -d --wait`."
 
     def _emptiness(self, states: list[CollectorState]) -> str | None:
         generation = self._generation()
@@ -68,6 +73,13 @@ class CollectorWatch:
             return None
         found = "; ".join(f"{state.host} found {state.files} transcripts in {state.transcripts}" for state in states)
         return f"The published figures hold no session. {found or 'No collector reported'}. Check TRANSCRIPTS_DIR."
+
+
+def _with_remedy(problem: str) -> str:
+    if "set TRANSCRIPTS_UID" in problem:
+        return f"{problem} in .env"
+    owner = re.search(r"belongs to user (\d+)", problem)
+    return f"{problem}; set {f'TRANSCRIPTS_UID={owner[1]}' if owner else 'TRANSCRIPTS_DIR'} in .env"
 
 
 def is_recent(state: CollectorState) -> bool:

@@ -4,6 +4,8 @@ A step is interrupted where it looks: at its next progress report, or between tw
 Every step may be cut off anywhere and run again, so nothing is lost by that. The caller holds the pipeline lock.
 """
 
+import errno
+import os
 import threading
 import time
 import traceback
@@ -18,6 +20,9 @@ from scheduler.pipeline_steps import Context, Output, PipelineParts, Step, pipel
 from scheduler.run_result import Event, RunResult, RunStatus, StepResult, StepStatus
 from scheduler.transient import is_transient
 
+_NO_SPACE = os.strerror(errno.ENOSPC)
+"""Also in what DuckDB, dbt and the loader service say of it."""
+_FULL_DISK = "a disk is full; free some space, and the next run goes on by itself"
 _FIRST_BACKOFF, _LONGEST_BACKOFF = 1.0, 10.0
 
 
@@ -142,4 +147,5 @@ def _result(context: Context, results: list[StepResult]) -> RunResult:
 def _one_line(error: BaseException) -> str:
     """Our own errors speak for themselves; of others one must see what they are."""
     text = " ".join(str(error).split()) or "no message"
-    return text if isinstance(error, AnalyticsError) else f"{type(error).__name__}: {text[:500]}"
+    line = text if isinstance(error, AnalyticsError) else f"{type(error).__name__}: {text[:500]}"
+    return f"{_FULL_DISK} ({line})" if _NO_SPACE in text else line

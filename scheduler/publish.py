@@ -97,14 +97,18 @@ def _read(folder: Path) -> Generation | None:
     return None
 
 
+def space_needed(volume: DuckDBVolume) -> int:
+    """Return how many free bytes the next publication wants."""
+    work = volume.work_database
+    return (work.stat().st_size if work.exists() else 0) + _SPARE_BYTES
+
+
 def _require_space(volume: DuckDBVolume) -> None:
     """Ask before anything is written: a full disk would also keep the next load from working."""
-    try:
-        size = volume.work_database.stat().st_size
-    except FileNotFoundError:
-        raise PublishError(f"expected a database at {volume.work_database}, found none; run the pipeline") from None
+    if not volume.work_database.exists():
+        raise PublishError(f"expected a database at {volume.work_database}, found none; run the pipeline")
     volume.generations.mkdir(parents=True, exist_ok=True)
-    needed, free = size + _SPARE_BYTES, shutil.disk_usage(volume.generations).free
+    needed, free = space_needed(volume), shutil.disk_usage(volume.generations).free
     if free < needed:
         raise PublishError(
             f"{volume.generations} has {free >> 20} MiB free, publishing needs {needed >> 20} MiB;"

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from time import monotonic
 
 import structlog
@@ -131,10 +132,14 @@ class _Recorder:
             self._history.log(self._run_id, event.step, level, f"{event.result.status}: {event.result.message}")
 
 
+def history_path(settings: Settings) -> Path:
+    """Return where the history is: `history.db` in RUNNER_DIR, else in `runner/` of the data directory."""
+    return (settings.runner_dir or settings.data_dir / "runner") / "history.db"
+
+
 def open_history(settings: Settings) -> History:
-    """The history of these settings: `history.db` in RUNNER_DIR, else in `runner/` of the data directory."""
-    folder = settings.runner_dir or settings.data_dir / "runner"
-    return History(folder / "history.db")
+    """Open the history of these settings; it is made where there is none."""
+    return History(history_path(settings))
 
 
 def _to_all(listeners: list[OnEvent]) -> OnEvent:

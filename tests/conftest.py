@@ -17,7 +17,7 @@ from common.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 CORPUS, EXPECTED = "CLAUDE_ANALYTICS_CORPUS", "CLAUDE_ANALYTICS_EXPECTED"
-BY_FOLDER = {"integration": "integration", "browser": "browser", "smoke": "compose"}
+BY_FOLDER = {"integration": "integration", "browser": "browser", "smoke": "compose", "operator": "compose"}
 
 
 @cache

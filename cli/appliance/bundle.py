@@ -15,9 +15,13 @@ from cli.appliance.compose import ApplianceError, Compose, docker
 IMAGES, CHECKOUT = "images.tar", "checkout"
 
 
-def images(compose: Compose) -> list[str]:
-    """Every image that the appliance runs, the smoke test's among them."""
-    return sorted({service["image"] for service in compose.config("test")["services"].values()})
+def images(compose: Compose, *, tls: bool = False) -> list[str]:
+    """Return every image that the appliance runs, the smoke test's among them; with `tls` also Caddy's."""
+    return sorted({service["image"] for service in compose.config(*_profiles(tls))["services"].values()})
+
+
+def _profiles(tls: bool) -> list[str]:
+    return ["test", "tls"] if tls else ["test"]
 
 
 def release_files(root: Path) -> list[str]:
@@ -29,13 +33,13 @@ def release_files(root: Path) -> list[str]:
     return [name for name in answer.stdout.split("\0") if name and (root / name).is_file()]
 
 
-def bundle(compose: Compose, archive: Path) -> list[str]:
+def bundle(compose: Compose, archive: Path, *, tls: bool = False) -> list[str]:
     """Get every image that is missing here, then write the archive; the images' names."""
-    services = compose.config("test")["services"]
-    for name, service in services.items():
+    asked = [word for profile in _profiles(tls) for word in ("--profile", profile)]
+    for name, service in compose.config(*_profiles(tls))["services"].items():
         if not _is_here(service["image"]):
-            compose.run("--profile", "test", "build" if "build" in service else "pull", "--quiet", name)
-    names = images(compose)
+            compose.run(*asked, "build" if "build" in service else "pull", "--quiet", name)
+    names = images(compose, tls=tls)
     _write(compose, archive, names)
     return names
 

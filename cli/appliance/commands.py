@@ -54,13 +54,16 @@ def smoke(
         console.print_json(data=found, default=str)
 
 
-def bundle(archive: Annotated[Path, typer.Argument(help="The archive to write.")]) -> None:
+def bundle(
+    archive: Annotated[Path, typer.Argument(help="The archive to write.")],
+    tls: Annotated[bool, typer.Option("--tls", help="With Caddy, for the profile tls.")] = False,
+) -> None:
     """Put every image and file of the appliance into one archive, for a host without a network."""
     from cli.appliance.bundle import bundle as write
     from cli.appliance.compose import Compose
 
     with one_line_errors():
-        names = write(Compose(), archive)
+        names = write(Compose(), archive, tls=tls)
     console.print(f"{archive}: {len(names)} images", highlight=False)
 
 

@@ -7,20 +7,37 @@ import difflib
 import re
 from pathlib import Path
 
+import structlog
+
 from cli.finding import Finding
 from common.settings import Settings, SettingsError, load_settings
 from scheduler.schedule import Schedule, ScheduleError
 
+log = structlog.get_logger()
+
+CHECKOUT = Path("/checkout")
+"""Where the scheduler's container sees compose.yaml and .env, read-only."""
 EXPECTED = "names of .env.example with values that docs/settings.md allows"
+CORRECT = "correct it in .env"
 _ALIKE = 0.8
+_COMMENT = re.compile(r"\s+#.*")
+_SHAPES = (
+    ("^TRANSCRIPTS_UID$", r"\d+", "1000"),
+    ("^METABASE_PORT$", r"\d{1,5}", "3000"),
+    ("^MONGO_CACHE_GB$", r"\d+(\.\d+)?", "1"),
+    ("_MEMORY$", r"\d+(\.\d+)?[bkmg]b?", "3g"),
+    ("^METABASE_HEAP$", r"\d+[kmg]", "1g"),
+)
+"""Name, value and example of choices that only compose.yaml reads."""
 _SCHEDULES = ("SCHEDULE", "MAINTENANCE_SCHEDULE")
 
 
 def read_env_file(root: Path) -> dict[str, str]:
     """Return the names and values of the checkout's .env; nothing where there is none."""
     file = root / ".env"
-    text = file.read_text(encoding="utf-8") if file.exists() else ""
-    return dict(re.findall(r"^([A-Za-z_][A-Za-z0-9_]*)=(.*)$", text, re.MULTILINE))
+    text = file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""
+    lines = re.findall(r"^(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)$", text, re.MULTILINE)
+    return {name: value if value[:1] in {"'", '"'} else _COMMENT.sub("", value) for name, value in lines}
 
 
 def known_names(root: Path) -> set[str]:
@@ -39,11 +56,36 @@ def check_env_file(root: Path) -> list[Finding]:
         if name not in known and (alike := difflib.get_close_matches(name.upper(), known, 1, _ALIKE))
     ]
     wrong = _wrong_value({name: value.strip().strip("'\"") for name, value in given.items() if value.strip()})
-    found = [*misspelt, *([Finding(".env", "fail", wrong, EXPECTED, "correct it in .env")] if wrong else [])]
+    found = [*misspelt, *([Finding(".env", "fail", wrong, EXPECTED, CORRECT)] if wrong else [])]
     return found or [Finding(".env", "ok", f"{len(given)} choices", EXPECTED)]
 
 
+def env_file_problem(root: Path = CHECKOUT) -> str | None:
+    """Return in one line what is wrong in .env and what to do; None where nothing is, or it may not be read."""
+    try:
+        findings = check_env_file(root)
+    except OSError as error:  # a checkout that is closed to other users: `up` alone can look
+        log.debug("env_file.not_checked", reason=error.strerror)
+        return None
+    wrong = [
+        finding.found if finding.fix == CORRECT else f"{finding.found} ({finding.fix})"
+        for finding in findings
+        if finding.status == "fail"
+    ]
+    if not wrong:
+        return None
+    return f".env: {'; '.join(wrong)}. Correct it, then run `docker compose up -d --wait`."
+
+
+def _shape(name: str) -> tuple[str, str]:
+    return next(((pattern, example) for names, pattern, example in _SHAPES if re.search(names, name)), (".*", ""))
+
+
 def _wrong_value(given: dict[str, str]) -> str | None:
+    for name, value in given.items():
+        pattern, example = _shape(name)
+        if not re.fullmatch(pattern, value, re.IGNORECASE):
+            return f"{name}: expected a value such as {example} (found {value!r})"
     values = {name.lower(): value for name, value in given.items() if name.lower() in Settings.model_fields}
     try:
         settings = load_settings(**values)

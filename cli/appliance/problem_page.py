@@ -13,21 +13,22 @@ from typing import Any
 
 EXIT_USAGE = 2
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Not started · claude-analytics</title>
-<h1>The appliance has not started</h1><p><strong>{problem}</strong></p>
+<h1>The appliance has not started</h1>{problems}
 <p>Correct it in <code>.env</code>, then <code>docker compose up -d --wait</code>. Nothing was lost, and the next run
 starts by itself.</p></html>"""
 
 
-def show_problem(problem: str, host: str | None = None, port: int | None = None) -> int:
-    """Answer every request with the problem and status 503 until SIGTERM; the exit code of a wrong setting.
+def show_problem(*problems: str, host: str | None = None, port: int | None = None) -> int:
+    """Answer every request with the problems and status 503 until SIGTERM; the exit code of a wrong setting.
 
     Args:
-        problem: one line; it names the setting and what it expects.
+        problems: a line each; it names the setting and what it expects.
         host: where to listen; by default RUNNER_HOST, which may be what is wrong.
         port: likewise.
     """
     address = host or os.environ.get("RUNNER_HOST") or "127.0.0.1", _port() if port is None else port
-    with ThreadingHTTPServer(address, _handler(_PAGE.format(problem=html.escape(problem)).encode())) as server:
+    lines = "".join(f"<p><strong>{html.escape(problem)}</strong></p>" for problem in problems)
+    with ThreadingHTTPServer(address, _handler(_PAGE.format(problems=lines).encode())) as server:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: threading.Thread(target=server.shutdown).start())
         server.serve_forever(0.2)

@@ -6,11 +6,13 @@ goes on until the collector's first look at the transcripts is in the figures, s
 """
 
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import structlog
 
+from cli.appliance.env_file import env_file_problem
 from cli.appliance.problem_page import show_problem
 from common import VERSION
 from common.paths import DataPaths
@@ -43,6 +45,7 @@ WAIT_SECONDS = 20.0
 """How long a later one does; what fails is tried again by the next run."""
 FIRST_RUNS, BETWEEN_SECONDS, QUIET_RUNS = 30, 20.0, 2
 """The collector may need a moment, so that one run which finds nothing is no sign that there is nothing."""
+READY_SECONDS = 1.0
 
 
 def make_runner(settings: Settings) -> Runner:
@@ -88,10 +91,16 @@ def _is_shown_in_metabase(account: Account, generation: Generation) -> bool:
         return False  # what is wrong with it is said by who tries to mend it
 
 
-def first_runs(service: Service) -> None:
-    """On a host where nothing was published yet, run until two runs in a row find nothing new."""
+def first_runs(service: Service, is_ready: Callable[[], bool] = lambda: True) -> None:
+    """On a host where nothing was published yet, run until two runs in a row find nothing new.
+
+    `is_ready` says whether the loader answers: this container starts without waiting for it.
+    """
     if current_generation(service.runner.parts.volume) is not None:
         return
+    while not is_ready():
+        if service.runner.stop.wait(READY_SECONDS):
+            return
     quiet = 0
     for _ in range(FIRST_RUNS):
         quiet = quiet + 1 if service.run_as_scheduled() == "unchanged" else 0
@@ -104,15 +113,22 @@ def main() -> int:
     try:
         settings = load_settings()
         runner = make_runner(settings)
-        service = Service(runner, settings, at_start=first_runs)
-        watch = CollectorWatch(HttpLoader.of(settings).collectors, lambda: current_generation(runner.parts.volume))
-        runner.alerts.watches.append(watch.problem)
+        loader = HttpLoader.of(settings)
+        service = Service(runner, settings, at_start=partial(first_runs, is_ready=loader.is_healthy))
+        watch = CollectorWatch(loader.collectors, lambda: current_generation(runner.parts.volume))
+        runner.alerts.watches |= {"settings": env_file_problem, "collectors": watch.problem}
         app = create_app(service, settings, version=VERSION, collectors=watch)
     except (SettingsError, ScheduleError) as error:
         print(f"runner: {error}", file=sys.stderr)
-        return show_problem(str(error))
+        return show_problem(*_problems(str(error)))
     serve(app, service, settings.runner_host, settings.runner_port)
     return 0
+
+
+def _problems(error: str) -> list[str]:
+    """What keeps us from starting, and what else is wrong in .env."""
+    found = env_file_problem()
+    return [found] if found and error in found else [error, *([found] if found else [])]
 
 
 if __name__ == "__main__":

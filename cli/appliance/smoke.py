@@ -36,13 +36,13 @@ def smoke(say: Say, *, keep: bool = False) -> dict[str, Any]:
     started = time.monotonic()
     report: dict[str, Any] = {}
     with _project(keep=keep) as (compose, transcripts):
-        _add_sample(transcripts, seed=7, days=14)
-        compose.run("--profile", "test", "build", "--quiet", *_our_images(compose))
+        add_sample(transcripts, seed=7, days=14)
+        compose.run("--profile", "test", "build", "--quiet", *our_images(compose))
         report["up"] = _timed(say, "up from nothing", lambda: compose.run("up", "--detach", "--wait", "--quiet-pull"))
         _look_for_secrets(compose)
         say("no secret is in what `docker inspect` shows")
         report["first"] = _timed(say, "first run", lambda: _check(compose))
-        _add_sample(transcripts, seed=8, days=3)
+        add_sample(transcripts, seed=8, days=3)
         report["second"] = _timed(say, "second run, with more transcripts", lambda: _check(compose))
         report["kills"] = {
             name: _timed(say, f"kill {name} in a run, up", partial(_kill, compose, transcripts, name, seed))
@@ -56,7 +56,7 @@ def _lasting(compose: Compose) -> list[str]:
     return [name for name in compose.config()["services"] if name not in ONE_SHOTS]
 
 
-def _our_images(compose: Compose) -> list[str]:
+def our_images(compose: Compose) -> list[str]:
     """What is built from this checkout. Metabase's image is built by `up`, and only where there is none."""
     services = compose.config("test")["services"]
     return [name for name, service in services.items() if "build" in service and name != "metabase"]
@@ -93,7 +93,7 @@ def _project(*, keep: bool) -> Iterator[tuple[Compose, Path]]:
             shutil.rmtree(folder)
 
 
-def _add_sample(transcripts: Path, *, seed: int, days: int) -> None:
+def add_sample(transcripts: Path, *, seed: int, days: int) -> None:
     """As Claude Code writes them: private files of their owner."""
     with tempfile.TemporaryDirectory() as scratch:
         write_sample(Path(scratch) / "projects", seed=seed, days=days, until=SAMPLE_DAY)
@@ -113,7 +113,7 @@ def _check(compose: Compose) -> dict[str, Any]:
 
 def _kill(compose: Compose, transcripts: Path, service: str, seed: int) -> None:
     """Kill one container in the middle of a run; `up` alone must bring everything back, unseen by readers."""
-    _add_sample(transcripts, seed=seed, days=3)  # so that the run has something to do at every step
+    add_sample(transcripts, seed=seed, days=3)  # so that the run has something to do at every step
     _start_run(compose)
     compose.say("kill", service)
     compose.say("up", "--detach", "--wait")

@@ -13,6 +13,7 @@ from records.mongo_store import MongoStore
 
 Mongo = Database[dict[str, Any]]
 ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_SECONDS = 120.0
 LINE = b'{"type":"user","uuid":"%d","sessionId":"s","message":{"role":"user","content":"hello"}}\n'
 
 
@@ -53,8 +54,9 @@ def has_documents(database: Mongo, count: int) -> bool:
     return database.conversations.estimated_document_count() >= count
 
 
-def wait_until(holds: Callable[[], bool], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
+def wait_until(holds: Callable[[], bool]) -> None:
+    """Wait for what is about to happen; the bound is for a machine that is busy, and says nothing of how fast it is."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not holds():
-        assert time.monotonic() < deadline, f"not within {seconds} s"
+        assert time.monotonic() < deadline, f"not within {PATIENCE_SECONDS} s"
         time.sleep(0.05)

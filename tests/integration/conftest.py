@@ -18,7 +18,7 @@ from pymongo.errors import PyMongoError
 from sample.transcripts import SampleStats, write_sample
 from tests.integration.collecting import LINE, write
 
-_START_SECONDS = 60.0
+_START_SECONDS = 120.0
 
 
 def free_port() -> int:
@@ -62,7 +62,7 @@ def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     process = start_mongo(tmp_path_factory.mktemp("mongo"), port)
     yield f"mongodb://127.0.0.1:{port}"
     process.terminate()
-    process.wait(30)
+    process.wait(120)
 
 
 @pytest.fixture

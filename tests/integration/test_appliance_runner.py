@@ -2,6 +2,7 @@
 
 import shutil
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -99,21 +100,41 @@ def small_service(folder: Path, **choices: Any) -> tuple[Service, CountingLoader
 
 
 @pytest.fixture(autouse=True)
-def _no_pause_between_first_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+def _waits_of_a_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No pause where nothing is waited for, and no hurry where something is: this machine may be busy."""
+    monkeypatch.setattr(appliance_runner, "WAIT_SECONDS", 300.0)
     monkeypatch.setattr(appliance_runner, "BETWEEN_SECONDS", 0.01)
+    monkeypatch.setattr(appliance_runner, "READY_SECONDS", 0.01)
 
 
 def test_where_nothing_was_published_runs_follow_each_other_until_two_find_nothing_new(tmp_path: Path) -> None:
-    """The first line may come a moment after the first run: here the second run finds it."""
+    """The loader may answer a moment later, and the first line come after the first run: here the second finds it."""
     service, loader = small_service(tmp_path)
-    first_runs_with(service, loader, [[], [1, 2, 3], [], []])
+    runs_when_asked: list[int] = []
+
+    def is_ready() -> bool:
+        runs_when_asked.append(len(service.history.runs(10)))
+        return len(runs_when_asked) == 3
+
+    first_runs_with(service, loader, [[], [1, 2, 3], [], []], is_ready)
+    assert runs_when_asked == [0, 0, 0]
     first_runs(service)  # the service was restarted: there is a generation now
     found = [(run.status, run.trigger) for run in service.history.runs(10)]
     service.stop()
     assert found == [(status, "schedule") for status in ("unchanged", "unchanged", "succeeded", "succeeded")]
 
 
-def first_runs_with(service: Service, loader: CountingLoader, arriving: list[list[int]]) -> None:
+def test_a_service_that_is_stopped_waits_no_longer_for_the_loader(tmp_path: Path) -> None:
+    service, _ = small_service(tmp_path)
+    service.runner.stop.set()
+    first_runs(service, lambda: False)
+    assert service.history.runs(10) == []
+    service.stop()
+
+
+def first_runs_with(
+    service: Service, loader: CountingLoader, arriving: list[list[int]], is_ready: Callable[[], bool]
+) -> None:
     """First runs, each of which finds the next of these lines."""
     lines = iter(arriving)
     extract = loader.extract
@@ -123,7 +144,7 @@ def first_runs_with(service: Service, loader: CountingLoader, arriving: list[lis
         return extract(**given)
 
     loader.extract = arrive  # type: ignore[method-assign]
-    first_runs(service)
+    first_runs(service, is_ready)
 
 
 def test_a_schedule_that_is_off_or_paused_starts_nothing_by_itself(tmp_path: Path) -> None:
@@ -147,6 +168,6 @@ def test_a_service_does_what_it_is_told_to_at_its_start(tmp_path: Path) -> None:
 
     service = Service(make_small_runner(settings, make_project(tmp_path / "project")), settings, at_start=at_start)
     service.start()
-    assert ended.wait(60)
+    assert ended.wait(120)
     service.stop()
     assert [run.status for run in service.history.runs(10)] == ["succeeded"]

@@ -20,6 +20,7 @@ import collector
 from collector import CollectResult
 from common.errors import AnalyticsError
 from common.transcript_files import TranscriptsError
+from loader.collectors import collector_states
 from records.mongo_store import MongoStore
 from tests.integration.collecting import LINE, ROOT, Mongo, append, state, wait_until, write
 from tests.integration.conftest import free_port, start_mongo
@@ -42,11 +43,11 @@ def following(database: Mongo, projects: Path, full_pass_seconds: float = 3600.0
     thread = threading.Thread(target=run)
     thread.start()
     try:
-        wait_until(lambda: bool(results), 30)
+        wait_until(lambda: bool(results))
         yield results
     finally:
         stop.set()
-        thread.join(30)
+        thread.join(120)
     assert not thread.is_alive()
     assert failed == []
 
@@ -59,11 +60,11 @@ def test_a_new_line_a_new_file_and_a_new_folder_are_noticed(mongo_database: Mong
     """Without a pass over everything: none is due within the hour."""
     with following(mongo_database, projects) as results:
         append(projects / "p/s.jsonl", LINE % 4)
-        wait_until(lambda: documents(mongo_database) == 4, 20)
+        wait_until(lambda: documents(mongo_database) == 4)
         write(projects / "p/t.jsonl", LINE % 5)
-        wait_until(lambda: documents(mongo_database) == 5, 20)
+        wait_until(lambda: documents(mongo_database) == 5)
         write(projects / "q/s/subagents/agent-1.jsonl", LINE % 6)
-        wait_until(lambda: documents(mongo_database) == 6, 20)
+        wait_until(lambda: documents(mongo_database) == 6)
     assert sum(result.lines for result in results) == 6
 
 
@@ -71,27 +72,27 @@ def test_a_half_written_line_is_stored_when_it_is_complete(mongo_database: Mongo
     line = LINE % 4
     with following(mongo_database, projects) as results:
         append(projects / "p/s.jsonl", line[:30])
-        wait_until(lambda: results[-1].files_unfinished == 1, 20)
+        wait_until(lambda: results[-1].files_unfinished == 1)
         assert documents(mongo_database) == 3
         append(projects / "p/s.jsonl", line[30:])
-        wait_until(lambda: documents(mongo_database) == 4, 20)
+        wait_until(lambda: documents(mongo_database) == 4)
     assert mongo_database.dead_letters.count_documents({}) == 0
 
 
 def test_a_followed_file_that_is_replaced_is_read_anew(mongo_database: Mongo, projects: Path) -> None:
     with following(mongo_database, projects) as results:
         append(projects / "p/s.jsonl", LINE % 4)
-        wait_until(lambda: documents(mongo_database) == 4, 20)
+        wait_until(lambda: documents(mongo_database) == 4)
         write(projects / "new", LINE % 8 + LINE % 9)
         (projects / "new").replace(projects / "p/s.jsonl")
-        wait_until(lambda: documents(mongo_database) == 6, 20)
+        wait_until(lambda: documents(mongo_database) == 6)
     assert sum(result.resets for result in results) == 1
 
 
 def test_a_deleted_file_is_noticed_too(mongo_database: Mongo, projects: Path) -> None:
     with following(mongo_database, projects):
         (projects / "p/s.jsonl").unlink()
-        wait_until(lambda: state(mongo_database)["status"] == "missing", 20)
+        wait_until(lambda: state(mongo_database)["status"] == "missing")
 
 
 def test_a_database_that_was_dropped_is_filled_again_by_the_next_full_pass(
@@ -100,9 +101,11 @@ def test_a_database_that_was_dropped_is_filled_again_by_the_next_full_pass(
     with following(mongo_database, projects, full_pass_seconds=0.5):
         for name in ("conversations", "transcript_files"):
             mongo_database.drop_collection(name)
-        wait_until(
-            lambda: documents(mongo_database) == 3 and bool(mongo_database.transcript_files.count_documents({})), 20
-        )
+        wait_until(lambda: documents(mongo_database) == 3 and has_states(mongo_database))
+
+
+def has_states(database: Mongo) -> bool:
+    return bool(database.transcript_files.count_documents({}))
 
 
 def test_where_the_system_gives_no_notifications_passes_go_on(
@@ -122,10 +125,10 @@ def test_where_the_system_gives_no_notifications_passes_go_on(
     monkeypatch.setattr(module, "_RETRY_SECONDS", 0.1)
     with capture_logs() as logs, following(mongo_database, projects, full_pass_seconds=0.5):
         append(projects / "p/s.jsonl", LINE % 4)
-        wait_until(lambda: documents(mongo_database) == 4, 20)
+        wait_until(lambda: documents(mongo_database) == 4)
         used_up.clear()
         append(projects / "p/s.jsonl", LINE % 5)
-        wait_until(lambda: documents(mongo_database) == 5, 20)
+        wait_until(lambda: documents(mongo_database) == 5)
     assert [entry["event"] for entry in logs] == ["no_notifications"]
 
 
@@ -134,10 +137,10 @@ def test_a_transcripts_directory_that_vanishes_is_followed_again_when_it_returns
 ) -> None:
     with capture_logs() as logs, following(mongo_database, projects, full_pass_seconds=0.5):
         projects.rename(projects.with_name("away"))
-        wait_until(lambda: any(entry["event"] == "no_transcripts" for entry in logs), 20)
+        wait_until(lambda: any(entry["event"] == "no_transcripts" for entry in logs))
         projects.with_name("away").rename(projects)
         append(projects / "p/s.jsonl", LINE % 4)
-        wait_until(lambda: documents(mongo_database) == 4, 20)
+        wait_until(lambda: documents(mongo_database) == 4)
 
 
 def test_a_transcripts_directory_that_is_not_there_yet_is_waited_for(mongo_database: Mongo, tmp_path: Path) -> None:
@@ -147,7 +150,7 @@ def test_a_transcripts_directory_that_is_not_there_yet_is_waited_for(mongo_datab
         assert results[0] == CollectResult()
         assert not projects.exists()
         write(projects / "p/s.jsonl", LINE % 1)
-        wait_until(lambda: documents(mongo_database) == 1, 30)
+        wait_until(lambda: documents(mongo_database) == 1)
     said = [entry["reason"] for entry in logs if entry["event"] == "no_transcripts"]
     assert said == ["No such file or directory"]
 
@@ -165,12 +168,12 @@ def test_lines_written_while_the_server_was_away_are_stored_once(tmp_path: Path,
         server.kill()
         server.wait()
         append(projects / "p/s.jsonl", LINE % 4 + b"broken\n" + LINE % 1)
-        wait_until(lambda: any(entry["event"] == "pass_failed" for entry in logs), 30)
+        wait_until(lambda: any(entry["event"] == "pass_failed" for entry in logs))
         server = start_mongo(tmp_path, port)
-        wait_until(lambda: documents(client.logs) == 4 and state(client.logs)["lines"] == 6, 30)
+        wait_until(lambda: documents(client.logs) == 4 and state(client.logs)["lines"] == 6)
         assert (state(client.logs)["deadLetters"], state(client.logs)["duplicates"]) == (1, 1)
     server.terminate()
-    server.wait(30)
+    server.wait(120)
 
 
 def test_what_is_no_directory_is_an_error_at_first(mongo_database: Mongo, tmp_path: Path) -> None:
@@ -191,7 +194,7 @@ def appliance(*arguments: str, **environment: str) -> subprocess.Popen[str]:
 
 def is_healthy(environment: dict[str, str]) -> bool:
     process = appliance("healthy", **environment)
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     return process.returncode == 0
 
 
@@ -204,15 +207,32 @@ def test_the_appliance_s_collector_says_that_it_is_healthy_and_ends_on_sigterm(
     }  # fmt: skip
     assert not is_healthy(environment)
     process = appliance(**environment)
-    wait_until(lambda: bool(list(tmp_path.glob("*.heartbeat"))), 30)
+    wait_until(lambda: bool(list(tmp_path.glob("*.heartbeat"))))
     assert is_healthy(environment)
     process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=120)
     assert process.returncode == 0
     assert '"event": "stopped"' in errors.splitlines()[-1]
     assert documents(mongo_database) == 3
     os.utime(next(tmp_path.glob("*.heartbeat")), (0, 0))
     assert not is_healthy(environment)
+
+
+def test_a_collector_that_is_started_again_and_again_has_told_the_status_page_why_each_time(
+    mongo_server: str, mongo_database: Mongo, tmp_path: Path
+) -> None:
+    (tmp_path / "projects").write_text("no folder")
+    environment = {"MONGO_URI": mongo_server, "MONGO_DATABASE": mongo_database.name, "HOST_NAME": "laptop"}
+    told = []
+    for _ in range(2):
+        process = appliance(TRANSCRIPTS_DIR=str(tmp_path / "projects"), TMPDIR=str(tmp_path), **environment)
+        process.communicate(timeout=120)
+        assert process.returncode == 1
+        [standing] = collector_states(MongoStore(mongo_database).all_states())
+        assert (standing.host, standing.problem) == ("laptop", "Not a directory")
+        told.append(standing.seen_at)
+    assert None not in told
+    assert told[0] != told[1]
 
 
 @pytest.mark.parametrize(
@@ -226,7 +246,7 @@ def test_the_appliance_s_collector_says_that_it_is_healthy_and_ends_on_sigterm(
 def test_a_wrong_start_is_one_line(arguments: tuple[str, ...], uri: str, code: int, said: str) -> None:
     """Without the address: a password that was not encoded is mistaken for a port, and would be shown."""
     process = appliance(*arguments, MONGO_URI=uri)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=120)
     assert process.returncode == code
     assert said in errors
     assert len(errors.splitlines()) == 1

@@ -29,7 +29,7 @@ from loader.service import Progress, Steps, create_app
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "the-token-of-this-test"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 def eventually(true: Callable[[], bool]) -> bool:
@@ -45,7 +45,7 @@ def eventually(true: Callable[[], bool]) -> bool:
 def answers(url: str) -> bool:
     """Whether the service is up."""
     try:
-        return requests.get(f"{url}/healthz", timeout=5).ok
+        return requests.get(f"{url}/healthz", timeout=PATIENCE).ok
     except requests.ConnectionError:
         return False
 
@@ -178,7 +178,7 @@ def extract_under_way(url: str) -> Iterator[http.client.HTTPConnection]:
     """A caller that has asked and waits."""
     connection = http.client.HTTPConnection(url.removeprefix("http://"))
     connection.request("POST", "/extract", json.dumps({}), BEARER | {"Content-Type": "application/json"})
-    assert eventually(lambda: requests.get(f"{url}/healthz", timeout=5).json()["done"] > 0)
+    assert eventually(lambda: requests.get(f"{url}/healthz", timeout=PATIENCE).json()["done"] > 0)
     yield connection
     connection.close()
 
@@ -188,12 +188,12 @@ def extract_under_way(url: str) -> Iterator[http.client.HTTPConnection]:
 def test_nothing_happens_without_the_token(url: str, step: str, headers: dict[str, str]) -> None:
     answer = requests.post(f"{url}/{step}", json={}, headers=headers, timeout=PATIENCE)
     assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
-    assert requests.get(f"{url}/healthz", timeout=5).json()["step"] is None
+    assert requests.get(f"{url}/healthz", timeout=PATIENCE).json()["step"] is None
 
 
 def test_whoever_asks_for_the_health_learns_how_far_the_step_is(url: str) -> None:
     with extract_under_way(url):
-        health = requests.get(f"{url}/healthz", timeout=5).json()
+        health = requests.get(f"{url}/healthz", timeout=PATIENCE).json()
     assert health["status"] == "ok"
     assert health["step"] == "extract"
     assert health["total"] == 1000
@@ -212,7 +212,7 @@ def test_a_step_ends_when_its_caller_goes_away(url: str, gate: Gate) -> None:
     with extract_under_way(url) as connection:
         connection.close()
         assert gate.ended_early.wait(PATIENCE)
-    assert eventually(lambda: requests.get(f"{url}/healthz", timeout=5).json()["step"] is None)
+    assert eventually(lambda: requests.get(f"{url}/healthz", timeout=PATIENCE).json()["step"] is None)
 
 
 def test_an_error_that_would_come_again_is_one_line(url: str) -> None:
@@ -222,14 +222,14 @@ def test_an_error_that_would_come_again_is_one_line(url: str) -> None:
 
 def test_collectors_are_told_to_those_with_the_token_while_a_step_runs_and_metrics_to_all(url: str, gate: Gate) -> None:
     with extract_under_way(url):
-        assert requests.get(f"{url}/collectors", timeout=5).status_code == 401
-        assert requests.get(f"{url}/collectors", headers=BEARER, timeout=5).json() == []
-        assert "claude_analytics_loader_busy 1.0" in requests.get(f"{url}/metrics", timeout=5).text
+        assert requests.get(f"{url}/collectors", timeout=PATIENCE).status_code == 401
+        assert requests.get(f"{url}/collectors", headers=BEARER, timeout=PATIENCE).json() == []
+        assert "claude_analytics_loader_busy 1.0" in requests.get(f"{url}/metrics", timeout=PATIENCE).text
         gate.open.set()
 
 
 def test_the_interface_describes_itself(url: str) -> None:
-    described = requests.get(f"{url}/openapi.json", timeout=5).json()
+    described = requests.get(f"{url}/openapi.json", timeout=PATIENCE).json()
     assert described["paths"].keys() == {"/healthz", "/metrics", "/extract", "/load", "/maintain", "/collectors"}
     assert described["components"]["securitySchemes"]["HTTPBearer"]["scheme"] == "bearer"
     assert described["paths"]["/extract"]["post"]["responses"].keys() >= {"200", "401", "409", "500", "503"}

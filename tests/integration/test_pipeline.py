@@ -202,13 +202,13 @@ def test_a_second_run_at_once_is_refused_with_exit_code_75(tmp_path: Path, trans
         _command(tmp_path, transcripts), env=_environment(), stdout=subprocess.DEVNULL, start_new_session=True
     )
     lock = tmp_path / "duckdb" / "pipeline.lock"
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not (lock.exists() and lock.read_text()) and time.monotonic() < deadline:
         time.sleep(0.05)
     command = _command(tmp_path, transcripts)
     second = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False)
     first.send_signal(signal.SIGTERM)
-    first.wait(60)
+    first.wait(120)
     assert second.returncode == 75
     assert str(first.pid) in second.stderr
     assert len(second.stderr.strip().splitlines()) == 1

@@ -44,12 +44,12 @@ def rest_catalog(folder: Path) -> Iterator[Settings]:
         yield settings
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(120)
 
 
 def _wait(settings: Settings, process: subprocess.Popen[bytes]) -> None:
     """The catalog answers before its volumes do: ready is when a table's metadata was written and read."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while True:
         try:
             open_table(open_catalog(settings), CONVERSATIONS).refresh()

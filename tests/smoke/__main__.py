@@ -18,7 +18,7 @@ from tests.smoke.runner import RunnerApi, secret
 from verify.files import transcript_files
 from verify.recount import Recount
 
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 300.0
 FEWEST_RUNS = 3
 """However slow the machine is: what the collector had not read before the first run is in the second."""
 LONGEST_WAIT_SECONDS = 1.0
@@ -71,7 +71,9 @@ def wait_for_metabase(reader: Reader, expected: Figures) -> None:
 def check_readers(readers: list[Reader]) -> dict[str, Any]:
     """What the readers met."""
     report = {reader.name: reader.report() for reader in readers}
-    longest = LONGEST_WAIT_SECONDS + report[MachineReader.name]["longest"]
+    longest = (
+        LONGEST_WAIT_SECONDS + 2 * report[MachineReader.name]["longest"]
+    )  # neither meets the worst moment for sure
     for name, met in report.items():
         if met["errors"] or not met["queries"]:
             raise SmokeError(f"expected {name} to read without an error, found {met}")

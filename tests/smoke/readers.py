@@ -43,7 +43,7 @@ class Reader(ABC):
         """Stop querying."""
         self._stop.set()
         if self._thread.is_alive():
-            self._thread.join(60)
+            self._thread.join(120)
 
     def report(self) -> dict[str, Any]:
         """What happened meanwhile."""

@@ -10,21 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from cli.appliance.bundle import bundle, images, unbundle
+from cli.appliance.bundle import bundle, unbundle
 from cli.appliance.compose import ApplianceError, Compose, docker
 from cli.appliance.smoke import smoke
+from tests.engine import engine as engine  # noqa: PLC0414 - a fixture
 from tests.integration.collecting import wait_until
 from tests.integration.conftest import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _images() -> None:
-    """compose.yaml names images; where they cannot be pulled, tests/images/prepare has built them beforehand."""
-    third_party = [name for name in images(Compose()) if not name.startswith("claude-analytics/")]
-    if not_here := [name for name in third_party if not docker("image", "ls", "--quiet", name)]:
-        pytest.skip(f"no image {', '.join(not_here)} on this machine: run tests/images/prepare, or docker compose pull")
+pytestmark = pytest.mark.usefixtures("engine")
 
 
 def test_the_appliance_comes_up_counts_right_and_survives_the_loss_of_every_container() -> None:
@@ -42,7 +38,8 @@ def released(folder: Path, image: str) -> Path:
     """A folder with one small service and what its image is built from."""
     folder.mkdir()
     (folder / "Dockerfile").write_text("FROM scratch\nCOPY compose.yaml /\n")
-    (folder / "compose.yaml").write_text(f"services:\n  only:\n    image: {image}\n    build: .\n")
+    tls = f"  caddy:\n    image: {image}-tls\n    build: .\n    profiles: [tls]\n"
+    (folder / "compose.yaml").write_text(f"services:\n  only:\n    image: {image}\n    build: .\n{tls}")
     return folder
 
 
@@ -55,12 +52,16 @@ def checkout(tmp_path: Path) -> Iterator[Compose]:
     for command in (["init", "--quiet"], ["add", "Dockerfile", "compose.yaml"]):
         subprocess.run(["git", "-C", str(folder), *command], check=True)
     yield Compose(root=folder, project="bundle-test")
-    subprocess.run(["docker", "image", "rm", image], check=False, capture_output=True)
+    subprocess.run(["docker", "image", "rm", image, f"{image}-tls"], check=False, capture_output=True)
 
 
-def test_a_bundle_brings_images_and_files_to_a_host_without_a_network(checkout: Compose, tmp_path: Path) -> None:
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_bundle_brings_images_and_files_to_a_host_without_a_network(
+    checkout: Compose, tmp_path: Path, tls: bool
+) -> None:
     archive = tmp_path / "release.tar"
-    names = bundle(checkout, archive)
+    names = bundle(checkout, archive, tls=tls)
+    assert [name.endswith("-tls") for name in names] == [False, True][: tls + 1]
     docker("image", "rm", *names)
     assert unbundle(archive, tmp_path / "elsewhere") == names
     assert [docker("image", "inspect", "--format", "{{index .RepoTags 0}}", name).strip() for name in names] == names
@@ -86,11 +87,11 @@ def registry(tmp_path: Path) -> Iterator[str]:
     with (tmp_path / "registry.log").open("wb") as log:
         process = subprocess.Popen([program, "serve", str(tmp_path / "registry.yml")], stdout=log, stderr=log)
     try:
-        wait_until(lambda: listens(address), 30)
+        wait_until(lambda: listens(address))
         yield address
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(120)
 
 
 def listens(address: str) -> bool:

@@ -1,6 +1,7 @@
 """A mistake in .env is said with its name: by `up` before anything starts, and on the page where it came too far."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from cli.appliance.env_file import check_env_file
+from cli.appliance.env_file import check_env_file, env_file_problem, read_env_file
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -39,7 +40,13 @@ def test_a_misspelt_name_is_named_with_the_one_that_was_meant(checkout: Path, li
     assert line.partition("=")[0] in finding.found
 
 
-@pytest.mark.parametrize("line", ["TIMEZONE=Europe/Berln", "SCHEDULE=every day", "KEEP_GENERATIONS=1", "SMTP_PORT=x"])
+WRONG = [
+    *("TIMEZONE=Europe/Berln", "SCHEDULE=every day", "KEEP_GENERATIONS=1", "SMTP_PORT=x", "LOG_LEVEL=LOUD"),
+    *("TRANSCRIPTS_UID=me", "METABASE_PORT=http", "MONGO_CACHE_GB=1g", "LOADER_MEMORY=lots", "METABASE_HEAP=1"),
+]
+
+
+@pytest.mark.parametrize("line", WRONG)
 def test_a_wrong_value_is_named(checkout: Path, line: str) -> None:
     (checkout / ".env").write_text(line)
     [finding] = check_env_file(checkout)
@@ -51,6 +58,35 @@ def test_what_is_right_or_somebody_elses_is_left_alone(checkout: Path) -> None:
     assert check_env_file(checkout)[0].status == "ok"
     (checkout / ".env").write_text("# a note\nHOST_NAME=\nCOMPOSE_PROJECT_NAME=x\nSCHEDULE=30m\nVERSION=0.1.0\n")
     assert [finding.status for finding in check_env_file(checkout)] == ["ok"]
+
+
+def test_the_defaults_of_the_example_and_what_compose_allows_around_a_value_are_right(checkout: Path) -> None:
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+    (checkout / ".env").write_text(re.sub(r"^#(?=[A-Z])", "", example, flags=re.MULTILINE))
+    assert [finding.status for finding in check_env_file(checkout)] == ["ok"]
+    (checkout / ".env").write_text("KEEP_GENERATIONS=3 # enough\nexport TIMEZONE='UTC'\n")
+    assert read_env_file(checkout) == {"KEEP_GENERATIONS": "3", "TIMEZONE": "'UTC'"}
+    assert [finding.status for finding in check_env_file(checkout)] == ["ok"]
+
+
+def test_the_page_s_line_names_every_mistake_and_what_to_do(checkout: Path) -> None:
+    (checkout / ".env").write_text("TRANSCRIPT_DIR=/home/me\nTIMEZONE=Europe/Berln\n")
+    said = str(env_file_problem(checkout))
+    assert said.startswith(".env: TRANSCRIPT_DIR, which nothing reads (did you mean TRANSCRIPTS_DIR?); TIMEZONE: ")
+    assert said.endswith("Correct it, then run `docker compose up -d --wait`.")
+    assert "\n" not in said
+    (checkout / ".env").write_text("TIMEZONE=Europe/Berlin\n")
+    assert env_file_problem(checkout) is None
+
+
+def test_a_checkout_that_the_scheduler_may_not_read_is_not_a_mistake(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Path) -> dict[str, str]:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("cli.appliance.env_file.read_env_file", refuse)
+    assert env_file_problem(checkout) is None
 
 
 def test_the_page_says_which_setting_keeps_the_scheduler_from_starting() -> None:
@@ -66,7 +102,7 @@ def test_the_page_says_which_setting_keeps_the_scheduler_from_starting() -> None
         assert answer.status_code == 503
         assert "SCHEDULE" in answer.text
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 2
+        assert process.wait(120) == 2
         assert process.stderr
         assert process.stderr.read().startswith(b"runner: SCHEDULE")
     finally:
@@ -75,7 +111,7 @@ def test_the_page_says_which_setting_keeps_the_scheduler_from_starting() -> None
 
 
 def _answer(url: str) -> requests.Response:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while True:
         try:
             return requests.get(url, timeout=5)

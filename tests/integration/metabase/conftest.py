@@ -59,7 +59,7 @@ def metabase_url(tmp_path: Path) -> Iterator[str]:
         )
         yield f"http://127.0.0.1:{port}"
         process.terminate()
-        process.wait(30)
+        process.wait(120)
 
 
 @pytest.fixture

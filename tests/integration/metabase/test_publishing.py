@@ -102,5 +102,5 @@ def test_during_twenty_publishes_nobody_at_a_dashboard_waits_and_one_reload_mend
     assert dashboard.cut <= PUBLISHES, "a publication drops the pool once"
     assert undisturbed.cut == 0
     assert dashboard.seen >= set(range(2, PUBLISHES + 1)), "every generation was shown"
-    assert max(dashboard.waits) < LONGEST_WAIT_SECONDS + max(undisturbed.waits)
+    assert max(dashboard.waits) < LONGEST_WAIT_SECONDS + 2 * max(undisturbed.waits), "twice: the machine may be busy"
     assert (undisturbed.errors, undisturbed.seen) == ([], {1})

@@ -28,7 +28,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             for name in ("collector", "loader"):
                 ensure(client.get_database("admin"), name, "secret", "claude_logs")
     provisioning.terminate()
-    provisioning.wait(30)
+    provisioning.wait(120)
     command = [str(Path(sys.prefix, "bin", "secantusd-py")), "--host", "127.0.0.1", "--port", str(port)]
     with (folder / "log").open("ab") as log:
         process = subprocess.Popen(
@@ -37,7 +37,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     await_answer(process, port, folder / "log")
     yield f"127.0.0.1:{port}"
     process.terminate()
-    process.wait(30)
+    process.wait(120)
 
 
 ALLOWED: dict[str, Act] = {

@@ -24,7 +24,7 @@ def test_a_collector_is_shown_with_what_keeps_it_from_reading(tmp_path: Path, pr
     settings = make_settings(tmp_path, schedule="off", maintenance_schedule="off", runner_token="the-token")
     runner = make_runner(settings, make_project(tmp_path / "project"))
     watch = CollectorWatch(lambda: [state], lambda: None)
-    runner.alerts.watches.append(watch.problem)
+    runner.alerts.watches["collectors"] = watch.problem
     app = create_app(Service(runner, settings), settings, collectors=watch)
     with TestClient(app, base_url="http://127.0.0.1:8321") as client:
         runner.alerts.check()

@@ -120,7 +120,7 @@ def test_a_run_hears_how_far_the_loader_is_and_one_that_is_stopped_hangs_up(serv
     with pytest.raises(KeyboardInterrupt):
         HttpLoader(server.url, None).extract(progress=stop)
     assert seen == [(3, 9)]
-    assert server.hung_up.wait(30)
+    assert server.hung_up.wait(120)
 
 
 def test_a_loader_that_never_answers_is_given_up(server: Server) -> None:

@@ -1,5 +1,7 @@
 """Whole runs over a small dbt project: what is published, what is skipped, and what a person is told."""
 
+import errno
+import os
 import subprocess
 import sys
 import threading
@@ -196,6 +198,21 @@ def test_an_error_that_no_retry_can_help_fails_at_once_with_its_traceback_in_the
     assert any("Traceback" in line.message for line in runner.history.log_lines(1))
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)),
+        LoaderError("the loader answered 500 to load: IOException: Could not write file: No space left on device"),
+    ],
+)
+def test_a_full_disk_says_what_to_do_whoever_met_it(runner: Runner, error: Exception) -> None:
+    loader_of(runner).errors = [error]
+    message = run(runner).message
+    assert message.startswith("extract: a disk is full; free some space, and the next run goes on by itself (")
+    assert str(error) in message
+    assert run(runner).status == "succeeded"
+
+
 def test_an_error_of_ours_speaks_for_itself(runner: Runner) -> None:
     loader_of(runner).errors = [LoaderError("the loader answered 500 to extract: check MONGO_URI")]
     assert run(runner).message == "extract: the loader answered 500 to extract: check MONGO_URI"
@@ -267,9 +284,9 @@ def test_a_stop_ends_the_step_and_the_run_is_marked_interrupted(runner: Runner) 
     results: list[RunResult] = []
     thread = threading.Thread(target=lambda: results.append(run(runner)))
     thread.start()
-    assert loader.extracting.wait(30)
+    assert loader.extracting.wait(120)
     runner.stop.set()
-    thread.join(30)
+    thread.join(120)
     assert results[0].status == "interrupted"
     assert results[0].message == "extract: the runner is stopping"
     assert runner.history.runs()[0].status == "interrupted"

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -33,10 +34,10 @@ def start_serving(folder: Path) -> "tuple[subprocess.Popen[bytes], str]":
     port = free_port()
     module = "tests.integration.scheduler.serving"
     process = subprocess.Popen([sys.executable, "-m", module, str(folder), str(folder / "project"), str(port)])
-    url, pause = f"http://127.0.0.1:{port}", threading.Event()
-    for _ in range(600):
+    url, pause, deadline = f"http://127.0.0.1:{port}", threading.Event(), time.monotonic() + 120
+    while time.monotonic() < deadline:
         try:
-            if requests.get(f"{url}/healthz", timeout=1).ok:
+            if requests.get(f"{url}/healthz", timeout=10).ok:
                 return process, url
         except requests.RequestException:
             pause.wait(0.1)
@@ -60,7 +61,7 @@ def test_sigterm_ends_the_step_cleanly_and_the_process_with_it(tmp_path: Path) -
     process, url = start_serving(tmp_path)
     run_id = start_run(url)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 0
+    assert process.wait(120) == 0
     run = history_of(tmp_path).run(run_id)
     assert run is not None
     assert (run.status, run.message) == ("interrupted", "extract: the runner is stopping")

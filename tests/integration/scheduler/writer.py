@@ -14,7 +14,7 @@ def write_for_ever(root: Path, name: str) -> None:
     """Take the lock, write two rows in one transaction, let go, again. DuckDB itself notices a second writer."""
     volume = DuckDBVolume(root)
     while True:
-        with PipelineLock(volume.lock).hold("pipeline", wait_seconds=60):
+        with PipelineLock(volume.lock).hold("pipeline", wait_seconds=120):
             try:
                 with closing(connect(volume.work_database)) as connection:
                     connection.begin()

@@ -89,6 +89,40 @@ def test_an_incident_is_told_once_and_its_end_once(history: History, settings: S
     assert alerts.incident() is None
 
 
+def test_a_problem_that_joins_an_open_incident_is_told_too_and_shown_beside_it(
+    history: History, settings: Settings, webhook: Webhook
+) -> None:
+    """A misspelt setting must not hide that runs fail."""
+    alerts, misspelt = Alerts(history, settings), [".env: TRANSCRIPT_DIR, which nothing reads"]
+    alerts.watches["settings"] = lambda: misspelt[0] if misspelt else None
+    for _ in range(3):
+        alerts.check()
+        end_run(history, "failed", "load: refused")
+    alerts.check()
+    assert [text.partition("\n")[2][:20] for text in webhook.texts] == [misspelt[0][:20], "The last 2 runs of t"]
+    incident = alerts.incident()
+    assert incident is not None
+    assert [problem[:12] for problem in incident["problems"]] == ["The last 2 r", misspelt[0][:12]]
+    misspelt.clear()
+    alerts.check()
+    assert alerts.incident() != incident
+    assert len(webhook.texts) == 2, "it is not over yet"
+
+
+def test_an_incident_that_an_earlier_version_told_is_not_told_again(
+    history: History, settings: Settings, webhook: Webhook
+) -> None:
+    for _ in range(2):
+        end_run(history, "failed")
+    history.set_state("incident", {"since": "2026-05-01T08:00:00+00:00", "message": "Runs fail.", "sent": True})
+    alerts = Alerts(history, settings)
+    before = alerts.incident()
+    assert before is not None
+    assert before["problems"] == ["Runs fail."]
+    alerts.check()
+    assert webhook.texts == []
+
+
 def test_a_message_that_could_not_be_sent_is_tried_again(
     history: History, settings: Settings, webhook: Webhook
 ) -> None:

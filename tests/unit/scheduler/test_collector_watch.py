@@ -11,7 +11,7 @@ from collector.standing import Standing
 from common.errors import PassingError
 from common.loader_results import CollectorState
 from loader.collectors import collector_states
-from records.file_state import FileState
+from records.file_state import DIRECTORY, MISSING, UNREADABLE, FileState
 from records.sqlite_store import SqliteStore
 from scheduler.collector_watch import CollectorWatch
 from scheduler.publish import Generation
@@ -43,9 +43,24 @@ def test_a_collector_that_reads_is_no_problem() -> None:
     assert problem(state()) is None
 
 
-def test_a_folder_that_cannot_be_read_is_named_with_the_reason() -> None:
-    reason = "/home/owner belongs to user 1001 alone, and this runs as user 1000; set TRANSCRIPTS_UID=1001"
-    assert str(problem(state(problem=reason))).endswith(reason)
+@pytest.mark.parametrize(
+    ("reason", "remedy"),
+    [
+        (
+            "/home/owner belongs to user 1001 alone, and this runs as user 1000; set TRANSCRIPTS_UID=1001",
+            "set TRANSCRIPTS_UID=1001 in .env",
+        ),
+        (
+            "Permission denied: it belongs to user 1001, and this runs as user 1000",
+            "as user 1000; set TRANSCRIPTS_UID=1001 in .env",
+        ),
+        ("No such file or directory", "directory; set TRANSCRIPTS_DIR in .env"),
+    ],
+)
+def test_a_folder_that_cannot_be_read_is_named_with_the_reason_and_the_remedy(reason: str, remedy: str) -> None:
+    said = str(problem(state(problem=reason)))
+    assert reason in said
+    assert said.endswith(f"{remedy}, then run `docker compose up -d --wait`.")
 
 
 def test_silence_is_a_problem_and_one_machine_that_is_off_is_none() -> None:
@@ -77,10 +92,14 @@ def test_a_loader_that_is_away_keeps_what_was_known() -> None:
             raise answer
         return answer
 
-    watch = CollectorWatch(fetch, lambda: None)
-    assert watch.states() == [state()]
-    watch._until = 0.0
-    assert watch.states() == [state()]
+    with time_machine.travel(NOW, tick=False) as clock:
+        watch = CollectorWatch(fetch, lambda: None)
+        assert watch.states() == [state()]
+        watch._until = 0.0
+        assert watch.states() == [state()]
+        assert watch.problem() is None
+        clock.shift(timedelta(minutes=11))
+        assert str(watch.problem()).startswith("The loader does not answer: see `docker compose logs loader`")
     assert answers == []
 
 
@@ -111,6 +130,35 @@ def test_files_are_counted_for_the_machine_and_folder_they_were_read_in(store: S
     [found] = collector_states(store.all_states())
     assert found.files == 1
     assert found.last_line_at
+    store.close()
+
+
+def test_files_and_folders_that_cannot_be_read_are_counted_and_not_named(store: SqliteStore, tmp_path: Path) -> None:
+    """The directory itself can be read: an owner's own files may be closed to us all the same."""
+    closed = FileState.new("laptop", tmp_path, "-home-me-secret", DIRECTORY)
+    closed.became(UNREADABLE, "Permission denied: it belongs to user 1001, and this runs as user 1000")
+    gone = FileState.new("laptop", tmp_path, "p/s.jsonl")
+    gone.became(MISSING, None)
+    store.save_states([closed, gone])
+    Standing(store, tmp_path, "laptop").beat()
+    [found] = collector_states(store.all_states())
+    assert found.problem == (
+        "1 folders and 0 files in it cannot be read"
+        " (Permission denied: it belongs to user 1001, and this runs as user 1000)"
+    )
+    store.close()
+
+
+def test_transcripts_that_are_found_in_another_folder_belong_to_that_one(store: SqliteStore, tmp_path: Path) -> None:
+    """An upgrade mounts them elsewhere: the status page went on to say that none was read."""
+    for place in ("before", "after"):
+        folder = tmp_path / place / "p"
+        folder.mkdir(parents=True)
+        (folder / "s.jsonl").write_text('{"type":"user","uuid":"1"}\n')
+        Collector(store, tmp_path / place, "laptop").collect()
+    Standing(store, tmp_path / "after", "laptop").beat()
+    [found] = collector_states(store.all_states())
+    assert (found.transcripts, found.files) == (str(tmp_path / "after"), 1)
     store.close()
 
 

@@ -68,7 +68,7 @@ def test_two_threads_of_one_process_exclude_each_other(lock: PipelineLock) -> No
 def test_who_waits_gets_the_lock_when_it_is_freed(lock: PipelineLock) -> None:
     holder = start_holder(lock.path)
     threading.Timer(0.3, holder.kill).start()
-    with lock.hold(wait_seconds=30):
+    with lock.hold(wait_seconds=120):
         assert lock.holder() is not None
     holder.communicate()
 

@@ -32,7 +32,7 @@ class Work:
         run_id = self.history.begin("pipeline", "schedule", scheduled_at=due)
         if self.dies:
             raise SystemExit
-        assert self.gate.wait(30)
+        assert self.gate.wait(120)
         self.history.finish(run_id, "unchanged", "nothing new")
 
 

@@ -1,0 +1,73 @@
+"""An upgrade from an earlier version over its own volumes, and the way back that docs/appliance.md describes.
+
+Only where CLAUDE_ANALYTICS_UPGRADE_FROM names a tag or commit of this checkout: it builds that version's images.
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cli.appliance.compose import ROOT, Compose, docker
+from cli.appliance.smoke import add_sample, our_images
+from tests.engine import engine as engine  # noqa: PLC0414 - a fixture
+from tests.operator.appliance import Appliance, operated
+
+EARLIER = "CLAUDE_ANALYTICS_UPGRADE_FROM"
+pytestmark = pytest.mark.skipif(
+    not os.environ.get(EARLIER), reason=f"set {EARLIER} to a tag or commit of this checkout"
+)
+_VERSION = "before-the-upgrade"
+
+
+@pytest.fixture
+def appliance(engine: None, tmp_path: Path) -> Iterator[Appliance]:
+    tmp_path.chmod(0o755)
+    with operated(tmp_path) as appliance:
+        yield appliance
+
+
+@pytest.fixture
+def earlier(appliance: Appliance, tmp_path: Path) -> Appliance:
+    """The earlier version in the same project, with images of its own; Metabase's is the one that is here."""
+    folder = tmp_path / "earlier"
+    folder.mkdir()
+    archive = subprocess.run(["git", "-C", str(ROOT), "archive", os.environ[EARLIER]], check=True, capture_output=True)
+    subprocess.run(["tar", "-x", "-C", str(folder)], input=archive.stdout, check=True)
+    found = Appliance(folder, appliance.transcripts, str(appliance.compose.project))
+    found.compose = replace(found.compose, choices={"VERSION": _VERSION})
+    if metabase := docker("image", "ls", "--quiet", _image(appliance.compose)).split():
+        docker("tag", metabase[0], _image(found.compose))
+    found.compose.say("--profile", "test", "build", "--quiet", *our_images(found.compose))
+    return found
+
+
+def _image(compose: Compose) -> str:
+    return str(compose.config()["services"]["metabase"]["image"])
+
+
+def test_every_line_and_figure_is_there_after_the_upgrade_and_after_the_way_back(
+    appliance: Appliance, earlier: Appliance
+) -> None:
+    """A figure that is meant to differ is in the changelog."""
+    earlier.up()
+    earlier.run()
+    before = earlier.figures()
+    assert before["lines"] > 0
+    shutil.rmtree(next(path for path in sorted(appliance.transcripts.iterdir())))  # as Claude Code does after a month
+    appliance.up()
+    appliance.run()
+    assert appliance.figures() == before
+    add_sample(appliance.transcripts, seed=8, days=3)
+    appliance.run_with_news()
+    after = appliance.figures()
+    assert after["lines"] > before["lines"]
+    appliance.down()
+    docker("volume", "rm", *(f"{appliance.compose.project}_{name}" for name in ("duckdb", "iceberg")))
+    earlier.up()
+    earlier.run()
+    assert earlier.figures() == after
