@@ -100,7 +100,7 @@ def read_line(found: Found, line_id: bytes, source_file: str) -> Line:
         at=moment(outer.get("timestamp")) if at is None else at,
         offset=found.offset,
         key=digest(uuid) if uuid else line_id,
-        forked_from=digest(source) if source and source != uuid else None,
+        forked_from=digest(source) if source and source != uuid and not is_replay else None,
         parent=_interned(text(forked.get("sessionId"))),
         kind=_interned(kind),
         agent=_interned(agent),

@@ -36,6 +36,7 @@ INCOMING = pa.schema(
     + [
         ("ingested_at", pa.timestamp("us", "UTC")),
         ("extracted_at", pa.timestamp("us", "UTC")),
+        ("byte_offset", pa.int64()),
         ("document", pa.string()),
     ]
 )
@@ -57,15 +58,17 @@ class Warehouse:
         self.loads = 0
         self.repetitions: Counter[tuple[str, bytes]] = Counter()
 
-    def load(self, lines: Sequence[tuple[str, bytes]]) -> None:
-        """One load: the lines with the files they stand in, flattened as the loader does it."""
+    def load(self, lines: Sequence[tuple[str, bytes] | tuple[str, bytes, int]]) -> None:
+        """One load: the lines with their files, perhaps their places in these, flattened as the loader does it."""
         self.loads += 1
-        rows = {row["document_id"]: row for row in (self._row(*line) for line in lines)}
+        rows: dict[str, Line] = {}
+        for row in (self._row(*line) for line in lines):
+            rows.setdefault(row["document_id"], row)
         with closing(connect(self.volume.work_database)) as connection:
             incoming = pa.Table.from_pylist(list(rows.values()), schema=INCOMING)
             RawRows(connection, 2000).add(incoming, self.loads)
 
-    def _row(self, source_file: str, raw: bytes) -> Line:
+    def _row(self, source_file: str, raw: bytes, offset: int | None = None) -> Line:
         (line,) = parse(raw)
         at, stem, print_ = datetime(2026, 6, 1, tzinfo=UTC), Path(source_file).stem, fingerprint(line.raw)
         repetition = self.repetitions[source_file, print_]
@@ -77,6 +80,7 @@ class Warehouse:
             "host": "here",
             "ingested_at": at,
             "extracted_at": at,
+            "byte_offset": offset,
             "document": line.raw.decode("utf-8", "replace"),
         }
 

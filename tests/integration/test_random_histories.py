@@ -1,0 +1,48 @@
+"""The marts and the second count agree on histories that nobody thought of.
+
+    RANDOM_HISTORIES=2000 RANDOM_SEED=7 ./analytics test tests/integration/test_random_histories.py
+
+A difference names its session, and the session's name its seed: `History(seed)` writes the history again.
+"""
+
+import os
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+
+from tests.integration.random_history import History
+from tests.integration.warehouse import USAGE, Warehouse
+from verify.compare import verify
+
+COUNT = int(os.environ.get("RANDOM_HISTORIES", "300"))
+SEED = int(os.environ.get("RANDOM_SEED", "1")) * 1_000_000
+LATE = 10
+"""Every tenth line comes with the second load."""
+
+
+def written(projects: Path) -> list[tuple[str, bytes, int]]:
+    """Write the histories; return their lines with their places."""
+    places: Counter[str] = Counter()
+    lines = []
+    for name, raw in (line for seed in range(SEED, SEED + COUNT) for line in History(seed).files()):
+        (projects / name).parent.mkdir(parents=True, exist_ok=True)
+        with (projects / name).open("ab") as file:
+            file.write(raw + b"\n")
+        lines.append((name, raw, places[name]))
+        places[name] += len(raw) + 1
+    return lines
+
+
+def test_the_marts_agree_with_the_second_count_on_random_histories(tmp_path: Path) -> None:
+    """Each history has its own ids, so two builds decide them all: the second corrects what the late lines change."""
+    warehouse, projects = Warehouse(tmp_path / "data"), tmp_path / "projects"
+    lines = written(projects)
+    with closing(warehouse.dbt):
+        warehouse.build("resource_type:seed", command="build")
+        for late in (False, True):
+            warehouse.load([line for number, line in enumerate(lines) if (number % LATE == 0) == late])
+            warehouse.build(*USAGE, "+dim_sessions", "+fct_tool_calls", command="build")
+        warehouse.mark_collected(projects)
+    report = verify(warehouse.volume.work_database, [projects], "Europe/Berlin")
+    assert report.differences == ()
+    assert report.responses > COUNT
