@@ -15,6 +15,8 @@ _TEXTS = (
     "[Request interrupted by user]",
 )
 
+_CALLS = ("tool_use", "tool_use", "server_tool_use")
+
 
 class History:
     """Sessions that share few message ids, moments and texts, so that the rules of docs/counting.md meet each other."""
@@ -101,7 +103,8 @@ class History:
 
     def _block(self) -> dict[str, Any]:
         if self._chance(0.4):
-            return {"type": "tool_use", "id": self._tool(), "name": "Bash", "input": {"command": "make"}}
+            block = {"type": self._random.choice(_CALLS), "id": self._tool(), "name": "Bash"}
+            return block | self._random.choice(({"input": {"command": "make"}}, {"input": {"command": "make"}}, {}))
         return {"type": "text", "text": self._random.choice(_TEXTS)}
 
     def _line(self, session: str, kind: str, message: Line) -> Line:
