@@ -51,7 +51,7 @@ def answers_of(lines: list[Line], copies: Copies) -> dict[bytes, AnswerKey]:
         if line.answer is None:
             continue
         if line.answer.message is None:
-            keys[line.id] = ("line", line.id)
+            keys[line.id] = ("line", copies.originals.get(line.id, line).id)
         else:
             by_id[line.session, line.answer.message].append(Spoken(line, line.answer))
     for (session, message), spoken in by_id.items():
@@ -153,7 +153,8 @@ def responses_of(lines: list[Line], keys: dict[bytes, AnswerKey], copies: Copies
         counting = [answer for answer in answers if answer.is_finished] or answers
         asked, said, read, cached = (max(counts) for counts in zip(*(each.tokens for each in counting), strict=True))
         model = first.answer.model if first.answer else ""
-        message = next((answer.message for answer in answers if answer.message), None)
+        named = [first.answer.message] if first.answer else []
+        message = next((name for name in [*named, *sorted(each.message or "" for each in answers)] if name), None)
         yield Response(first.session, message, at, model, (asked, said, read, cached))
         for advisor, tokens in max(answers, key=lambda answer: answer.iterations).advisors:
             yield Response(first.session, message, at, advisor, tokens)
@@ -164,6 +165,7 @@ def tool_calls_of(lines: list[Line], keys: dict[bytes, AnswerKey], copies: Copie
     grouped: dict[tuple[AnswerKey, str], list[Line]] = defaultdict(list)
     for line in lines:
         for tool_id in line.calls:
-            grouped[keys.get(line.id, ("line", line.id)), tool_id].append(line)
+            original = copies.originals.get(line.id, line).id
+            grouped[keys.get(line.id) or ("line", original), tool_id].append(line)
     for (_, tool_id), group in grouped.items():
         yield ToolCall(_first(group, copies).session, tool_id)

@@ -64,7 +64,7 @@ def find_copies(lines: list[Line], arrivals: Arrivals) -> Copies:
 
 
 def _rank(line: Line, owner: str) -> tuple[object, ...]:
-    return (line.session != owner, line.is_replay, line.is_aside, -line.length, *line.order)
+    return (not line.is_message, line.session != owner, line.is_replay, line.is_aside, -line.length, *line.order)
 
 
 def _versions(lines: list[Line]) -> dict[Hashable, list[Line]]:

@@ -1,5 +1,6 @@
 """Small random histories of what makes counting hard: repeated ids, forks that go on, copies, replays, missing ids."""
 
+import json
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -15,14 +16,16 @@ _TEXTS = (
     "[Request interrupted by user]",
 )
 
+_RARE = ("agentId", "toolUseResult", "isMeta", "parentToolUseID", "toolDenialKind", "cwd", "forkedFrom", "requestId")
+_ODD: tuple[Any, ...] = ("missing", None, "", 5, -1, True, "text", ["x"], {"a": 1}, {"agentId": "a"})
 _CALLS = ("tool_use", "tool_use", "server_tool_use")
 
 
 class History:
     """Sessions that share few message ids, moments and texts, so that the rules of docs/counting.md meet each other."""
 
-    def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)
+    def __init__(self, seed: int, *, odd: bool = False) -> None:
+        self._random, self._odd = random.Random(seed), odd
         self._name = f"h{seed}"
         self._lines = 0
         self._sessions: dict[str, list[Line]] = {}
@@ -37,7 +40,8 @@ class History:
             for line in lines:
                 agent = line.get("agentId")
                 name = f"{session}/subagents/agent-{agent}" if agent and line["type"] != "progress" else session
-                yield from in_file(f"-home-me-{self._name}/{name}.jsonl", line)
+                written = self._damaged(line) if self._odd and self._chance(0.3) else line
+                yield from in_file(f"-home-me-{self._name}/{name}.jsonl", written)
 
     def _add_session(self, session: str) -> None:
         lines: list[Line] = []
@@ -46,6 +50,20 @@ class History:
         for _ in range(self._random.randint(1, 6)):
             lines += self._turn(session, lines)
         self._sessions[session] = lines
+
+    def _damaged(self, line: Line) -> Line:
+        """Return a line with one value that no Claude Code wrote: missing, of another type, or of another line."""
+        damaged: Line = json.loads(json.dumps(line))
+        within = [damaged, *(part for part in (damaged.get("message"), damaged.get("data")) if isinstance(part, dict))]
+        place = self._random.choice(within)
+        key = self._random.choice([*place, *_RARE])
+        others = [other[key] for lines in self._sessions.values() for other in lines if key in other]
+        value = self._random.choice([*_ODD, *others[:5]])
+        if value is _ODD[0]:
+            place.pop(key, None)
+        else:
+            place[key] = value
+        return damaged
 
     def _fork(self, session: str) -> list[Line]:
         """Return the lines that a session copies of another, as one of the ways of Claude Code does it."""

@@ -20,11 +20,11 @@ LATE = 10
 """Every tenth line comes with the second load."""
 
 
-def written(projects: Path) -> list[tuple[str, bytes, int]]:
+def written(projects: Path, *, odd: bool = False) -> list[tuple[str, bytes, int]]:
     """Write the histories; return their lines with their places."""
     places: Counter[str] = Counter()
     lines = []
-    for name, raw in (line for seed in range(SEED, SEED + COUNT) for line in History(seed).files()):
+    for name, raw in (line for seed in range(SEED, SEED + COUNT) for line in History(seed, odd=odd).files()):
         (projects / name).parent.mkdir(parents=True, exist_ok=True)
         with (projects / name).open("ab") as file:
             file.write(raw + b"\n")
@@ -46,3 +46,14 @@ def test_the_marts_agree_with_the_second_count_on_random_histories(tmp_path: Pat
     report = verify(warehouse.volume.work_database, [projects], "Europe/Berlin")
     assert report.differences == ()
     assert report.responses > COUNT
+
+
+def test_no_test_of_dbt_fails_because_of_what_a_transcript_holds(tmp_path: Path) -> None:
+    """Every model and every test of severity error, over lines of which each third is damaged; both counts agree."""
+    warehouse, projects = Warehouse(tmp_path / "data"), tmp_path / "projects"
+    lines = written(projects, odd=True)
+    with closing(warehouse.dbt):
+        warehouse.load(lines)
+        warehouse.mark_collected(projects)
+        warehouse.build("*", command="build")
+    assert verify(warehouse.volume.work_database, [projects], "Europe/Berlin").differences == ()

@@ -66,7 +66,8 @@ requests as (
         ),
         coalesce(several.many_requests, false) as many_requests
     from lines
-    inner join several on lines.session_key = several.session_key and lines.message_id = several.message_id
+    left join several on lines.session_key = several.session_key and lines.message_id = several.message_id
+    where several.message_id is not null or lines.original_document_id is not null
     window in_order as (
         partition by lines.session_key, lines.message_id, lines.original_document_id is null
         order by lines.event_at, lines.byte_offset, lines.document_id
