@@ -16,8 +16,9 @@ import duckdb
 from common.errors import AnalyticsError
 from verify.answers import Response
 from verify.compare_responses import compare_responses
-from verify.compare_sessions import compare_calls, compare_sessions
+from verify.compare_sessions import compare_calls, compare_history, compare_sessions
 from verify.files import transcript_files
+from verify.history import is_history
 from verify.published import NO_DAY, Lines, Published, place
 from verify.recount import Recount, Recounted, Session
 from verify.report import Difference, VerifyReport
@@ -42,7 +43,7 @@ def verify(published_database: Path, transcripts: Sequence[Path], timezone: str)
 def _verify(published: Published, files: dict[str, Path], zone: ZoneInfo) -> VerifyReport:
     limits = published.limits(files)
     recount = Recount()
-    for name, path in files.items():
+    for name, path in sorted(files.items(), key=lambda file: not is_history(file[0])):
         limit = limits.read_bytes.get(name)
         if name not in limits.unseen and limit != 0:
             _read(recount, name, path, limit)
@@ -56,6 +57,7 @@ def _verify(published: Published, files: dict[str, Path], zone: ZoneInfo) -> Ver
         *compare_responses(responses, published.responses(), lines, history),
         *compare_sessions(counted.sessions, published.sessions(), lines, history),
         *compare_calls(counted.tool_calls, published.tool_calls(), lines, history),
+        *compare_history(counted.history_prompts, published.history_prompts(), lines),
     ]
     return VerifyReport(
         files=recount.files,
@@ -90,6 +92,7 @@ def _placed(counted: Recounted, zone: ZoneInfo) -> Recounted:
         [each._replace(session=place(each.session), day=_day(each, zone)) for each in counted.responses],
         Counter(call._replace(session=place(call.session)) for call in counted.tool_calls.elements()),
         sessions,
+        counted.history_prompts,
     )
 
 

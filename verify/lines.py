@@ -117,6 +117,17 @@ def read_line(found: Found, line_id: bytes, source_file: str) -> Line:
     )
 
 
+def user_texts(value: Json) -> list[str]:
+    """Return the texts of what a person said in a line, in the queue as well; none where a sub-agent said it."""
+    wrapped = part(value, "data").get("message") if value.get("type") == "progress" else None
+    if isinstance(wrapped, dict) or flag(value.get("isSidechain")):
+        return []
+    kind, is_put = text(value.get("type")), value.get("operation") == "enqueue"
+    if kind in {"user", "attachment"} or (kind == "queue-operation" and is_put):
+        return [block.text for block in _blocks(value, value) if block.kind == "text" and block.text is not None]
+    return []
+
+
 def _interned(name: str | None) -> str | None:
     return None if name is None else intern(name)
 

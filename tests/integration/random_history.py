@@ -42,6 +42,8 @@ class History:
                 name = f"{session}/subagents/agent-{agent}" if agent and line["type"] != "progress" else session
                 written = self._damaged(line) if self._odd and self._chance(0.3) else line
                 yield from in_file(f"-home-me-{self._name}/{name}.jsonl", written)
+        for line in (line for lines in self._sessions.values() for line in lines if self._chance(0.2)):
+            yield from in_file("../history.jsonl", self._remembered(line))
 
     def _add_session(self, session: str) -> None:
         lines: list[Line] = []
@@ -50,6 +52,19 @@ class History:
         for _ in range(self._random.randint(1, 6)):
             lines += self._turn(session, lines)
         self._sessions[session] = lines
+
+    def _remembered(self, line: Line) -> Line:
+        """Return a line of the history of prompts: of that moment, or somewhat beside it."""
+        at = datetime.fromisoformat(line.get("timestamp") or _BEGIN.isoformat())
+        milliseconds = int(at.timestamp() * 1000) + self._random.choice(
+            (0, 999, 4999, 5000, 5001, -5000, -5001, 3_600_000)
+        )
+        said = self._random.choice(
+            (*_TEXTS, "Add [Pasted text #1 +2 lines]", "/clear now", "/home/me is full", "!ls", "")
+        )
+        known: Line = {"display": said, "timestamp": milliseconds, "project": f"/home/me/{self._name}"}
+        session = self._random.choice((None, line["sessionId"], f"{self._name}-gone"))
+        return known | ({"sessionId": session} if session else {})
 
     def _damaged(self, line: Line) -> Line:
         """Return a line with one value that no Claude Code wrote: missing, of another type, or of another line."""

@@ -5,13 +5,15 @@
 A difference names its session, and the session's name its seed: `History(seed)` writes the history again.
 """
 
+import json
 import os
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from tests.integration.random_history import History
-from tests.integration.warehouse import USAGE, Warehouse
+from tests.integration.warehouse import USAGE, Warehouse, answer, in_file
 from verify.compare import verify
 
 COUNT = int(os.environ.get("RANDOM_HISTORIES", "300"))
@@ -41,7 +43,7 @@ def test_the_marts_agree_with_the_second_count_on_random_histories(tmp_path: Pat
         warehouse.build("resource_type:seed", command="build")
         for late in (False, True):
             warehouse.load([line for number, line in enumerate(lines) if (number % LATE == 0) == late])
-            warehouse.build(*USAGE, "+dim_sessions", "+fct_tool_calls", command="build")
+            warehouse.build(*USAGE, "+dim_sessions", "+fct_tool_calls", "+fct_prompts", command="build")
         warehouse.mark_collected(projects)
     report = verify(warehouse.volume.work_database, [projects], "Europe/Berlin")
     assert report.differences == ()
@@ -56,4 +58,23 @@ def test_no_test_of_dbt_fails_because_of_what_a_transcript_holds(tmp_path: Path)
         warehouse.load(lines)
         warehouse.mark_collected(projects)
         warehouse.build("*", command="build")
+    assert verify(warehouse.volume.work_database, [projects], "Europe/Berlin").differences == ()
+
+
+def test_lines_of_any_shape_crash_nothing_and_agree(tmp_path: Path) -> None:
+    """What no Claude Code wrote so far: types, ids and contents that are lists, objects and numbers."""
+    odd: list[Any] = [{"a": 1}, ["x"], 5, None, True, "", "text"]
+    keys = ("type", "sessionId", "timestamp", "message", "forkedFrom", "cwd")
+    changes = [{key: value} for key in keys for value in odd]
+    lines = [answer("m", session="odd", minute=minute) | change for minute, change in enumerate(changes)]
+    warehouse = Warehouse(tmp_path / "data")
+    projects = tmp_path / "projects"
+    (projects / "p").mkdir(parents=True)
+    (projects / "p/odd.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    with closing(warehouse.dbt):
+        warehouse.load(in_file("p/odd.jsonl", *lines))
+        warehouse.mark_collected(projects)
+        warehouse.build(
+            "resource_type:seed", *USAGE, "+dim_sessions", "+fct_tool_calls", "+fct_prompts", command="build"
+        )
     assert verify(warehouse.volume.work_database, [projects], "Europe/Berlin").differences == ()

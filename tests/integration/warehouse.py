@@ -135,6 +135,18 @@ def prompt(session: str, minute: int) -> Line:
     return answer(None, session=session, minute=minute) | {"type": "user", "message": {"role": "user", "content": "hi"}}
 
 
+def remembered(display: str, minute: int, **more: Any) -> Line:
+    """A line of Claude Code's history of prompts."""
+    at = datetime.fromisoformat(prompt("s", minute)["timestamp"]) + timedelta(seconds=2)
+    known = {
+        "display": display,
+        "pastedContents": {},
+        "timestamp": int(at.timestamp() * 1000),
+        "project": "/home/me/shop",
+    }
+    return known | more
+
+
 def replay(line: Line, session: str) -> Line:
     """A sub-agent's line inside its parent's progress line."""
     inner = {key: line[key] for key in ("type", "uuid", "timestamp", "message")}
