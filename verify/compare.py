@@ -57,6 +57,7 @@ def _verify(published: Published, files: dict[str, Path], zone: ZoneInfo) -> Ver
         *compare_responses(responses, published.responses(), lines, history),
         *compare_sessions(counted.sessions, published.sessions(), lines, history),
         *compare_calls(counted.tool_calls, published.tool_calls(), lines, history),
+        *_compare_dead_letters(recount.rejected, published.dead_letters(), limits.intact),
         *compare_history(counted.history_prompts, published.history_prompts(), lines),
     ]
     return VerifyReport(
@@ -100,6 +101,16 @@ def _day(response: Response, zone: ZoneInfo) -> str:
     if response.at is None:
         return NO_DAY
     return instant(response.at).astimezone(zone).date().isoformat()
+
+
+def _compare_dead_letters(ours: dict[bytes, str], theirs: dict[bytes, str], intact: set[str]) -> list[Difference]:
+    """Return by how much the pieces of lines that cannot be parsed differ, those of files that are gone aside."""
+    missing = sorted(name for identity, name in ours.items() if identity not in theirs)
+    extra = sorted(name for identity, name in theirs.items() if identity not in ours and name in intact)
+    if not missing and not extra:
+        return []
+    in_database = len(ours) - len(missing) + len(extra)
+    return [Difference("dead letters", "", "", len(ours), in_database, f"of {(missing or extra)[0]}")]
 
 
 def _compare_lines(recount: Recount, lines: Lines) -> list[Difference]:

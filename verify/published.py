@@ -142,6 +142,11 @@ class Published:
         rows = self._rows("select session_key, tool_use_id from marts.fct_tool_calls")
         return Counter(ToolCall(place(session), tool_id) for session, tool_id in rows)
 
+    def dead_letters(self) -> dict[bytes, str]:
+        """Return the ids of what could not be parsed, with the files."""
+        rows = self._rows("select document_id, coalesce(source_file, '') from raw.dead_letters")
+        return {bytes.fromhex(document): name for document, name in rows if len(document) == _ID_LENGTH}
+
     def history_prompts(self) -> Counter[str]:
         """Return how many prompts come from the history of prompts alone, by the session that they name."""
         rows = self._rows(

@@ -50,8 +50,8 @@ class Recount:
     """Reads files one after the other, then counts."""
 
     files: int = 0
-    rejected: int = 0
-    """Pieces of lines that hold no JSON object."""
+    rejected: dict[bytes, str] = field(default_factory=dict)
+    """Pieces of lines that hold no JSON object, by their ids, with their files."""
     lines: list[Line] = field(default_factory=list)
     ids: set[bytes] = field(default_factory=set)
     _where: Whereabouts = field(default_factory=Whereabouts)
@@ -68,7 +68,7 @@ class Recount:
         for found in objects_of_file(source_file, path, limit):
             identity = line_id(found, source_file, repetitions)
             if found.value is None:
-                self.rejected += 1
+                self.rejected.setdefault(identity, source_file)
             elif identity not in self.ids:
                 self.ids.add(identity)
                 if is_history(source_file):

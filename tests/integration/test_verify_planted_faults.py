@@ -65,6 +65,9 @@ HISTORY = [
 ]
 
 
+DAMAGED = b'{"type": "user", "sessi'
+
+
 class Built:
     """The transcripts and the database that the pipeline made of them."""
 
@@ -75,9 +78,12 @@ class Built:
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("ab") as file:
                 file.write(raw + b"\n")
+        with (self.projects / "-home-me-attic/s3.jsonl").open("ab") as file:
+            file.write(DAMAGED + b"\n")
         self.warehouse = Warehouse(folder / "data")
         with closing(self.warehouse.dbt):
             self.warehouse.load(HISTORY)
+            self.warehouse.reject("-home-me-attic/s3.jsonl", DAMAGED)
             self.warehouse.mark_collected(self.projects)
             self.warehouse.build(
                 "resource_type:seed", *USAGE, "+dim_sessions", "+fct_tool_calls", "+fct_prompts", command="build"
@@ -164,6 +170,11 @@ FAULTS = {
     "a worktree that is a project of its own": (
         "update marts.dim_sessions set project_id = '/home/me/shop/.claude/worktrees/blue' where session_id = 's2'",
         {"projects"},
+    ),
+    "a dead letter missing": ("delete from raw.dead_letters", {"dead letters"}),
+    "a dead letter from nowhere": (
+        "insert into raw.dead_letters by name select md5('x') as document_id, '-home-me-attic/s3.jsonl' as source_file",
+        {"dead letters"},
     ),
     "a prompt of the history missing": (
         "delete from marts.fct_prompts where history_session_id = 'gone'",
@@ -264,11 +275,9 @@ def test_what_was_written_since_the_last_look_is_left_out_and_said(built: Built,
 
 def test_prompts_of_the_history_have_a_provenance_of_their_own(built: Built) -> None:
     """They are in no other table: the sessions, messages and tokens are those of the transcripts."""
-    rows = built.warehouse.rows(
-        "select prompt_text, session_id, history_session_id, project_id, date_key from marts.fct_prompts"
-        " where provenance = 'history' order by all"
-    )
-    assert rows == [
+    columns = "prompt_text, session_id, history_session_id, project_id, date_key"
+    sql = f"select {columns} from marts.fct_prompts where provenance = 'history' order by all"
+    assert built.warehouse.rows(sql) == [
         ("Look [Pasted text #1 +9 lines]", None, "gone", "/home/me/shop", 20260328),
         ("hi", None, None, "/home/me/shop", 20260328),
     ]

@@ -84,6 +84,13 @@ class Warehouse:
             "document": line.raw.decode("utf-8", "replace"),
         }
 
+    def reject(self, source_file: str, raw: bytes) -> None:
+        """Note a line that cannot be parsed, as the loader copies it from the collector's."""
+        (line,) = parse(raw)
+        row = [identity(line, fingerprint(line.raw), Path(source_file).stem, 0), source_file]
+        with closing(connect(self.volume.work_database)) as connection:
+            connection.execute("insert into raw.dead_letters by name select ? as document_id, ? as source_file", row)
+
     def mark_collected(self, projects: Path) -> None:
         """Note every transcript as read to its end."""
         files = [(name, path.stat().st_size) for name, path in transcript_files([projects]).items()]
