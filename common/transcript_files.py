@@ -1,6 +1,7 @@
 """Finds the transcripts below a directory, in a fixed order, and what could not be looked into.
 
 Transcripts are `*.jsonl` and, compressed, `*.jsonl.gz`; what Claude Code notes of a sub-agent is `agent-*.meta.json`.
+The prompts of all sessions are in `history.jsonl` beside a directory named `projects`.
 
 Symbolic links are followed, each directory once, so that a project folder that was moved to another disk is found and
 a loop ends.
@@ -31,6 +32,8 @@ class TranscriptsError(UsageError):
 
 SUFFIXES = (".jsonl", ".jsonl.gz")
 META_SUFFIX = ".meta.json"
+PROMPT_HISTORY = "../history.jsonl"
+"""Where the prompts of all sessions are, seen from a directory `projects`: they outlive the transcripts."""
 DESKTOP_SESSIONS = "local-agent-mode-sessions"
 """The desktop app's folder: only what is below a `.claude/projects` in it is a transcript."""
 
@@ -88,6 +91,8 @@ def find(root: Path, label: str = "") -> Findings:
     findings = Findings()
     with _naming(root):
         _walk(_Names(root, label), root, findings, set())
+    if root.name == "projects" and _is_file(root.parent / "history.jsonl"):
+        findings.transcripts.append(Transcript(root.parent / "history.jsonl", label + PROMPT_HISTORY))
     findings.transcripts.sort(key=lambda transcript: transcript.source_file)
     return findings
 
@@ -171,6 +176,13 @@ def _real_before_links(folder: Path) -> Iterator[os.DirEntry[str]]:
 def _is_directory(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
     except OSError:
         return False
 

@@ -10,6 +10,8 @@ WITHOUT_ATTRIBUTES = frozenset(
     {"text", "thinking", "tool_use", "tool_result", "image", "document", "redacted_thinking"}
 )
 """Blocks whose facts all have columns, or whose bulk is no fact. The others are kept as JSON."""
+CALLS = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
+"""Blocks that call a tool, also where they say nothing of its input."""
 _WRITTEN = ("content", "new_source", "file_text")
 """Keys of a tool's input that hold a whole file or cell."""
 
@@ -71,7 +73,7 @@ def _other(block: dict[str, Any], name: str, index: int) -> BlockFields:
     text = block.get("text") if block.get("text") is not None else block.get("thinking")
     given = block.get("input")
     tool_use_id = block.get("tool_use_id")
-    if given is not None and block.get("id") is not None:
+    if (kind in CALLS or given is not None) and block.get("id") is not None:
         tool_use_id = block["id"]
     return BlockFields(
         name,

@@ -6,7 +6,7 @@ from loader.cut import ATTRIBUTES_LIMIT, TEXT_LIMIT, cut_attributes, scalars_jso
 from loader.documents import Document
 from loader.values import LARGEST_COUNT, LARGEST_INTEGER, Checker
 
-_TEXTS = ("content", "summary", "aiTitle", "customTitle", "agentName", "lastPrompt")
+_TEXTS = ("content", "summary", "aiTitle", "customTitle", "agentName", "lastPrompt", "display")
 
 _SURELY_LONG = 8 * ATTRIBUTES_LIMIT
 """Bytes of a line above which its JSON is not written just to see that it is too long."""

@@ -1,16 +1,18 @@
 """Which lines are one response, what it used and who owns it; and tool calls: as docs/counting.md says."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
 from verify.copies import Copies
-from verify.lines import Answer, Line, Tokens
+from verify.lines import FOREVER, Answer, Line, Tokens
 
 AnswerKey = tuple[str | bytes | None, ...]
 _LABEL = 3
 """Where in a key of an answer its request id and finished usage stand."""
+_MOST_STEPS = 64
+"""So many forks of forks are followed, and no ring of them for ever."""
 T = TypeVar("T")
 
 
@@ -49,14 +51,21 @@ def answers_of(lines: list[Line], copies: Copies) -> dict[bytes, AnswerKey]:
         if line.answer is None:
             continue
         if line.answer.message is None:
-            keys[line.id] = ("line", line.id)
+            keys[line.id] = ("line", copies.originals.get(line.id, line).id)
         else:
             by_id[line.session, line.answer.message].append(Spoken(line, line.answer))
     for (session, message), spoken in by_id.items():
-        own = sorted((each for each in spoken if not copies.is_copy(each.line)), key=lambda each: each.line.order)
+        spoken.sort(key=lambda each: each.line.order)
+        own = [each for each in spoken if _original(each.line, copies) is None]
         for each, label in zip(own, _labels(own), strict=True):
             keys[each.line.id] = ("message", session, message, *label)
-    return _with_copies(by_id, keys, copies)
+    return _with_copies(by_id.values(), keys, copies)
+
+
+def _original(line: Line, copies: Copies) -> Line | None:
+    """Return the line of an answer that a line copies."""
+    original = copies.originals.get(line.id)
+    return original if original is not None and original.answer is not None else None
 
 
 def _labels(own: list[Spoken]) -> list[AnswerKey]:
@@ -88,31 +97,37 @@ def _finished(answer: Answer) -> tuple[int | None, ...] | None:
     return answer.reported if answer.is_finished and answer.reported[0] is not None else None
 
 
-def _with_copies(
-    by_id: dict[tuple[str, str], list[Spoken]], keys: dict[bytes, AnswerKey], copies: Copies
-) -> dict[bytes, AnswerKey]:
+def _with_copies(by_id: Iterable[list[Spoken]], keys: dict[bytes, AnswerKey], copies: Copies) -> dict[bytes, AnswerKey]:
     """Give copies the answer of the version that counts, and lines that go on with it the same."""
-    complete = dict(keys)
-    for line_id, original in copies.originals.items():
-        if original.id in keys:
-            complete[line_id] = keys[original.id]
-    for spoken in by_id.values():
-        copied = [each for each in spoken if _is_foreign(each.line, copies) and each.line.id in complete]
-        for each in spoken if copied else ():
-            if not copies.is_copy(each.line) and (near := _nearest(each, copied, complete)):
-                complete[each.line.id] = complete[near.line.id]
-    return complete
+    going_on = {line: original for spoken in by_id for line, original in _going_on(spoken, keys, copies)}
+    complete = {line_id: keys[_followed(line_id, going_on)] for line_id in keys}
+    originals = ((line_id, original.id) for line_id, original in copies.originals.items())
+    return complete | {line_id: complete[original] for line_id, original in originals if original in keys}
 
 
-def _is_foreign(line: Line, copies: Copies) -> bool:
-    return copies.is_copy(line) and copies.originals[line.id].session != line.session
+def _going_on(spoken: list[Spoken], keys: dict[bytes, AnswerKey], copies: Copies) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the lines that only a copying session holds, each with the line of another session that it goes on with."""
+    copied = [(each.line, original) for each in spoken if (original := _original(each.line, copies))]
+    foreign = [(line, original) for line, original in copied if line.session != original.session]
+    for line in (each.line for each in spoken if foreign and _original(each.line, copies) is None):
+        label = keys[line.id][_LABEL:]
+        able = [(copy, original) for copy, original in foreign if _agree(label, keys[original.id][_LABEL:])]
+        if able:
+            yield line.id, min(able, key=lambda pair: (_between(pair[0], line), pair[0].order))[1].id
 
 
-def _nearest(own: Spoken, copied: list[Spoken], keys: dict[bytes, AnswerKey]) -> Spoken | None:
-    """Return the copied line that a line goes on with: the nearest in time of those that can be the same answer."""
-    label = keys[own.line.id][_LABEL:]
-    able = [each for each in copied if _agree(label, keys[each.line.id][_LABEL:])]
-    return min(able, key=lambda each: abs((each.line.at or 0) - (own.line.at or 0)), default=None)
+def _between(one: Line, other: Line) -> int:
+    """Return the time between two lines; what has none is far away."""
+    return FOREVER if one.at is None or other.at is None else abs(one.at - other.at)
+
+
+def _followed(line_id: bytes, going_on: dict[bytes, bytes]) -> bytes:
+    """Return the line whose answer a line belongs to: that of the fork's parent may itself go on with another."""
+    for _ in range(_MOST_STEPS):
+        if line_id not in going_on:
+            break
+        line_id = going_on[line_id]
+    return line_id
 
 
 def _agree(label: AnswerKey, other: AnswerKey) -> bool:
@@ -138,7 +153,8 @@ def responses_of(lines: list[Line], keys: dict[bytes, AnswerKey], copies: Copies
         counting = [answer for answer in answers if answer.is_finished] or answers
         asked, said, read, cached = (max(counts) for counts in zip(*(each.tokens for each in counting), strict=True))
         model = first.answer.model if first.answer else ""
-        message = next((answer.message for answer in answers if answer.message), None)
+        named = [first.answer.message] if first.answer else []
+        message = next((name for name in [*named, *sorted(each.message or "" for each in answers)] if name), None)
         yield Response(first.session, message, at, model, (asked, said, read, cached))
         for advisor, tokens in max(answers, key=lambda answer: answer.iterations).advisors:
             yield Response(first.session, message, at, advisor, tokens)
@@ -149,6 +165,7 @@ def tool_calls_of(lines: list[Line], keys: dict[bytes, AnswerKey], copies: Copie
     grouped: dict[tuple[AnswerKey, str], list[Line]] = defaultdict(list)
     for line in lines:
         for tool_id in line.calls:
-            grouped[keys.get(line.id, ("line", line.id)), tool_id].append(line)
+            original = copies.originals.get(line.id, line).id
+            grouped[keys.get(line.id) or ("line", original), tool_id].append(line)
     for (_, tool_id), group in grouped.items():
         yield ToolCall(_first(group, copies).session, tool_id)

@@ -15,8 +15,9 @@ from common.duckdb_files import open_read_only
 from common.errors import AnalyticsError
 from verify.answers import Response
 from verify.compare_responses import compare_responses
-from verify.compare_sessions import compare_calls, compare_sessions
+from verify.compare_sessions import compare_calls, compare_history, compare_sessions
 from verify.files import transcript_files
+from verify.history import is_history
 from verify.published import NO_DAY, Lines, Published, place
 from verify.recount import Recount, Recounted, Session
 from verify.report import Difference, VerifyReport
@@ -41,7 +42,7 @@ def verify(published_database: Path, transcripts: Sequence[Path], timezone: str)
 def _verify(published: Published, files: dict[str, Path], zone: ZoneInfo) -> VerifyReport:
     limits = published.limits(files)
     recount = Recount()
-    for name, path in files.items():
+    for name, path in sorted(files.items(), key=lambda file: not is_history(file[0])):
         limit = limits.read_bytes.get(name)
         if name not in limits.unseen and limit != 0:
             _read(recount, name, path, limit)
@@ -55,6 +56,8 @@ def _verify(published: Published, files: dict[str, Path], zone: ZoneInfo) -> Ver
         *compare_responses(responses, published.responses(), lines, history),
         *compare_sessions(counted.sessions, published.sessions(), lines, history),
         *compare_calls(counted.tool_calls, published.tool_calls(), lines, history),
+        *_compare_dead_letters(recount.rejected, published.dead_letters(), limits.intact),
+        *compare_history(counted.history_prompts, published.history_prompts(), lines),
     ]
     return VerifyReport(
         files=recount.files,
@@ -89,6 +92,7 @@ def _placed(counted: Recounted, zone: ZoneInfo) -> Recounted:
         [each._replace(session=place(each.session), day=_day(each, zone)) for each in counted.responses],
         Counter(call._replace(session=place(call.session)) for call in counted.tool_calls.elements()),
         sessions,
+        counted.history_prompts,
     )
 
 
@@ -96,6 +100,16 @@ def _day(response: Response, zone: ZoneInfo) -> str:
     if response.at is None:
         return NO_DAY
     return instant(response.at).astimezone(zone).date().isoformat()
+
+
+def _compare_dead_letters(ours: dict[bytes, str], theirs: dict[bytes, str], intact: set[str]) -> list[Difference]:
+    """Return by how much the pieces of lines that cannot be parsed differ, those of files that are gone aside."""
+    missing = sorted(name for identity, name in ours.items() if identity not in theirs)
+    extra = sorted(name for identity, name in theirs.items() if identity not in ours and name in intact)
+    if not missing and not extra:
+        return []
+    in_database = len(ours) - len(missing) + len(extra)
+    return [Difference("dead letters", "", "", len(ours), in_database, f"of {(missing or extra)[0]}")]
 
 
 def _compare_lines(recount: Recount, lines: Lines) -> list[Difference]:

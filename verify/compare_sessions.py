@@ -86,6 +86,16 @@ def _is_lost(name: str, counted: int, stored: int, lines: Lines) -> bool:
     return name in lines.sharing or (name in lines.losing and stored > counted)
 
 
+def compare_history(ours: Counter[str], theirs: Counter[str], lines: Lines) -> list[Difference]:
+    """Return by how much the prompts differ that no transcript holds; lost lines may hold some, or have been some."""
+    wrong = sorted(name for name in ours | theirs if ours[name] != theirs[name] and not (lines.lost or lines.losing))
+    if not wrong:
+        return []
+    name = wrong[0]
+    example = f"{name or 'without a session'}: {ours[name]}, not {theirs[name]}"
+    return [Difference("history prompts", "", "", ours.total(), theirs.total(), example)]
+
+
 def compare_calls(
     ours: Counter[ToolCall], theirs: Counter[ToolCall], lines: Lines, history: Counter[str]
 ) -> list[Difference]:

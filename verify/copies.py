@@ -64,7 +64,7 @@ def find_copies(lines: list[Line], arrivals: Arrivals) -> Copies:
 
 
 def _rank(line: Line, owner: str) -> tuple[object, ...]:
-    return (line.session != owner, line.is_replay, line.is_aside, -line.length, *line.order)
+    return (not line.is_message, line.session != owner, line.is_replay, line.is_aside, -line.length, *line.order)
 
 
 def _versions(lines: list[Line]) -> dict[Hashable, list[Line]]:
@@ -81,22 +81,33 @@ def _versions(lines: list[Line]) -> dict[Hashable, list[Line]]:
 
 
 def _join_equals(lines: list[Line], same: Groups) -> None:
-    """Join messages that say the same at the same time in one conversation, or in two that hold one equal answer."""
+    """Join messages that say the same at the same time in one conversation, or in two that share an answer."""
     alike: dict[tuple[int, bytes], list[Line]] = defaultdict(list)
     for line in lines:
         if line.spoken is not None and line.at is not None:
             alike[line.at, line.spoken].append(line)
     several = [group for group in alike.values() if len({same.of(line.key) for line in group}) > 1]
-    conversations = Groups()
-    for group in several:
-        if group[0].kind == "assistant":
-            for line in group:
-                conversations.join(_conversation(line), _conversation(group[0]))
+    conversations = _conversations_with_one_answer(lines, several, same)
     for group in several:
         first: dict[Hashable, Line] = {}
         for line in group:
             other = first.setdefault(conversations.of(_conversation(line)), line)
             same.join(line.key, other.key)
+
+
+def _conversations_with_one_answer(lines: list[Line], alike: list[list[Line]], same: Groups) -> Groups:
+    """Join conversations that hold versions of one answer's line, by its uuid, by what it was forked from, or alike."""
+    conversations, first = Groups(), dict[Hashable, Line]()
+    for line in (line for line in lines if _is_named_answer(line)):
+        conversations.join(_conversation(line), _conversation(first.setdefault(same.of(line.key), line)))
+    for group in (group for group in alike if _is_named_answer(group[0])):
+        for line in group:
+            conversations.join(_conversation(line), _conversation(group[0]))
+    return conversations
+
+
+def _is_named_answer(line: Line) -> bool:
+    return line.answer is not None and line.answer.message is not None
 
 
 def _conversation(line: Line) -> tuple[str, str | None]:

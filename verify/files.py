@@ -42,6 +42,8 @@ def transcript_files(roots: Sequence[Path]) -> dict[str, Path]:
             continue
         label = f"~{blake2b(os.fsencode(root), digest_size=3).hexdigest()}/" if real else ""
         found |= {label + name: path for name, path in sorted(_files_below(root))}
+        if root.name == "projects" and (root.parent / "history.jsonl").is_file():
+            found[f"{label}../history.jsonl"] = root.parent / "history.jsonl"
         real.append(place)
     return found
 

@@ -100,7 +100,7 @@ def read_line(found: Found, line_id: bytes, source_file: str) -> Line:
         at=moment(outer.get("timestamp")) if at is None else at,
         offset=found.offset,
         key=digest(uuid) if uuid else line_id,
-        forked_from=digest(source) if source and source != uuid else None,
+        forked_from=digest(source) if source and source != uuid and not is_replay else None,
         parent=_interned(text(forked.get("sessionId"))),
         kind=_interned(kind),
         agent=_interned(agent),
@@ -115,6 +115,17 @@ def read_line(found: Found, line_id: bytes, source_file: str) -> Line:
         texts=_texts(blocks) if is_user else (),
         answer=_answer(outer, inner) if kind == "assistant" else None,
     )
+
+
+def user_texts(value: Json) -> list[str]:
+    """Return the texts of what a person said in a line, in the queue as well; none where a sub-agent said it."""
+    wrapped = part(value, "data").get("message") if value.get("type") == "progress" else None
+    if isinstance(wrapped, dict) or flag(value.get("isSidechain")):
+        return []
+    kind, is_put = text(value.get("type")), value.get("operation") == "enqueue"
+    if kind in {"user", "attachment"} or (kind == "queue-operation" and is_put):
+        return [block.text for block in _blocks(value, value) if block.kind == "text" and block.text is not None]
+    return []
 
 
 def _interned(name: str | None) -> str | None:

@@ -10,6 +10,7 @@ import duckdb
 
 from verify.answers import Response, ToolCall
 from verify.files import stem
+from verify.history import HISTORY
 from verify.lines import Line
 from verify.recount import Session
 
@@ -99,8 +100,10 @@ class Published:
         rejected = self._rows("select document_id from raw.rejected_documents")
         lines.missing -= {bytes.fromhex(document) for (document,) in rejected if len(document) == _ID_LENGTH}
         self._connection.execute(
-            "select document_id, source_file, coalesce(nullif(session_id, ''), source_file, '')"
-            " from raw.conversations where block_index = 0"
+            "select document_id, source_file, coalesce("
+            "if(ends_with(source_file, ?), null, nullif(session_id, '')), source_file, '')"
+            " from raw.conversations where block_index = 0",
+            [HISTORY],
         )
         while rows := self._connection.fetchmany(_ROWS):
             for document, source_file, session in rows:
@@ -138,6 +141,19 @@ class Published:
         """Return every tool call."""
         rows = self._rows("select session_key, tool_use_id from marts.fct_tool_calls")
         return Counter(ToolCall(place(session), tool_id) for session, tool_id in rows)
+
+    def dead_letters(self) -> dict[bytes, str]:
+        """Return the ids of what could not be parsed, with the files."""
+        rows = self._rows("select document_id, coalesce(source_file, '') from raw.dead_letters")
+        return {bytes.fromhex(document): name for document, name in rows if len(document) == _ID_LENGTH}
+
+    def history_prompts(self) -> Counter[str]:
+        """Return how many prompts come from the history of prompts alone, by the session that they name."""
+        rows = self._rows(
+            "select coalesce(history_session_id, ''), count(*) from marts.fct_prompts where provenance = 'history'"
+            " group by all"
+        )
+        return Counter(dict(rows))
 
     def sessions(self) -> dict[str, Session]:
         """Return every session, and every file of lines that name none and hold messages."""

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from verify.answers import Response, ToolCall, answers_of, responses_of, tool_calls_of
 from verify.copies import Arrivals, Copies, find_copies
-from verify.files import line_id, objects_of_file
-from verify.lines import FOREVER, Line, read_line
+from verify.files import Json, line_id, objects_of_file
+from verify.history import History, is_history
+from verify.lines import FOREVER, Line, read_line, user_texts
 from verify.projects import Whereabouts
 from verify.queued import Queue
 
@@ -35,6 +36,8 @@ class Recounted:
     responses: list[Response]
     tool_calls: Counter[ToolCall]
     sessions: dict[str, Session]
+    history_prompts: Counter[str]
+    """Prompts that no transcript holds, by the session that they name."""
 
     @property
     def named_sessions(self) -> set[str]:
@@ -47,28 +50,39 @@ class Recount:
     """Reads files one after the other, then counts."""
 
     files: int = 0
-    rejected: int = 0
-    """Pieces of lines that hold no JSON object."""
+    rejected: dict[bytes, str] = field(default_factory=dict)
+    """Pieces of lines that hold no JSON object, by their ids, with their files."""
     lines: list[Line] = field(default_factory=list)
     ids: set[bytes] = field(default_factory=set)
     _where: Whereabouts = field(default_factory=Whereabouts)
     _queue: Queue = field(default_factory=Queue)
+    _history: History = field(default_factory=History)
 
     def read(self, source_file: str, path: Path, limit: int | None = None) -> None:
-        """Take the lines of a transcript, or of its first `limit` bytes, but for those that were in another file."""
+        """Take the lines of a transcript, or of its first `limit` bytes, but for those that were in another file.
+
+        A history of prompts has to be read before all transcripts.
+        """
         repetitions: dict[bytes, int] = {}
         self.files += 1
         for found in objects_of_file(source_file, path, limit):
             identity = line_id(found, source_file, repetitions)
             if found.value is None:
-                self.rejected += 1
+                self.rejected.setdefault(identity, source_file)
             elif identity not in self.ids:
                 self.ids.add(identity)
-                line = read_line(found, identity, source_file)
-                self.lines.append(line)
-                self._where.add(line, found.value)
-                if found.value.get("type") == "queue-operation":
-                    self._queue.add(line, found.value)
+                if is_history(source_file):
+                    self._history.add(found.value)
+                else:
+                    self._add(read_line(found, identity, source_file), found.value)
+
+    def _add(self, line: Line, value: Json) -> None:
+        self.lines.append(line)
+        self._where.add(line, value)
+        if value.get("type") == "queue-operation":
+            self._queue.add(line, value)
+        if line.at is not None and self._history.is_near(line.at):
+            self._history.saw(line.at, user_texts(value))
 
     def count(self, arrivals: Arrivals = lambda _: {}) -> Recounted:
         """Apply the rules to what was read; `arrivals` says which came first where nothing else does."""
@@ -78,6 +92,7 @@ class Recount:
             responses=list(responses_of(self.lines, keys, copies)),
             tool_calls=Counter(tool_calls_of(self.lines, keys, copies)),
             sessions=self._sessions(copies),
+            history_prompts=self._history.prompts({line.session for line in self.lines if line.names_session}),
         )
 
     def _sessions(self, copies: Copies) -> dict[str, Session]:

@@ -66,7 +66,8 @@ def _block(block: Any) -> Block:
     if kind == "tool_result":
         return Block("tool_result", None, text(answered), _output_length(block.get("content")))
     said = block.get("text") if block.get("text") is not None else block.get("thinking")
-    named = block.get("id") if kind in _CALLS and block.get("id") is not None else answered
+    is_named = (text(kind) in _CALLS or block.get("input") is not None) and block.get("id") is not None
+    named = block["id"] if is_named else answered
     return Block("unknown" if kind is None else text(kind), _said(said), text(named))
 
 

@@ -17,3 +17,30 @@
 {%- macro agent_key(session_id, agent_id) -%}
     if({{ session_id }} is null or {{ agent_id }} is null, null, {{ surrogate_key([session_id, agent_id]) }})
 {%- endmacro -%}
+
+{#-
+  Body of a recursive CTE that finds what is one, directly or through others: members that are in one group share a family, the smallest
+  member's name. `groups` has a row per member and group. In each round members take the smallest family that theirs meet in a group, so
+  that a chain of n members takes about log n rounds; callers take the smallest family of each member.
+-#}
+{%- macro connected(rounds, groups, member, group_column) -%}
+    select distinct
+        {{ member }},
+        {{ member }} as family
+    from {{ groups }}
+    union all
+    select
+        {{ rounds }}.{{ member }},
+        least(min(found.family), any_value({{ rounds }}.family)) as family
+    from (
+        select
+            unnest([{{ groups }}.{{ member }}, own.family]) as {{ member }},
+            min(further.family) over (partition by {{ groups }}.{{ group_column }}) as family
+        from {{ rounds }} as own
+        inner join {{ rounds }} as further on own.family = further.{{ member }}
+        inner join {{ groups }} on own.{{ member }} = {{ groups }}.{{ member }}
+    ) as found
+    inner join {{ rounds }} on found.{{ member }} = {{ rounds }}.{{ member }}
+    group by {{ rounds }}.{{ member }}
+    qualify bool_or(min(found.family) < any_value({{ rounds }}.family)) over ()
+{%- endmacro -%}

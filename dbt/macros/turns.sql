@@ -78,3 +78,8 @@
         {{ first }}.{{ name }} + coalesce({{ further }}.{{ name }}, 0) as {{ name }}{{ ",\n        " if not loop.last }}
     {%- endfor -%}
 {%- endmacro -%}
+
+{#- True for Claude Code's own history of prompts (history.jsonl beside the folder of the transcripts). -#}
+{%- macro is_prompt_history(source_file) -%}
+    coalesce(ends_with({{ source_file }}, '../history.jsonl'), false)
+{%- endmacro -%}

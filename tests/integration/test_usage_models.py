@@ -231,7 +231,9 @@ def test_tokens_of_the_corpus_by_day_and_model_are_exactly_the_expected_ones(
     with closing(warehouse.dbt):
         warehouse.load(list(_corpus_lines(projects)))
         warehouse.mark_collected(projects)
-        warehouse.build("resource_type:seed", *USAGE, "+dim_sessions", "+fct_tool_calls", command="build")
+        warehouse.build(
+            "resource_type:seed", *USAGE, "+dim_sessions", "+fct_tool_calls", "+fct_prompts", command="build"
+        )
         found = warehouse.rows(
             "select strftime(timezone('UTC', requested_at), '%Y-%m-%d|') || model, sum(input_tokens),"
             " sum(output_tokens), sum(cache_read_tokens), sum(cache_creation_tokens)"

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.integration.warehouse import USAGE, Line, Warehouse, answer, copied, in_file, prompt, replay
+from tests.integration.warehouse import USAGE, Line, Warehouse, answer, copied, in_file, prompt, remembered, replay
 from verify.compare import VerifyError, verify
 from verify.report import Difference, VerifyReport
 
@@ -52,8 +52,20 @@ HISTORY = [
         prompt("s2", 300) | CWD | {"cwd": "/home/me/shop/.claude/worktrees/blue"},
         answer("m1", 6, session="s2", minute=301, **call("t1"), stop_reason="end_turn") | {"requestId": "r2"},
     ),
+    *in_file(
+        "../history.jsonl",
+        remembered("hi", 0),  # as s1 has it
+        remembered("hi", 1, sessionId="s1"),
+        remembered("hi", 8),
+        remembered("/clear", 8),
+        remembered("and the docs", 3),  # as s1's queue has it
+        remembered("Look [Pasted text #1 +9 lines]", 9, sessionId="gone", project="/home/me/shop/.worktrees/blue"),
+    ),
     *in_file("-home-me-attic/s3.jsonl", {"type": "mode", "sessionId": "s3", "cwd": "/home/me/attic"}),
 ]
+
+
+DAMAGED = b'{"type": "user", "sessi'
 
 
 class Built:
@@ -66,11 +78,16 @@ class Built:
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("ab") as file:
                 file.write(raw + b"\n")
+        with (self.projects / "-home-me-attic/s3.jsonl").open("ab") as file:
+            file.write(DAMAGED + b"\n")
         self.warehouse = Warehouse(folder / "data")
         with closing(self.warehouse.dbt):
             self.warehouse.load(HISTORY)
+            self.warehouse.reject("-home-me-attic/s3.jsonl", DAMAGED)
             self.warehouse.mark_collected(self.projects)
-            self.warehouse.build("resource_type:seed", *USAGE, "+dim_sessions", "+fct_tool_calls", command="build")
+            self.warehouse.build(
+                "resource_type:seed", *USAGE, "+dim_sessions", "+fct_tool_calls", "+fct_prompts", command="build"
+            )
 
     def with_fault(
         self, *statements: str, projects: Path | None = None, timezone: str = "Europe/Berlin"
@@ -154,6 +171,19 @@ FAULTS = {
         "update marts.dim_sessions set project_id = '/home/me/shop/.claude/worktrees/blue' where session_id = 's2'",
         {"projects"},
     ),
+    "a dead letter missing": ("delete from raw.dead_letters", {"dead letters"}),
+    "a dead letter from nowhere": (
+        "insert into raw.dead_letters by name select md5('x') as document_id, '-home-me-attic/s3.jsonl' as source_file",
+        {"dead letters"},
+    ),
+    "a prompt of the history missing": (
+        "delete from marts.fct_prompts where history_session_id = 'gone'",
+        {"history prompts"},
+    ),
+    "a prompt of the history that its transcript holds": (
+        TWICE.format("fct_prompts", "provenance = 'history' and history_session_id is null"),
+        {"history prompts"},
+    ),
     "a line lost": ("delete from raw.conversations where line_type = 'mode'", {"lines"}),
     "a line from nowhere": (
         "insert into raw.conversations select * replace (md5('x') as document_id, md5('x') || ':0' as conversation_id)"
@@ -203,7 +233,8 @@ def test_days_are_cut_in_the_timezone_that_they_were_built_with(built: Built) ->
 
 @pytest.fixture
 def projects(built: Built, tmp_path: Path) -> Path:
-    """The transcripts, to be changed."""
+    """The transcripts, to be changed, and the history of prompts beside them."""
+    shutil.copy(built.projects.parent / "history.jsonl", tmp_path / "history.jsonl")
     return Path(shutil.copytree(built.projects, tmp_path / "projects"))
 
 
@@ -242,25 +273,27 @@ def test_what_was_written_since_the_last_look_is_left_out_and_said(built: Built,
     assert {"lines", "responses", "messages"} <= {row.measure for row in seen.differences}
 
 
+def test_prompts_of_the_history_have_a_provenance_of_their_own(built: Built) -> None:
+    """They are in no other table: the sessions, messages and tokens are those of the transcripts."""
+    columns = "prompt_text, session_id, history_session_id, project_id, date_key"
+    sql = f"select {columns} from marts.fct_prompts where provenance = 'history' order by all"
+    assert built.warehouse.rows(sql) == [
+        ("Look [Pasted text #1 +9 lines]", None, "gone", "/home/me/shop", 20260328),
+        ("hi", None, None, "/home/me/shop", 20260328),
+    ]
+    known = "select count(*) from marts.fct_prompts where provenance = 'transcript'"
+    assert built.warehouse.rows(known) == [(3,)]
+    assert built.warehouse.rows("select count(*) from marts.dim_sessions where session_id = 'gone'") == [(0,)]
+
+
+def test_prompts_of_a_deleted_transcript_are_no_prompts_of_the_history(built: Built, projects: Path) -> None:
+    """The database still has the transcript, so the prompts are there already."""
+    (projects / "-home-me-shop/s1.jsonl").unlink()
+    assert built.with_fault(projects=projects).differences == ()
+
+
 def test_nothing_to_compare_is_one_clear_line(built: Built, tmp_path: Path) -> None:
     with pytest.raises(VerifyError, match="expected a directory"):
         built.with_fault(projects=tmp_path / "nowhere")
     with pytest.raises(VerifyError, match="expected a published database"):
         verify(tmp_path / "nothing.db", [built.projects], "UTC")
-
-
-def test_lines_of_any_shape_crash_nothing_and_agree(tmp_path: Path) -> None:
-    """What no Claude Code wrote so far: types, ids and contents that are lists, objects and numbers."""
-    odd: list[Any] = [{"a": 1}, ["x"], 5, None, True, "", "text"]
-    keys = ("type", "sessionId", "timestamp", "message", "forkedFrom", "cwd")
-    changes = [{key: value} for key in keys for value in odd]
-    lines = [answer("m", session="odd", minute=minute) | change for minute, change in enumerate(changes)]
-    warehouse = Warehouse(tmp_path / "data")
-    projects = tmp_path / "projects"
-    (projects / "p").mkdir(parents=True)
-    (projects / "p/odd.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-    with closing(warehouse.dbt):
-        warehouse.load(in_file("p/odd.jsonl", *lines))
-        warehouse.mark_collected(projects)
-        warehouse.build("resource_type:seed", *USAGE, "+dim_sessions", "+fct_tool_calls", command="build")
-    assert verify(warehouse.volume.work_database, [projects], "Europe/Berlin").differences == ()

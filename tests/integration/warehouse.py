@@ -36,6 +36,7 @@ INCOMING = pa.schema(
     + [
         ("ingested_at", pa.timestamp("us", "UTC")),
         ("extracted_at", pa.timestamp("us", "UTC")),
+        ("byte_offset", pa.int64()),
         ("document", pa.string()),
     ]
 )
@@ -57,15 +58,17 @@ class Warehouse:
         self.loads = 0
         self.repetitions: Counter[tuple[str, bytes]] = Counter()
 
-    def load(self, lines: Sequence[tuple[str, bytes]]) -> None:
-        """One load: the lines with the files they stand in, flattened as the loader does it."""
+    def load(self, lines: Sequence[tuple[str, bytes] | tuple[str, bytes, int]]) -> None:
+        """One load: the lines with their files, perhaps their places in these, flattened as the loader does it."""
         self.loads += 1
-        rows = {row["document_id"]: row for row in (self._row(*line) for line in lines)}
+        rows: dict[str, Line] = {}
+        for row in (self._row(*line) for line in lines):
+            rows.setdefault(row["document_id"], row)
         with closing(connect(self.volume.work_database)) as connection:
             incoming = pa.Table.from_pylist(list(rows.values()), schema=INCOMING)
             RawRows(connection, 2000).add(incoming, self.loads)
 
-    def _row(self, source_file: str, raw: bytes) -> Line:
+    def _row(self, source_file: str, raw: bytes, offset: int | None = None) -> Line:
         (line,) = parse(raw)
         at, stem, print_ = datetime(2026, 6, 1, tzinfo=UTC), Path(source_file).stem, fingerprint(line.raw)
         repetition = self.repetitions[source_file, print_]
@@ -77,8 +80,16 @@ class Warehouse:
             "host": "here",
             "ingested_at": at,
             "extracted_at": at,
+            "byte_offset": offset,
             "document": line.raw.decode("utf-8", "replace"),
         }
+
+    def reject(self, source_file: str, raw: bytes) -> None:
+        """Note a line that cannot be parsed, as the loader copies it from the collector's."""
+        (line,) = parse(raw)
+        row = [identity(line, fingerprint(line.raw), Path(source_file).stem, 0), source_file]
+        with closing(connect(self.volume.work_database)) as connection:
+            connection.execute("insert into raw.dead_letters by name select ? as document_id, ? as source_file", row)
 
     def mark_collected(self, projects: Path) -> None:
         """Note every transcript as read to its end."""
@@ -129,6 +140,18 @@ def answer(message: str | None, output: int = 5, *, session: str = "s1", minute:
 def prompt(session: str, minute: int) -> Line:
     """What a person typed."""
     return answer(None, session=session, minute=minute) | {"type": "user", "message": {"role": "user", "content": "hi"}}
+
+
+def remembered(display: str, minute: int, **more: Any) -> Line:
+    """A line of Claude Code's history of prompts."""
+    at = datetime.fromisoformat(prompt("s", minute)["timestamp"]) + timedelta(seconds=2)
+    known = {
+        "display": display,
+        "pastedContents": {},
+        "timestamp": int(at.timestamp() * 1000),
+        "project": "/home/me/shop",
+    }
+    return known | more
 
 
 def replay(line: Line, session: str) -> Line:

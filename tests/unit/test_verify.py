@@ -330,7 +330,7 @@ def test_a_packed_file_that_is_damaged_stops_nothing(tmp_path: Path) -> None:
 
 def test_a_half_line_is_not_rejected_while_it_may_still_be_written(tmp_path: Path) -> None:
     recount = read(tmp_path, lines(answer()) + b'{"half', b"broken\n")
-    assert (len(recount.lines), recount.rejected) == (1, 1)
+    assert (len(recount.lines), len(recount.rejected)) == (1, 1)
 
 
 def test_a_note_on_a_sub_agent_is_a_line_of_its_session(tmp_path: Path) -> None:

@@ -1,12 +1,14 @@
 -- Messages that say the same at the same time under two uuids: in one session, where a resume wrote its lines again, or in two files of
--- which one repeats the other's answers. Each step is on few columns, and most lines leave after the first.
-with identities as (
+-- which one repeats the other's answers. Each step is on few columns, and most lines leave after the first. A table, for it is asked twice.
+{{ config(materialized='table') }}
+
+with recursive identities as (
 
     select
         *,
         hash(session_key, agent_id) as container
     from {{ ref('int_line_identities') }}
-    where message_type in ('assistant', 'user') and event_at is not null
+    where message_type in ('assistant', 'user')
 
 ),
 
@@ -14,6 +16,7 @@ moments as (
 
     select hash(message_type, event_at) as moment_hash
     from identities
+    where event_at is not null
     group by all
     having min(hash(line_key)) != max(hash(line_key))
 
@@ -55,46 +58,73 @@ spoken as (
 
 ),
 
--- Files that hold one answer at the same time with the same content under two uuids: one of them repeats the other's lines. Prompts that
--- are alike in two other files are two prompts.
-anchors as (
+-- Conversations that hold versions of one answer's line, under one uuid or under two: one of them repeats the other's lines. Prompts that
+-- are alike in two other conversations are two prompts.
+answers as (
+
+    select
+        container,
+        content_hash as answer_hash
+    from spoken
+    where message_type = 'assistant' and message_id is not null
+    union all
+    select
+        container,
+        hash(line_key) as answer_hash
+    from identities
+    where message_type = 'assistant' and message_id is not null
+
+),
+
+anchors as materialized (
 
     select distinct
         container,
-        min(container) over (partition by content_hash) as family
-    from spoken
-    where message_type = 'assistant' and message_id is not null
+        answer_hash
+    from answers
+    qualify min(container) over (partition by answer_hash) != max(container) over (partition by answer_hash)
+
+),
+
+-- Also through a third: what one repeats of another, and that of the next, is one family.
+related as (
+
+    {{ connected('related', 'anchors', 'container', 'answer_hash') }}
 
 ),
 
 families as (
 
     select
-        anchors.container,
-        min(coalesce(further.family, anchors.family)) as family
-    from anchors
-    left join anchors as further on anchors.family = further.container
-    group by anchors.container
+        container,
+        min(family) as family
+    from related
+    group by container
 
 ),
 
 -- An answer without a message id may be another one, however alike: it is never merged.
-equal_lines as (
+repetitions as materialized (
 
-    select
+    select distinct
         spoken.line_key,
-        min(spoken.line_key) over (
-            partition by coalesce(families.family, spoken.container), spoken.content_hash
-        ) as copy_key
+        hash(coalesce(families.family, spoken.container), spoken.content_hash) as said
     from spoken
     left join families on spoken.container = families.container
     where spoken.message_type = 'user' or spoken.message_id is not null
+    qualify min(spoken.line_key) over (partition by said) != max(spoken.line_key) over (partition by said)
+
+),
+
+equal_lines as (
+
+    {{ connected('equal_lines', 'repetitions', 'line_key', 'said') }}
 
 )
 
 select
     line_key,
-    min(copy_key) as copy_key
+    min(family) as copy_key
 from equal_lines
 group by line_key
-having min(copy_key) != line_key
+having min(family) != line_key

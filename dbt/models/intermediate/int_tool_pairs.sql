@@ -25,14 +25,18 @@ uses as (
         blocks.byte_offset,
         blocks.load_id,
         coalesce(copies.is_copy, false) as is_copy,
-        {{ surrogate_key([
-            'coalesce(answers.request_key, blocks.document_id)', 'blocks.tool_use_id'
-        ]) }} as tool_call_key,
+        coalesce(
+            answers.request_key, originals.request_key,
+            {{ surrogate_key(["'line'", 'coalesce(copies.original_document_id, blocks.document_id)']) }}
+        ) as answer_key,
+        {{ surrogate_key(['answer_key', 'blocks.tool_use_id']) }} as tool_call_key,
         answers.request_key,
         coalesce(answers.is_billed, false) as is_billed
     from blocks
     left join {{ ref('int_answer_lines') }} as answers on blocks.document_id = answers.document_id
     left join {{ ref('int_line_copies') }} as copies on blocks.document_id = copies.document_id
+    -- a damaged copy may have lost its type, and with it its answer
+    left join {{ ref('int_answer_lines') }} as originals on copies.original_document_id = originals.document_id
     where blocks.block_kind = 'use'
 
 ),
@@ -135,7 +139,7 @@ paired as (
     left join reused on results.tool_block_id = reused.tool_block_id
     union all by name
     select
-        *,
+        * exclude (answer_key),
         'use' as block_kind
     from uses
 

@@ -61,7 +61,7 @@ merged as (
         max(load_id) as load_id,
         count(*) as line_count,
         count(distinct session_key) as session_count,
-        any_value(message_id) as message_id,
+        coalesce(max(message_id) filter (where line_rank = 1), min(message_id)) as message_id,
         any_value(home_session_key) as session_key,
         max(request_id) filter (where line_rank = 1) as request_id,
         max(session_id) filter (where line_rank = 1) as session_id,

@@ -1,4 +1,5 @@
--- Every row of raw.conversations inside vars start_date..end_date: empty texts become NULL, nothing else changes.
+-- Every row of raw.conversations inside vars start_date..end_date: empty texts become NULL, nothing else changes. Claude Code's history of
+-- prompts is no transcript, see stg_history_prompts.
 with source as (
 
     select * from {{ source('raw', 'conversations') }}
@@ -114,7 +115,7 @@ renamed as (
         extracted_at,
         loaded_at
     from source
-    where {{ within_dates('event_at') }}
+    where {{ within_dates('event_at') }} and not {{ is_prompt_history('source_file') }}
 
 )
 

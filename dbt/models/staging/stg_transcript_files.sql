@@ -21,6 +21,7 @@ renamed as (
         collected_at,
         coalesce(resets, 0) as resets
     from source
+    where not {{ is_prompt_history('source_file') }}
 
 )
 

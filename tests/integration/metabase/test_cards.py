@@ -54,7 +54,7 @@ def test_headline_figures_are_those_of_a_second_count_from_the_files(
     assert figure("overview.sessions") == len(counted.named_sessions)
     assert figure("overview.tokens") == tokens
     assert figure("overview.tool_calls") == counted.tool_calls.total()
-    assert figure("trust.set_aside") == recount.rejected
+    assert figure("trust.set_aside") == len(recount.rejected)
     [(files,)] = connection.execute(
         "select count(distinct file_path) from marts.fct_file_operations where is_change and date_key is not null"
     ).fetchall()

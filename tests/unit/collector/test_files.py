@@ -125,3 +125,14 @@ def test_a_note_of_any_content_becomes_lines(note: bytes) -> None:
     line = note_line("p/s/subagents/agent-a1.meta.json", note)
     assert line.endswith(b"\n")
     assert b'"agentId":"a1"' in line or line == note + b"\n"
+
+
+def test_the_history_of_prompts_lies_beside_the_folder_projects(tmp_path: Path) -> None:
+    """Only there: a folder of another name may have any neighbour."""
+    root, other = tmp_path / "projects", tmp_path / "others"
+    root.mkdir()
+    other.mkdir()
+    assert names(root) == []
+    (tmp_path / "history.jsonl").touch()
+    assert (names(root), names(other)) == (["../history.jsonl"], [])
+    assert [each.source_file for each in find(root, "~label/").transcripts] == ["~label/../history.jsonl"]

@@ -52,6 +52,14 @@ def test_each_block_is_a_row_in_its_order(flatten: Flatten) -> None:
     assert orjson.loads(rows[2]["tool_input"]) == {"file_path": "/a"}
 
 
+@pytest.mark.parametrize("given", [{}, {"input": None}])
+@pytest.mark.parametrize("kind", ["tool_use", "server_tool_use", "mcp_tool_use"])
+def test_a_call_without_input_is_a_call_with_its_id(flatten: Flatten, kind: str, given: dict[str, Any]) -> None:
+    (row,) = flatten(_assistant({"type": kind, "id": "t1", "name": "TaskList", **given}))
+    assert (row["block_type"], row["tool_use_id"], row["tool_name"]) == (kind, "t1", "TaskList")
+    assert (row["tool_input"], row["tool_input_length"], row["tool_input_lines"]) == (None, None, None)
+
+
 @pytest.mark.parametrize(
     ("message", "text"),
     [

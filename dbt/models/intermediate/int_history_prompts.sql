@@ -1,0 +1,57 @@
+-- Prompts that only Claude Code's history of prompts tells of: no transcript of their session is there, and none holds their text within a
+-- few seconds of their time (a resumed session may have another id, and older versions name none).
+{{ config(materialized='table') }}
+
+with prompts as (
+
+    select
+        *,
+        unnest(range(
+            cast(floor(epoch(event_at) / 5) as bigint) - 1, cast(floor(epoch(event_at) / 5) as bigint) + 2
+        )) as around
+    from {{ ref('stg_history_prompts') }}
+    where session_id is null or session_id not in (
+        select sessions.session_id from {{ ref('int_session_projects') }} as sessions
+        where sessions.session_id is not null
+    )
+
+),
+
+in_transcripts as (
+
+    select distinct prompts.document_id
+    from prompts
+    inner join {{ ref('stg_messages') }} as messages
+        on
+            prompts.around = cast(floor(epoch(messages.event_at) / 5) as bigint)
+            and abs(epoch_ms(prompts.event_at) - epoch_ms(messages.event_at)) <= 5000
+    where
+        messages.message_type = 'user'
+        and messages.block_type = 'text'
+        and not messages.is_sidechain
+        and if(
+            prompts.has_pasted,
+            starts_with({{ typed_text('messages.block_text') }}, prompts.text_before_pasted),
+            prompts.prompt_text = {{ typed_text('messages.block_text') }}
+        )
+
+)
+
+select
+    history.document_id,
+    history.host,
+    history.session_id,
+    {{ repository_path('history.directory') }} as project_id,
+    history.prompt_text,
+    history.event_at,
+    history.event_date
+from {{ ref('stg_history_prompts') }} as history
+left join in_transcripts on history.document_id = in_transcripts.document_id
+where
+    in_transcripts.document_id is null
+    and (
+        history.session_id is null or history.session_id not in (
+            select sessions.session_id from {{ ref('int_session_projects') }} as sessions
+            where sessions.session_id is not null
+        )
+    )
