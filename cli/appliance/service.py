@@ -15,6 +15,7 @@ import structlog
 from cli.appliance.env_file import env_file_problem
 from cli.appliance.problem_page import show_problem
 from common import VERSION
+from common.logs import configure_logs
 from common.paths import DataPaths
 from common.settings import Settings, SettingsError, load_settings
 from metabase.client import Client, MetabaseError
@@ -112,6 +113,7 @@ def main() -> int:
     """Serve until a signal; an expected failure takes one line."""
     try:
         settings = load_settings()
+        configure_logs(settings)
         runner = make_runner(settings)
         loader = HttpLoader.of(settings)
         service = Service(runner, settings, at_start=partial(first_runs, is_ready=loader.is_healthy))

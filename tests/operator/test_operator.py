@@ -1,5 +1,6 @@
 """An operator's mistakes and accidents on the real compose file: each is one line that says what to do."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from cli.appliance.smoke import UID, add_sample
 from tests.engine import engine as engine  # noqa: PLC0414 - a fixture
 from tests.operator.appliance import Appliance, operated
 
+TRIALS = "CLAUDE_ANALYTICS_OPERATOR_TRIALS"
+pytestmark = pytest.mark.skipif(not os.environ.get(TRIALS), reason=f"takes eight minutes: set {TRIALS}=1")
 WELL = "Figures are up to date"
 SMALL_DISK = """
 volumes:

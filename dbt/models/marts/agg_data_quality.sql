@@ -72,14 +72,28 @@ call_totals as (
 
 ),
 
+-- A machine that got another name read its files once more under it; "." stands for the folder itself.
+files as (
+
+    select
+        source_file,
+        bool_and(status != 'ok') as is_not_ok,
+        max(line_count) as line_count,
+        min(duplicate_count) as duplicate_count
+    from {{ ref('stg_transcript_files') }}
+    where source_file != '.'
+    group by source_file
+
+),
+
 file_totals as (
 
     select
         count(*) as files,
-        count(*) filter (where status != 'ok') as files_not_ok,
+        count(*) filter (where is_not_ok) as files_not_ok,
         coalesce(sum(line_count), 0) as read_lines,
         coalesce(sum(duplicate_count), 0) as duplicates
-    from {{ ref('stg_transcript_files') }}
+    from files
 
 ),
 
