@@ -4,12 +4,15 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from common.loader_results import ExtractResult, LoadResult, MaintenanceResult
 from common.paths import DataPaths
 from common.settings import Settings
 from scheduler.dbt_project import DbtProject
 from scheduler.loader_calls import Progress
 from scheduler.pipeline_steps import PipelineParts
+from scheduler.run_result import RunResult
 from scheduler.runner import Runner
 from scheduler.work_database import connect
 
@@ -133,3 +136,21 @@ def make_runner(settings: Settings, project: Path, **parts: Any) -> Runner:
     loader = parts.pop("loader", None) or CountingLoader(volume.work_database)
     dbt = DbtProject(project, volume, settings)
     return Runner(PipelineParts(volume=volume, loader=loader, project=dbt, **parts), settings)
+
+
+def loader_of(runner: Runner) -> CountingLoader:
+    """The loader of such a runner."""
+    loader = runner.parts.loader
+    assert isinstance(loader, CountingLoader)
+    return loader
+
+
+def run(runner: Runner, *, full_refresh: bool = False) -> RunResult:
+    """One run, as a command starts it."""
+    return runner.pipeline("command", full_refresh=full_refresh)
+
+
+def published(runner: Runner, sql: str) -> list[tuple[object, ...]]:
+    """Rows of the published database."""
+    with duckdb.connect(str(runner.parts.volume.well_known_database), read_only=True) as connection:
+        return connection.execute(sql).fetchall()

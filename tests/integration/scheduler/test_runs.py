@@ -1,11 +1,8 @@
 """Whole runs over a small dbt project: what is published, what is skipped, and what a person is told."""
 
-import errno
-import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,39 +10,14 @@ import duckdb
 import pytest
 
 from scheduler.docs import dbt_docs
-from scheduler.loader_client import LoaderError
 from scheduler.lock import LockHeld
 from scheduler.pipeline_steps import Collected, Refresh
 from scheduler.publish import Generation
 from scheduler.run_result import Event, RunResult
 from scheduler.runner import Runner
-from tests.integration.scheduler.small import CountingLoader, make_project, make_runner, make_settings
+from tests.integration.scheduler.small import loader_of, make_project, make_runner, make_settings, published, run
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def runner(tmp_path: Path) -> Iterator[Runner]:
-    settings = make_settings(tmp_path)
-    runner = make_runner(settings, make_project(tmp_path / "project"), database_wait=0.5)
-    loader_of(runner).waiting = [0, 1]
-    yield runner
-    runner.close()
-
-
-def loader_of(runner: Runner) -> CountingLoader:
-    loader = runner.parts.loader
-    assert isinstance(loader, CountingLoader)
-    return loader
-
-
-def run(runner: Runner, *, full_refresh: bool = False) -> RunResult:
-    return runner.pipeline("command", full_refresh=full_refresh)
-
-
-def published(runner: Runner, sql: str) -> list[tuple[object, ...]]:
-    with duckdb.connect(str(runner.parts.volume.well_known_database), read_only=True) as connection:
-        return connection.execute(sql).fetchall()
 
 
 def statuses(result: RunResult) -> dict[str, str]:
@@ -150,73 +122,6 @@ def test_what_was_undone_since_is_done_again_by_a_run_that_publishes_nothing(run
     other.close()
     assert found == ["succeeded", "succeeded", "skipped"]
     assert seen == [1, 1]
-
-
-def test_a_server_that_is_down_for_a_moment_costs_a_retry_and_not_the_run(runner: Runner) -> None:
-    loader_of(runner).errors = [ConnectionError("refused")]
-    result = run(runner)
-    assert result.status == "succeeded"
-    assert result.steps[0].attempts == 2
-    assert any("attempt 1 failed: ConnectionError: refused" in line.message for line in runner.history.log_lines(1))
-
-
-def test_a_dbt_process_that_is_killed_costs_a_retry_and_not_the_run(runner: Runner) -> None:
-    def kill_once(event: Event) -> None:
-        process = runner.parts.project._process._process
-        if event.step == "transform" and "START" in event.message and not killed and process:
-            killed.append(process.pid)
-            process.kill()
-
-    killed: list[int] = []
-    result = runner.pipeline("command", on_event=kill_once)
-    assert len(killed) == 1
-    assert [step.attempts for step in result.steps if step.name == "transform"] == [2]
-    assert result.status == "succeeded"
-    assert any("ended with code -9" in line.message for line in runner.history.log_lines(1))
-    assert published(runner, "select count(*) from marts.facts") == [(2,)]
-
-
-def test_a_build_that_lacks_memory_is_done_once_more_by_one_thread(runner: Runner) -> None:
-    model = runner.parts.project.project_dir / "models/wide.sql"
-    # stands for a query that fits into memory alone and not beside another
-    model.write_text(
-        "select if('{{ env_var('DUCKDB_THREADS') }}' = '1', 1, error('Out of Memory Error: no room')) as n",
-        encoding="utf-8",
-    )
-    result = run(runner)
-    assert result.status == "succeeded"
-    assert published(runner, "from marts.wide") == [(1,)]
-    said = [line.message for line in runner.history.log_lines(1) if line.level == "warn"]
-    assert [text for text in said if "once more with one query at a time" in text]
-
-
-def test_an_error_that_no_retry_can_help_fails_at_once_with_its_traceback_in_the_log(runner: Runner) -> None:
-    loader_of(runner).errors = [ValueError("a document without an id")]
-    result = run(runner)
-    assert result.message == "extract: ValueError: a document without an id"
-    assert result.steps[0].attempts == 1
-    assert any("Traceback" in line.message for line in runner.history.log_lines(1))
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)),
-        LoaderError("the loader answered 500 to load: IOException: Could not write file: No space left on device"),
-    ],
-)
-def test_a_full_disk_says_what_to_do_whoever_met_it(runner: Runner, error: Exception) -> None:
-    loader_of(runner).errors = [error]
-    message = run(runner).message
-    assert message.startswith("extract: a disk is full; free some space, and the next run goes on by itself (")
-    assert str(error) in message
-    assert run(runner).status == "succeeded"
-
-
-def test_an_error_of_ours_speaks_for_itself(runner: Runner) -> None:
-    loader_of(runner).errors = [LoaderError("the loader answered 500 to extract: check MONGO_URI")]
-    assert run(runner).message == "extract: the loader answered 500 to extract: check MONGO_URI"
-    assert not any("Traceback" in line.message for line in runner.history.log_lines(1))
 
 
 def test_the_dbt_docs_follow_the_models_and_not_every_generation(runner: Runner) -> None:
