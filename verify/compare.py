@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from common.duckdb_files import open_read_only
+import duckdb
+
 from common.errors import AnalyticsError
 from verify.answers import Response
 from verify.compare_responses import compare_responses
@@ -22,6 +23,9 @@ from verify.published import NO_DAY, Lines, Published, place
 from verify.recount import Recount, Recounted, Session
 from verify.report import Difference, VerifyReport
 from verify.values import instant
+
+MEMORY_LIMIT = "512MB"
+"""What DuckDB may take beside the second count."""
 
 
 class VerifyError(AnalyticsError):
@@ -35,7 +39,8 @@ def verify(published_database: Path, transcripts: Sequence[Path], timezone: str)
             raise VerifyError(f"transcripts: expected a directory, found nothing at {folder}; pass --transcripts")
     if not published_database.exists():
         raise VerifyError(f"expected a published database at {published_database}, found none; start with a run")
-    with open_read_only(published_database) as connection:
+    with duckdb.connect(str(published_database), read_only=True) as connection:
+        connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
         return _verify(Published(connection), transcript_files(transcripts), ZoneInfo(timezone))
 
 
