@@ -213,11 +213,11 @@ def test_the_cost_of_every_model_is_what_genai_prices_calculates(warehouse: Ware
     assert costs == expected
 
 
-def _corpus_lines(projects: Path) -> Iterator[tuple[str, bytes]]:
+def _corpus_lines(projects: Path, *, rejected: bool = False) -> Iterator[tuple[str, bytes]]:
     for name, path in transcript_files([projects]).items():
         for physical in path.read_bytes().splitlines(keepends=True):
             for line in parse(physical):
-                if line.value is not None:
+                if (line.value is None) == rejected:
                     yield name, line.raw
 
 
@@ -230,6 +230,8 @@ def test_tokens_of_the_corpus_by_day_and_model_are_exactly_the_expected_ones(
     projects = corpus / "projects"
     with closing(warehouse.dbt):
         warehouse.load(list(_corpus_lines(projects)))
+        for name, line in _corpus_lines(projects, rejected=True):
+            warehouse.reject(name, line)
         warehouse.mark_collected(projects)
         warehouse.build(
             "resource_type:seed", *USAGE, "+dim_sessions", "+fct_tool_calls", "+fct_prompts", command="build"
