@@ -35,6 +35,7 @@ class DbtProcess:
         self._log = log
         self._process: subprocess.Popen[str] | None = None
         self._messages: queue.Queue[DbtEvent | None] = queue.Queue()
+        self._is_preparing = False
 
     def start(self) -> None:
         """Begin to import dbt (three seconds) without waiting for it; nothing happens when it runs already."""
@@ -53,9 +54,16 @@ class DbtProcess:
                 encoding="utf-8",
                 start_new_session=True,  # Ctrl-C reaches the runner alone, which decides what becomes of the build
             )
-        self._messages = queue.Queue()
+        self._messages, self._is_preparing = queue.Queue(), False
         arguments = (self._process, self._messages)
         threading.Thread(target=_forward, args=arguments, name="dbt-messages", daemon=True).start()
+
+    def prepare(self, args: list[str], env: Mapping[str, str], database: Path) -> None:
+        """Begin a command that opens no database, such as `parse`, without waiting for it; `run` comes after it."""
+        self.start()
+        if not self._is_preparing:
+            self._send({"args": args, "env": dict(env), "database": str(database)})
+            self._is_preparing = True
 
     def run(
         self,
@@ -69,9 +77,13 @@ class DbtProcess:
     ) -> tuple[bool, str | None]:
         """Run one command: did it succeed, and why did dbt itself stop. Nothing holds `database` afterwards."""
         self.start()
+        deadline = None if time_limit is None else time.monotonic() + time_limit
         try:
             self._send({"args": args, "env": dict(env), "database": str(database)})
-            done = self._wait(on_event, stop, None if time_limit is None else time.monotonic() + time_limit)
+            if self._is_preparing:  # its errors are told again by the command that matters
+                self._wait(lambda _: None, stop, deadline)
+                self._is_preparing = False
+            done = self._wait(on_event, stop, deadline)
         except BaseException:
             self.close()  # whoever raised, the caller's lock ends soon, and the build must not outlive it
             raise

@@ -46,8 +46,16 @@ class DbtProject:
         return cls(settings.dbt_project_dir or _OURS, DataPaths.of(settings).duckdb, settings)
 
     def warm_up(self) -> None:
-        """Start the dbt process in the background: it has imported dbt when the build begins."""
-        self._process.start()
+        """Start the dbt process in the background: it has imported dbt when the build begins.
+
+        Where the project was never parsed, which takes as long as many builds, that is done meanwhile as well.
+        """
+        folder = self.target_path()
+        if (folder / "partial_parse.msgpack").exists():
+            self._process.start()
+            return
+        self._prepare(folder)
+        self._process.prepare(self._with_vars(["parse"]), self._environment_of_a_run(), self.volume.work_database)
 
     def close(self) -> None:
         """End the dbt process. The project can be used again: the next command starts a new one."""
@@ -122,7 +130,7 @@ class DbtProject:
         self._prepare(folder)
         success, error = self._process.run(
             self._with_vars(args),
-            self.environment(target) | {"DBT_USE_COLORS": "false"} | dict(env or {}),
+            self._environment_of_a_run(target) | dict(env or {}),
             self.volume.work_database,
             on_event=on_event or (lambda _: None),
             stop=stop or threading.Event(),
@@ -158,6 +166,9 @@ class DbtProject:
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
             "DBT_VERSION_CHECK": "false",
         }
+
+    def _environment_of_a_run(self, target: str | None = None) -> dict[str, str]:
+        return self.environment(target) | {"DBT_USE_COLORS": "false"}
 
     def _prepare(self, folder: Path) -> None:
         """An artifact of the command before must not pass for this one's."""

@@ -153,6 +153,7 @@ def pipeline_steps(parts: PipelineParts) -> list[Step]:
 
 def _collect(context: Context) -> Output:
     assert context.parts.collect is not None  # the step exists only then
+    context.parts.project.warm_up()
     collected = context.parts.collect(context.progress)
     message = f"{collected.documents} new lines{_restored(collected.restored)}"
     return Output(message, collected.lines, collected.documents)

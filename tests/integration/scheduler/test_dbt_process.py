@@ -13,6 +13,7 @@ import pytest
 
 from common.paths import DataPaths
 from scheduler.dbt_project import DbtInterruptedError, DbtProcessError, DbtProject
+from tests.integration.collecting import wait_until
 from tests.integration.scheduler.small import CountingLoader, make_project, make_settings
 
 pytestmark = pytest.mark.integration
@@ -148,3 +149,21 @@ def test_the_fingerprint_changes_with_any_file_of_the_project_and_with_the_users
     assert project.fingerprint() == changed
     prices.write_text("model,input", encoding="utf-8")
     assert project.fingerprint() != changed
+
+
+def test_a_project_that_was_never_parsed_is_parsed_while_other_steps_work(project: DbtProject) -> None:
+    parsed = project.target_path() / "partial_parse.msgpack"
+    project.warm_up()
+    project.warm_up()  # each step may ask for it
+    wait_until(parsed.exists)
+    assert is_free(project)
+    assert project.build().success
+    assert project.build().success  # no answer of the first command is taken for this one's
+    project.close()
+
+
+def test_what_is_wrong_with_a_project_is_told_by_the_build_and_not_by_the_warm_up(project: DbtProject) -> None:
+    (project.project_dir / "models/wrong.sql").write_text("select * from {{ ref('nothing') }}", encoding="utf-8")
+    project.warm_up()
+    assert "depends on a node named 'nothing' which was not found" in project.build().describe()
+    project.close()
