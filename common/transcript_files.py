@@ -209,7 +209,7 @@ def describe(error: OSError) -> str:
 def _owner(path: str | os.PathLike[str] | None) -> int | None:
     try:
         return None if path is None else Path(path).stat().st_uid
-    except OSError:  # what it lies in is closed, too
+    except OSError:  # its folder cannot be read either
         return None
 
 

@@ -138,7 +138,7 @@ def history_path(settings: Settings) -> Path:
 
 
 def open_history(settings: Settings) -> History:
-    """Open the history of these settings; it is made where there is none."""
+    """Open the history of these settings, and create it if it does not exist."""
     return History(history_path(settings))
 
 

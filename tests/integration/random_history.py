@@ -33,7 +33,7 @@ class History:
         self._ids = [f"{self._name}-m{number}" for number in range(self._random.choice((1, 1, 2, 4)))]
 
     def files(self) -> Iterator[tuple[str, bytes]]:
-        """Yield every line with the transcript that it stands in."""
+        """Yield every line with the name of its transcript."""
         for number in range(self._random.randint(1, 4)):
             self._add_session(f"{self._name}-s{number}")
         for session, lines in self._sessions.items():

@@ -1,4 +1,4 @@
-"""An appliance as an operator has it: a checkout of its own with a `.env`, brought up, looked at, taken away again."""
+"""Runs an appliance as an operator does: in a checkout of its own with a `.env`, and removes it afterwards."""
 
 import html
 import json
@@ -57,7 +57,7 @@ class Appliance:
         self.compose.say("up", "--detach", "--wait", "--quiet-pull")
 
     def says(self, text: str) -> bool:
-        """Whether the status page, or what stands in its place, holds this text now."""
+        """Tell whether the status page, or the page shown instead of it, contains this text now."""
         try:
             answer = requests.get(self._url(), timeout=30)
         except requests.ConnectionError:

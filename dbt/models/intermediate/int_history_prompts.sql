@@ -2,18 +2,25 @@
 -- few seconds of their time (a resumed session may have another id, and older versions name none).
 {{ config(materialized='table') }}
 
-with prompts as (
+with candidates as (
+
+    select *
+    from {{ ref('stg_history_prompts') }}
+    where session_id is null or session_id not in (
+        select sessions.session_id from {{ ref('int_session_projects') }} as sessions
+        where sessions.session_id is not null
+    )
+
+),
+
+prompts as (
 
     select
         *,
         unnest(range(
             cast(floor(epoch(event_at) / 5) as bigint) - 1, cast(floor(epoch(event_at) / 5) as bigint) + 2
         )) as around
-    from {{ ref('stg_history_prompts') }}
-    where session_id is null or session_id not in (
-        select sessions.session_id from {{ ref('int_session_projects') }} as sessions
-        where sessions.session_id is not null
-    )
+    from candidates
 
 ),
 
@@ -38,20 +45,13 @@ in_transcripts as (
 )
 
 select
-    history.document_id,
-    history.host,
-    history.session_id,
-    {{ repository_path('history.directory') }} as project_id,
-    history.prompt_text,
-    history.event_at,
-    history.event_date
-from {{ ref('stg_history_prompts') }} as history
-left join in_transcripts on history.document_id = in_transcripts.document_id
-where
-    in_transcripts.document_id is null
-    and (
-        history.session_id is null or history.session_id not in (
-            select sessions.session_id from {{ ref('int_session_projects') }} as sessions
-            where sessions.session_id is not null
-        )
-    )
+    candidates.document_id,
+    candidates.host,
+    candidates.session_id,
+    {{ repository_path('candidates.directory') }} as project_id,
+    candidates.prompt_text,
+    candidates.event_at,
+    candidates.event_date
+from candidates
+left join in_transcripts on candidates.document_id = in_transcripts.document_id
+where in_transcripts.document_id is null

@@ -8,7 +8,7 @@ from tests.integration.metabase.test_provision import settings as settings  # no
 
 
 def test_after_an_upgrade_nothing_of_ours_is_there_twice(client: Client, settings: DatabaseSettings) -> None:
-    """What had no marker may have been edited: it is kept in a collection of its own, once."""
+    """A card without a marker may have been edited: it is kept once, in a separate collection."""
     first = provision(client, settings)
     for model in ("card", "dashboard"):
         for item in client.items(first.collection, model):
