@@ -10,10 +10,8 @@ import json
 import os
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO
-
-import orjson
 
 from common.transcript_files import META_SUFFIX, Transcript
 
@@ -55,22 +53,25 @@ def _damage_named() -> Iterator[None]:
 
 
 def note_line(source_file: str, content: bytes) -> bytes:
-    """Return what Claude Code notes of a sub-agent as a line that names the session and the agent, as the path does."""
+    """Return what Claude Code notes of a sub-agent as a line that names the session and the agent, as the path does.
+
+    What is not an object stays as it is, and is rejected as any such line.
+    """
     folders = source_file.split("/")
-    try:
-        note = json.loads(content.decode("utf-8", "replace"))
-    except (ValueError, RecursionError):
-        return content.strip() + b"\n"  # rejected as any line that is not JSON
-    if not isinstance(note, dict):
-        return content.strip() + b"\n"
     session = folders[folders.index("subagents") - 1] if "subagents" in folders[1:] else ""
     agent = folders[-1].removesuffix(META_SUFFIX).removeprefix("agent-")
     known = {"type": "agent-meta", "sessionId": session, "agentId": agent}
-    return _written(note | {name: value for name, value in known.items() if value}) + b"\n"
+    line = content.strip()
+    with suppress(ValueError, RecursionError):
+        note = json.loads(content.decode("utf-8", "replace"))
+        if isinstance(note, dict):
+            line = _written(note | {name: value for name, value in known.items() if value})
+    return line + b"\n"
 
 
 def _written(note: dict[str, Any]) -> bytes:
+    compact = json.dumps(note, ensure_ascii=False, separators=(",", ":"))
     try:
-        return orjson.dumps(note)
-    except TypeError:  # half a surrogate pair, an integer beyond 64 bits, or nesting that only the other parser takes
+        return compact.encode()
+    except UnicodeEncodeError:  # half a surrogate pair, which only an escape can name
         return json.dumps(note, separators=(",", ":")).encode()

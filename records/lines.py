@@ -8,6 +8,7 @@ is kept as it is with the reason. Nothing here touches a file or a database.
 import json
 import math
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -21,6 +22,11 @@ _LEADING = re.compile(rb"(?:[ \t\r\n\0]|\xef\xbb\xbf)*")
 _TRAILING = re.compile(rb"(?:[ \t\r\n\0]|\xbf\xbb\xef)*")  # of a line read backwards, so that it takes linear time
 _64_BITS = range(-(2**63), 2**64)
 _LONGEST_INTEGER = 25  # digits; int() of a hostile million digits would take minutes
+MOST_LEVELS = 1024
+"""How deep arrays and objects may be nested: as deep as orjson reads."""
+_BRACKETS = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
+_TOO_DEEP = f"nested more than {MOST_LEVELS} levels deep"
+_LEVELS_WITHOUT_CARE, _STACK_FRAMES = 256, 4 * MOST_LEVELS
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +70,7 @@ def parse(physical: bytes) -> list[Line]:
 def _parse_slowly(raw: bytes, start: int) -> Iterator[Line]:
     """Object by object. The first thing that is none takes the rest of the line with it."""
     text = raw.decode("utf-8", "surrogateescape")
-    decoder = _Decoder()
+    decoder = _Decoder(counts_levels=_makes_room(text))
     position, left = 0, len(raw)
     while position < len(text):
         value, end, reason = decoder.decode(text, position)
@@ -85,10 +91,31 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
+def _makes_room(text: str) -> bool:
+    """Return whether a text may be nested too deeply, and give Python's decoder the stack frames to read it.
+
+    Without them it reads as many levels as the calls that lead to it have left, and a line is not always read alike.
+    """
+    may_be_deep = text.count("[") + text.count("{") > _LEVELS_WITHOUT_CARE
+    if may_be_deep:
+        sys.setrecursionlimit(max(_STACK_FRAMES, sys.getrecursionlimit()))
+    return may_be_deep
+
+
+def _is_too_deep(text: str, position: int) -> bool:
+    level = 0
+    for bracket in _BRACKETS.finditer(text, position):
+        level += (bracket[0] in "[{") - (bracket[0] in "]}")
+        if level > MOST_LEVELS or not level:
+            break
+    return level > MOST_LEVELS
+
+
 class _Decoder:
     """The standard library's decoder, which reads what orjson refuses and tells us what it met."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, counts_levels: bool) -> None:
+        self._counts_levels = counts_levels
         self._met: list[str] = []
         self._decoder = json.JSONDecoder(
             parse_int=self._integer, parse_float=self._float, parse_constant=self._constant
@@ -97,10 +124,12 @@ class _Decoder:
     def decode(self, text: str, position: int) -> tuple[dict[str, Any] | None, int, str | None]:
         """The object at this position, the end of it, and a reason as `Line` has it."""
         self._met.clear()
+        if self._counts_levels and _is_too_deep(text, position):
+            return None, len(text), _TOO_DEEP
         try:
             value, end = self._decoder.raw_decode(text, position)
         except RecursionError:
-            return None, len(text), "nested too deeply to read"
+            return None, len(text), _TOO_DEEP
         except json.JSONDecodeError as error:
             return None, len(text), f"not JSON: {error.msg} at character {error.pos - position}"
         if not isinstance(value, dict):

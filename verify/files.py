@@ -5,8 +5,10 @@ import io
 import json
 import os
 import re
+import sys
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -21,6 +23,8 @@ _BETWEEN = re.compile("[ \t\r\n\0\ufeff]*")
 _LONGEST_INTEGER = 25
 """Python refuses to read thousands of digits, and no figure has so many."""
 _DESKTOP = "local-agent-mode-sessions"
+_MOST_LEVELS = 1024
+_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
@@ -103,14 +107,16 @@ def _note(source_file: str, content: bytes) -> bytes:
     try:
         note = json.loads(content.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
-        return content
+        return content.strip() + b"\n"
     if not isinstance(note, dict):
-        return content
+        return content.strip() + b"\n"
     note["type"] = "agent-meta"
     if "subagents" in folders[1:]:
         note["sessionId"] = folders[folders.index("subagents") - 1]
-    note["agentId"] = folders[-1].removesuffix(_NOTE).removeprefix("agent-")
-    return json.dumps(note, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    if agent := folders[-1].removesuffix(_NOTE).removeprefix("agent-"):
+        note["agentId"] = agent
+    compact = json.dumps(note, ensure_ascii=False, separators=(",", ":"))
+    return (json.dumps(note, separators=(",", ":")) if _HALF_PAIR.search(compact) else compact).encode()
 
 
 def _physical_lines(file: BinaryIO | io.BufferedReader, limit: int | None) -> Iterator[Found]:
@@ -133,30 +139,44 @@ def _objects(physical: bytes, offset: int) -> Iterator[Found]:
         raw = raw[: -len(_BOM)].rstrip(_AROUND)
     if not raw:
         return
-    try:
-        value = json.loads(raw)
-    except (ValueError, RecursionError):
-        value = None
-    if isinstance(value, dict):
+    text = raw.decode("utf-8", "surrogateescape")
+    may_be_deep = text.count("[") + text.count("{") > _MOST_LEVELS // 4
+    if may_be_deep:  # so that as many levels are read wherever this is called from
+        sys.setrecursionlimit(max(8 * _MOST_LEVELS, sys.getrecursionlimit()))
+    value = None
+    with suppress(ValueError, RecursionError):
+        value = json.loads(text)
+    if isinstance(value, dict) and not (may_be_deep and _is_too_deep(text, 0)):
         yield Found(raw, offset, value)
     else:
-        yield from _objects_one_by_one(raw.decode("utf-8", "surrogateescape"), offset)
+        yield from _objects_one_by_one(text, offset)
 
 
 def _objects_one_by_one(text: str, offset: int) -> Iterator[Found]:
     decoder = json.JSONDecoder(parse_int=lambda digits: (int if len(digits) < _LONGEST_INTEGER else float)(digits))
     position = 0
     while position < len(text):
-        try:
+        value: Any = None
+        with suppress(ValueError, RecursionError):
             value, end = decoder.raw_decode(text, position)
-        except (ValueError, RecursionError):
+        if not isinstance(value, dict) or _is_too_deep(text, position):  # takes the rest of the line with it
             value, end = None, len(text)
         raw = text[position:end].encode("utf-8", "surrogateescape")
-        yield Found(raw, offset, value if isinstance(value, dict) else None)
+        yield Found(raw, offset, value)
         between = _BETWEEN.match(text, end)
         following = between.end() if between else end
         offset += len(text[position:following].encode("utf-8", "surrogateescape"))
         position = following
+
+
+def _is_too_deep(text: str, start: int) -> bool:
+    """Return whether the object that starts here is nested in more levels than are read."""
+    level = 0
+    for token in _TOKEN.finditer(text, start):
+        level += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token[0], 0)
+        if level in {0, _MOST_LEVELS + 1}:
+            break
+    return level > 0
 
 
 def line_id(found: Found, source_file: str, repetitions: dict[bytes, int]) -> bytes:

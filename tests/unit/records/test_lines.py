@@ -52,7 +52,8 @@ def test_a_blank_line_is_no_line(physical: bytes) -> None:
         (b"[{}]\n", "found an array"),
         (b"true\n", "found true or false"),
         (b"null\n", "found null"),
-        (b'{"a":' * 100_000 + b"\n", "nested too deeply"),
+        (b'{"a":' * 100_000 + b"\n", "nested more than 1024 levels deep"),
+        (b'{"a":' * 1025 + b"NaN" + b"}" * 1025 + b"\n", "nested more than 1024 levels deep"),
         (b'\xff\xfe{\x00"\x00a\x00"\x00', "not JSON"),
     ],
 )
@@ -62,6 +63,20 @@ def test_what_is_no_object_is_kept_with_the_reason(physical: bytes, reason: str)
     assert line.reason is not None
     assert reason in line.reason
     assert line.raw == physical.rstrip(b"\n\0")
+
+
+def test_as_many_levels_are_read_wherever_the_parser_is_called_from() -> None:
+    physical = b'{"a":' * 1024 + b"NaN" + b"}" * 1024 + b"\n"
+
+    def called_from(depth: int) -> bool:
+        return called_from(depth - 1) if depth else only(physical).value is not None
+
+    assert called_from(0)
+    assert called_from(500)
+
+
+def test_brackets_in_texts_are_not_levels() -> None:
+    assert only(b'{"a":NaN,"b":"' + b'[\\"{' * 2_000 + b'","c":[' + b"{}," * 2_000 + b"1]}\n").value is not None
 
 
 def test_two_objects_on_one_line_are_two_lines() -> None:
