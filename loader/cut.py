@@ -40,10 +40,13 @@ def _written(value: Any) -> str:
 
 
 def name_of(value: Any) -> str | None:
-    """Return the value as bounded text, None for null."""
+    """Return what may be a name as bounded text: text, a whole number of 64 bits, true or false; else None.
+
+    An object, a list and any other number have several spellings, so that they name nothing.
+    """
     if type(value) is str and len(value) <= NAME_LIMIT:
         return value
-    return None if value is None else text_of(value)
+    return text_of(value) if isinstance(value, str | int) else None
 
 
 def cut_json(value: Any, string_limit: int = STRING_LIMIT, limit: int = JSON_LIMIT) -> CutJson:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from loader.cut import name_of
+from loader.cut import name_of, text_of
 from loader.values import LARGEST_INTEGER, Checker
 
 
@@ -139,12 +139,17 @@ def line_fields(line: Line, block_count: int, checker: Checker) -> LineFields:
             "isVisibleInTranscriptOnly", outer.get("isVisibleInTranscriptOnly"), checker
         ),
         has_plan_content=outer.get("planContent") is not None,
-        error_kind=name_of(line.either("error")),
+        error_kind=_error_kind(line.either("error")),
         api_error_status=checker.count("apiErrorStatus", outer.get("apiErrorStatus"), LARGEST_INTEGER),
         role=name_of(message.get("role")),
         model=name_of(message.get("model")),
         stop_reason=name_of(message.get("stop_reason")),
     )
+
+
+def _error_kind(error: Any) -> str | None:
+    """Return what Claude Code says of an error: a word, or all that the API answered."""
+    return None if error is None else text_of(error)
 
 
 def _object(line: dict[str, Any], key: str) -> dict[str, Any]:

@@ -86,8 +86,8 @@ def _from_number(number: float) -> datetime:
         raise NotATime
     for unit in _PER_SECOND:
         if _FROM * unit <= number < _TO * unit:
-            whole, rest = divmod(number, unit) if unit > 1 else (int(number), number - int(number))
-            return _EPOCH + timedelta(seconds=int(whole), microseconds=round(rest * 10**6 / unit))
+            is_exact = isinstance(number, int)
+            return _EPOCH + timedelta(microseconds=number * 10**6 // unit if is_exact else round(number * 10**6 / unit))
     raise YearOutOfRange
 
 

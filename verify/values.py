@@ -11,6 +11,7 @@ from verify.files import Json, whole
 
 MOST = 2**53
 """The largest count that is taken."""
+_64_BITS = range(-(2**63), 2**64)
 _NAME_LENGTH = 4096
 _NUMERAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
 _USUAL = re.compile(r"[12]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
@@ -24,10 +25,10 @@ _FIRST, _LAST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC
 
 
 def text(value: Any) -> str | None:
-    """Return a value as text: None for null and the empty text, the JSON of what is no text."""
-    if value is None or value == "":
-        return None
-    return whole(value if isinstance(value, str) else written(value))[:_NAME_LENGTH]
+    """Return a name: a text that is not empty, or the JSON of a boolean or of a whole number of 64 bits; else None."""
+    if isinstance(value, str):
+        return whole(value)[:_NAME_LENGTH] or None
+    return written(value) if isinstance(value, int) and value in _64_BITS else None
 
 
 def written(value: Any) -> str:

@@ -101,7 +101,7 @@ decided as (
             partition by copy_key
             order by
                 is_no_message, session_key != owner_session_key, is_progress, is_sidechain, missing_length, event_at,
-                byte_offset, ingested_at, document_id
+                byte_offset, document_id
         ) as original_document_id
     from owned
 

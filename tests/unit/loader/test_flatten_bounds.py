@@ -119,8 +119,8 @@ def test_what_no_person_wrote_is_cut(content: Any) -> None:
 
 
 def test_a_name_that_is_no_name_is_cut() -> None:
-    (row,) = rows_of({"type": "user", "cwd": "x" * 100_000, "sessionId": {"odd": "y" * 100_000}})
-    assert (len(row["cwd"]), len(row["session_id"])) == (NAME_LIMIT, NAME_LIMIT)
+    (row,) = rows_of({"type": "user", "cwd": "x" * 100_000, "error": {"odd": "y" * 100_000}})
+    assert (len(row["cwd"]), len(row["error_kind"])) == (NAME_LIMIT, NAME_LIMIT)
 
 
 def test_a_long_line_without_blocks_keeps_its_facts() -> None:

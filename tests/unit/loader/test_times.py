@@ -53,6 +53,8 @@ def test_every_form_means_the_same_moment(written: Any) -> None:
         (1772445600123, 123_000),
         (1772445600.5, 500_000),
         (1772445600123456, 123_456),
+        (1772445600123456999, 123_456),
+        ("1772445600123456999", 123_456),
     ],
 )
 def test_decimals_are_kept_to_the_microsecond(written: Any, microsecond: int) -> None:
