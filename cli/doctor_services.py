@@ -64,13 +64,13 @@ def loader(settings: Settings) -> Finding:
 
 
 def open_problems(settings: Settings) -> list[str]:
-    """Return what the status page says needs attention, a line each; nothing where no runner has a history."""
+    """Return what the status page says needs attention, a line each; nothing where no scheduler has a history."""
     incident = read_incident(open_history(settings)) if history_path(settings).exists() else None
     return list(incident["problems"]) if incident else []
 
 
 def attention(settings: Settings) -> Finding:
-    """What the runner watches: settings, collectors, failing runs, old figures."""
+    """What the scheduler watches: settings, collectors, failing runs, old figures."""
     expected, problems = "nothing needs attention", open_problems(settings)
     if problems:
         return Finding("Attention", "fail", " ".join(problems), expected, "do what it says; the page updates itself")
@@ -89,7 +89,7 @@ def room(settings: Settings) -> Finding:
 
 def port(settings: Settings) -> Finding:
     """The address of the status page."""
-    host, port = settings.runner_host, settings.runner_port
+    host, port = settings.scheduler_host, settings.scheduler_port
     expected, address = "free, or our own status page", f"{host}:{port}"
     try:
         with socket.create_server((host, port)):
@@ -97,7 +97,7 @@ def port(settings: Settings) -> Finding:
     except OSError as error:
         if _is_our_page(address):
             return Finding("Port", "ok", f"{address} is our status page", expected)
-        fix = "set RUNNER_PORT or pass --port; only ./analytics serve needs it"
+        fix = "set SCHEDULER_PORT or pass --port; only ./analytics serve needs it"
         return Finding("Port", "warn", f"{address}: {error.strerror}", expected, fix)
 
 

@@ -61,7 +61,7 @@ def demo(data: Data = None, as_json: AsJson = False) -> None:
         check_data_dir(base)
         folder = (data or base.data_dir / "demo").expanduser().absolute()
         local = {"data_dir": folder, "transcripts_dir": (folder / "transcripts",)}
-        unset = dict.fromkeys(("duckdb_path", "runner_dir", "mongo_uri", "iceberg_rest_uri", "loader_url"))
+        unset = dict.fromkeys(("duckdb_path", "scheduler_dir", "mongo_uri", "iceberg_rest_uri", "loader_url"))
         settings = base.model_copy(update={**local, **unset})
         marker = _demo_marker(folder, DataPaths.of(settings).demo_marker)
         with PipelineLock(marker).hold("demo"):  # a second demo would delete the files of this one

@@ -1,4 +1,4 @@
-"""The runner of the standalone mode: one run from the command line, or the service that runs on schedule."""
+"""The scheduler of the standalone mode: one run from the command line, or the service that runs on schedule."""
 
 import signal
 import threading
@@ -29,7 +29,7 @@ from standalone.engine import open_engine
 
 @contextmanager
 def open_runner(settings: Settings) -> Iterator[Runner]:
-    """The runner over everything on this machine, with the servers it needs; in the appliance, that of its services."""
+    """Yield what carries out runs on this machine, with the servers it needs; in the appliance, over its services."""
     if settings.loader_url:
         with closing(make_runner(settings)) as runner:
             yield runner
@@ -63,9 +63,9 @@ def serve_forever(settings: Settings, console: Console) -> None:
         runner.parts = replace(runner.parts, refresh=(*runner.parts.refresh, dbt_docs(runner.parts.project)))
         service = Service(runner, settings, at_start=Service.run_as_scheduled)
         app = create_app(service, settings, version=VERSION)
-        host = f"[{settings.runner_host}]" if ":" in settings.runner_host else settings.runner_host
-        console.print(f"Status page  http://{host}:{settings.runner_port}/", highlight=False)
-        serve(app, service, settings.runner_host, settings.runner_port)
+        host = f"[{settings.scheduler_host}]" if ":" in settings.scheduler_host else settings.scheduler_host
+        console.print(f"Status page  http://{host}:{settings.scheduler_port}/", highlight=False)
+        serve(app, service, settings.scheduler_host, settings.scheduler_port)
 
 
 def as_data(settings: Settings, result: RunResult) -> dict[str, Any]:

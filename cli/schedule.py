@@ -1,4 +1,4 @@
-"""The commands of the runner: the service and its status page, the history of runs, the schedule."""
+"""The commands of the scheduler: the service and its status page, the history of runs, the schedule."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -34,14 +34,14 @@ def register(app: typer.Typer) -> None:
 def serve(
     transcripts: Transcripts = None,
     data: Data = None,
-    port: Annotated[int | None, typer.Option("--port", help="Of the status page (RUNNER_PORT).")] = None,
+    port: Annotated[int | None, typer.Option("--port", help="Of the status page (SCHEDULER_PORT).")] = None,
 ) -> None:
     """Keep everything up to date on schedule, and serve the status page on this machine."""
     from cli.run import serve_forever
     from standalone.inputs import check_data_dir, check_transcripts
 
     with one_line_errors():
-        settings = settings_of(transcripts_dir=transcripts, data_dir=data, runner_port=port)
+        settings = settings_of(transcripts_dir=transcripts, data_dir=data, scheduler_port=port)
         check_data_dir(settings)
         check_transcripts(settings)
         serve_forever(settings, console)
@@ -120,15 +120,17 @@ def alert_test(data: Data = None) -> None:
 
 
 def _token(settings: Settings) -> str:
-    if settings.runner_token:
-        return settings.runner_token.get_secret_value()
-    file = (settings.runner_dir or settings.data_dir / "runner") / "token"
+    from scheduler.runner import state_dir
+
+    if settings.scheduler_token:
+        return settings.scheduler_token.get_secret_value()
+    file = state_dir(settings) / "token"
     return file.read_text().strip() if file.exists() else ""
 
 
 def ask_service(settings: Settings, *, full_refresh: bool) -> None:
     """Start a run in the service at work; its status page shows it."""
-    base = f"http://{settings.runner_host}:{settings.runner_port}"
+    base = f"http://{settings.scheduler_host}:{settings.scheduler_port}"
     headers = {"Authorization": f"Bearer {_token(settings)}"}
     try:
         answer = requests.post(f"{base}/api/runs", json={"full_refresh": full_refresh}, headers=headers, timeout=30)

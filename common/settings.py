@@ -7,7 +7,9 @@ The same name works in `.env`, in the environment and in the docs. A secret may 
 import json
 import os
 import socket
+import sys
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -86,6 +88,20 @@ def _paths(value: Any) -> Any:
 UserPaths = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_paths)]
 
 
+FORMER_NAMES = {
+    "scheduler_dir": "runner_dir",
+    "scheduler_host": "runner_host",
+    "scheduler_port": "runner_port",
+    "scheduler_token": "runner_token",
+    "step_timeout_seconds": "step_time_limit_seconds",
+    "database_timeout_seconds": "database_wait_seconds",
+    "run_retention_days": "history_days",
+    "log_retention_days": "log_days",
+    "snapshot_retention_days": "snapshot_days",
+}
+"""What settings were called before. These names are read, with a warning, until 0.2.0."""
+
+
 class Settings(BaseSettings):
     """The settings of every room. Field names in capitals are the names in the environment."""
 
@@ -121,22 +137,22 @@ class Settings(BaseSettings):
     dbt_target: Literal["dev", "prod", "test"] = "prod"
     model_prices_csv: UserPath | None = None  # a price list that goes before ours (docs/counting.md)
 
-    # The runner: when it works, what it keeps, where it listens and whom it tells (docs/runner.md)
+    # The scheduler: when it works, what it keeps, where it listens and whom it tells (docs/scheduler.md)
     schedule: str = "0 * * * *"  # cron, an interval such as 30m, or off
     maintenance_schedule: str = "30 3 * * *"
     misfire_grace_seconds: int = Field(default=3600, ge=1)
-    step_time_limit_seconds: int = Field(default=3600, ge=1)
-    database_wait_seconds: int = Field(default=300, ge=0)  # for a program that has the work database open
-    history_days: int = Field(default=90, ge=1)
-    log_days: int = Field(default=30, ge=1)
-    snapshot_days: int = Field(default=7, ge=1)  # Iceberg snapshots older than this are expired
+    step_timeout_seconds: int = Field(default=3600, ge=1)
+    database_timeout_seconds: int = Field(default=300, ge=0)  # for a program that has the work database open
+    run_retention_days: int = Field(default=90, ge=1)
+    log_retention_days: int = Field(default=30, ge=1)
+    snapshot_retention_days: int = Field(default=7, ge=1)  # Iceberg snapshots older than this are expired
     transcript_days: int = Field(default=30, ge=1)  # Claude Code's cleanupPeriodDays
     dbt_vars: Annotated[dict[str, Any], NoDecode, BeforeValidator(_from_json)] = Field(default_factory=dict)
     dbt_project_dir: UserPath | None = None
-    runner_dir: UserPath | None = None  # history and token; default: runner/ in the data directory
-    runner_host: str = "127.0.0.1"
-    runner_port: int = Field(default=8321, ge=0, le=65535)
-    runner_token: SecretStr | None = None  # allows actions from the page; on loopback one is generated
+    scheduler_dir: UserPath | None = None  # history and token; default: scheduler/ in the data directory
+    scheduler_host: str = "127.0.0.1"
+    scheduler_port: int = Field(default=8321, ge=0, le=65535)
+    scheduler_token: SecretStr | None = None  # allows actions from the page; on loopback one is generated
     loader_url: str | None = None  # the loader service of the appliance
     loader_token: SecretStr | None = None
     metabase_url: str | None = None  # where its API is reached
@@ -189,11 +205,26 @@ class Settings(BaseSettings):
 
 def _with_files(names: Iterable[str], given: Mapping[str, str | None]) -> dict[str, str | None]:
     """What one source gives, by field name."""
-    values = {name: given.get(name) for name in names}
-    for name, value in values.items():
-        if not value and (path := given.get(f"{name}_file")):
-            values[name] = _read_secret(name.upper(), Path(path))
+    values = {name: _with_file(name, given) or _by_former_name(name, given) for name in names}
     return {name: value for name, value in values.items() if value}
+
+
+def _with_file(name: str, given: Mapping[str, str | None]) -> str | None:
+    path = given.get(f"{name}_file")
+    return given.get(name) or (_read_secret(name.upper(), Path(path)) if path else None)
+
+
+def _by_former_name(name: str, given: Mapping[str, str | None]) -> str | None:
+    former = FORMER_NAMES.get(name)
+    value = _with_file(former, given) if former else None
+    if former and value:
+        _warn_once(f"{former.upper()} is now called {name.upper()}; rename it where you set it")
+    return value
+
+
+@cache
+def _warn_once(text: str) -> None:
+    print(text, file=sys.stderr)
 
 
 def _read_secret(name: str, path: Path) -> str:

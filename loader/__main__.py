@@ -47,7 +47,7 @@ def steps_of(settings: Settings) -> Steps:
             open_catalog(settings), work_database, settings=settings, full_refresh=full, progress=progress
         ),
         maintain=lambda progress: maintain(
-            open_catalog(settings), snapshot_age=timedelta(days=settings.snapshot_days), progress=progress
+            open_catalog(settings), snapshot_age=timedelta(days=settings.snapshot_retention_days), progress=progress
         ),
         collectors=lambda: collector_states(store.all_states()),
         folder=work_database.parent,

@@ -1,4 +1,4 @@
-"""The runner: the pipeline's order, the lock, dbt, publishing, history, schedule, status page and alerts.
+"""The scheduler: the pipeline's order, the lock, dbt, publishing, history, schedule, status page and alerts.
 
-It starts steps and reads their results; it carries no data. `docs/runner.md` tells how the parts fit.
+It starts steps and reads their results; it carries no data. `docs/scheduler.md` tells how the parts fit.
 """

@@ -67,7 +67,7 @@ class Alerts:
 
     def test(self) -> dict[str, str | None]:
         """Send a test message everywhere; by way: None, or why it failed."""
-        subject, text = "claude-analytics test message", "This is a test: alerts from this runner reach you."
+        subject, text = "claude-analytics test message", "This is a test: alerts from this scheduler reach you."
         return {name: _try(sender, subject, text) for name, sender in self.senders.items()}
 
     def _failing(self) -> str | None:
@@ -79,7 +79,7 @@ class Alerts:
         return f"The last {times} of the pipeline failed. Run {ended[0]['id']}: {ended[0]['message']}"
 
     def _stale(self) -> str | None:
-        """Old figures count only where the runner had its chance: since its first run."""
+        """Old figures count only where the scheduler had its chance: since its first run."""
         first = self.history.query("select min(started_at) as moment from runs where kind = 'pipeline'")[0]["moment"]
         if first is None:
             return None

@@ -21,7 +21,7 @@ _INTERRUPT_SECONDS = 10.0
 
 
 class DbtInterruptedError(Exception):
-    """dbt was ended before it finished: its time was up, or the runner is stopping."""
+    """dbt was ended before it finished: its time was up, or the run was told to stop."""
 
 
 class DbtProcessError(PassingError):
@@ -52,7 +52,7 @@ class DbtProcess:
                 stderr=log,
                 text=True,
                 encoding="utf-8",
-                start_new_session=True,  # Ctrl-C reaches the runner alone, which decides what becomes of the build
+                start_new_session=True,  # Ctrl-C reaches the scheduler alone, which decides what becomes of the build
             )
         self._messages, self._is_preparing = queue.Queue(), False
         arguments = (self._process, self._messages)
@@ -114,7 +114,7 @@ class DbtProcess:
         while True:
             if stop.is_set() or (deadline is not None and time.monotonic() > deadline):
                 self._interrupt()
-                raise DbtInterruptedError("the runner is stopping" if stop.is_set() else "its time limit was reached")
+                raise DbtInterruptedError("the run was told to stop" if stop.is_set() else "its time limit was reached")
             try:
                 message = self._messages.get(timeout=_POLL_SECONDS)
             except queue.Empty:

@@ -155,7 +155,7 @@ class History:
         with self._write() as database:
             ids = [row["id"] for row in database.execute("select id from runs where status = 'running'")]
         for run_id in ids:
-            self.finish(run_id, "interrupted", "the runner ended in the middle of this run")
+            self.finish(run_id, "interrupted", "the scheduler ended in the middle of this run")
         return ids
 
     def runs(self, limit: int = 100, kind: RunKind | None = None) -> list[Run]:

@@ -1,7 +1,7 @@
-"""The run history as tables of `raw` in the work database, so that the runner's health is on the dashboards too.
+"""The run history as tables of `raw` in the work database, so that the scheduler's health is on the dashboards too.
 
 `raw` mirrors the history: what the history forgot goes, what it has gained comes. dbt's staging models create the same
-tables when they are missing (macro runner_table), so a build without a runner works too.
+tables when they are missing (macro scheduler_table), so a build without a scheduler works too.
 """
 
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""The loader as the runner sees it: the same three calls whether it works in this process or behind HTTP."""
+"""The loader as the scheduler sees it: the same three calls whether it works in this process or behind HTTP."""
 
 from collections.abc import Callable
 from typing import Protocol

@@ -45,7 +45,7 @@ class HttpLoader:
         if not settings.loader_url:
             raise SettingsError("LOADER_URL: expected the address of the loader service, found nothing")
         token = settings.loader_token.get_secret_value() if settings.loader_token else None
-        return cls(settings.loader_url, token, settings.step_time_limit_seconds)
+        return cls(settings.loader_url, token, settings.step_timeout_seconds)
 
     def extract(self, *, full_refresh: bool = False, progress: Progress | None = None) -> ExtractResult:
         """POST /extract."""

@@ -21,7 +21,7 @@ from common.errors import AnalyticsError
 EXIT_CODE_LOCKED = 75
 """The exit code of a command that found the lock taken (EX_TEMPFAIL: try again later)."""
 
-_PROBE_GRACE_SECONDS = 0.25  # `holder()` takes the lock for an instant; a runner must not fail on that
+_PROBE_GRACE_SECONDS = 0.25  # `holder()` takes the lock for an instant; a scheduler must not fail on that
 _COMMAND_CHARACTERS = 200
 
 

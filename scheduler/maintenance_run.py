@@ -10,13 +10,13 @@ from scheduler.pipeline_steps import Context, Output, Step
 from scheduler.publish import remove_old_generations
 
 
-def maintenance_steps(history: History, logs: Path, *, history_days: int, log_days: int) -> list[Step]:
+def maintenance_steps(history: History, logs: Path, *, run_retention_days: int, log_retention_days: int) -> list[Step]:
     """The steps of the maintenance job; a further one is one more entry."""
     return [
         Step("iceberg", _iceberg, retries=3),
         Step("generations", _generations),
-        Step("history", lambda context: _history(history, history_days)),
-        Step("logs", lambda context: _logs(logs, log_days)),
+        Step("history", lambda context: _history(history, run_retention_days)),
+        Step("logs", lambda context: _logs(logs, log_retention_days)),
     ]
 
 

@@ -114,9 +114,9 @@ class _Attempts:
 
     def _check(self) -> None:
         if self.context.stop.is_set():
-            raise RunInterruptedError("the runner is stopping")
+            raise RunInterruptedError("the run was told to stop")
         if self._left() == 0:
-            raise RunInterruptedError(f"{self.step.name} took longer than STEP_TIME_LIMIT_SECONDS allows")
+            raise RunInterruptedError(f"{self.step.name} took longer than STEP_TIMEOUT_SECONDS allows")
 
     def _left(self) -> float | None:
         return None if self._end is None else max(self._end - time.monotonic(), 0)

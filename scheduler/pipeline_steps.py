@@ -50,7 +50,7 @@ class Refresh:
 
 @dataclass(frozen=True)
 class PipelineParts:
-    """Everything the steps work with; who wires the runner makes one."""
+    """Everything the steps work with; who wires the scheduler makes one."""
 
     volume: DuckDBVolume
     loader: Loader
@@ -58,7 +58,7 @@ class PipelineParts:
     keep_generations: int = 3
     collect: Callable[[Progress], Collected] | None = None
     exports: Sequence[Export] = ()
-    """Write the runner's own tables into the work database before dbt reads them."""
+    """Write the scheduler's own tables into the work database before dbt reads them."""
     refresh: Sequence[Refresh] = ()
     step_time_limit: float | None = 3600
     database_wait: float = 300
@@ -77,8 +77,8 @@ class PipelineParts:
             loader=loader,
             project=project,
             keep_generations=settings.keep_generations,
-            step_time_limit=settings.step_time_limit_seconds,
-            database_wait=settings.database_wait_seconds,
+            step_time_limit=settings.step_timeout_seconds,
+            database_wait=settings.database_timeout_seconds,
             duckdb_limits=DuckDBLimits.of(settings),
             **more,
         )

@@ -71,8 +71,13 @@ class Runner:
         self, trigger: Trigger, *, scheduled_at: datetime | None = None, wait_seconds: float = 0
     ) -> RunResult:
         """Run the maintenance once, under the same lock."""
-        days = {"history_days": self.settings.history_days, "log_days": self.settings.log_days}
-        steps = maintenance_steps(self.history, DataPaths.of(self.settings).logs, **days)
+        settings = self.settings
+        steps = maintenance_steps(
+            self.history,
+            DataPaths.of(settings).logs,
+            run_retention_days=settings.run_retention_days,
+            log_retention_days=settings.log_retention_days,
+        )
         with self._begin("maintenance", trigger, wait_seconds, scheduled_at) as (run_id, record):
             # each part by itself: a catalog that is down must not keep old logs on a full disk
             results = [run_pipeline(self.parts, on_event=record, stop=self.stop, steps=[step]) for step in steps]
@@ -132,9 +137,23 @@ class _Recorder:
             self._history.log(self._run_id, event.step, level, f"{event.result.status}: {event.result.message}")
 
 
+def state_dir(settings: Settings) -> Path:
+    """Return where the history and the page's token are: SCHEDULER_DIR, else `scheduler/` in the data directory.
+
+    That folder was called `runner/` before; it is renamed where it is found.
+    """
+    if settings.scheduler_dir:
+        return settings.scheduler_dir
+    folder, former = settings.data_dir / "scheduler", settings.data_dir / "runner"
+    if former.is_dir() and not folder.exists():
+        with suppress(FileNotFoundError):  # another process was faster
+            former.rename(folder)
+    return folder
+
+
 def history_path(settings: Settings) -> Path:
-    """Return where the history is: `history.db` in RUNNER_DIR, else in `runner/` of the data directory."""
-    return (settings.runner_dir or settings.data_dir / "runner") / "history.db"
+    """Return where the history of runs is."""
+    return state_dir(settings) / "history.db"
 
 
 def open_history(settings: Settings) -> History:

@@ -36,5 +36,6 @@ def _listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         raise OSError(
-            f"the status page cannot listen on {host}, port {port} ({error.strerror}); set RUNNER_HOST, RUNNER_PORT"
+            f"the status page cannot listen on {host}, port {port} ({error.strerror}); "
+            "set SCHEDULER_HOST, SCHEDULER_PORT"
         ) from None

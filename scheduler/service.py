@@ -1,4 +1,4 @@
-"""The runner as a service: its jobs on APScheduler, runs started by hand, and an account of those that did not happen.
+"""The scheduler as a service: its jobs on APScheduler, runs started by hand, an account of those that did not happen.
 
 A job is one entry in `service_jobs`. A due time leaves one trace in the history: the run it started, or the reason why
 there was none.
@@ -29,7 +29,7 @@ _MAINTENANCE_WAIT_SECONDS = 1800
 _MOST_MISSED = 200  # a machine that was off for a year needs no thousands of rows to say so
 
 
-class RunnerBusyError(AnalyticsError):
+class RunUnderWayError(AnalyticsError):
     """A run was asked for while another one holds the lock; the message names it."""
 
 
@@ -46,7 +46,7 @@ class Job:
 def service_jobs(runner: Runner, settings: Settings) -> list[Job]:
     """The jobs. A further one (a backup) is one more entry."""
     zone = settings.timezone
-    wait = settings.database_wait_seconds
+    wait = settings.database_timeout_seconds
     return [
         Job(
             "pipeline",
@@ -89,7 +89,7 @@ class Service:
         self.runner.mark_interrupted()
         self.started_at = datetime.now(UTC)
         for job in self.jobs.values():
-            self._account(job, self.started_at, "the runner was not running")
+            self._account(job, self.started_at, "the scheduler was not running")
             if job.schedule.trigger is not None:
                 self._scheduler.add_job(self._due, job.schedule.trigger, args=[job], id=job.name, name=job.name)
         self._scheduler.add_job(self.runner.alerts.check, "interval", seconds=_WATCH_SECONDS, id="watch")
@@ -134,7 +134,7 @@ class Service:
         return due
 
     def run_now(self, *, full_refresh: bool = False, trigger: Trigger = "page") -> int:
-        """Start a pipeline run in the background and return its id; RunnerBusyError when the lock is taken."""
+        """Start a pipeline run in the background and return its id; RunUnderWayError when the lock is taken."""
         with self._starting:
             begun: list[int] = []
             ready, errors = threading.Event(), list[LockHeld]()
@@ -155,7 +155,7 @@ class Service:
             self._manual.start()
             ready.wait()
             if not begun:
-                raise RunnerBusyError(str(errors[0]) if errors else "the run could not begin; see the log")
+                raise RunUnderWayError(str(errors[0]) if errors else "the run could not begin; see the log")
             return begun[0]
 
     def run_as_scheduled(self) -> str | None:
@@ -190,7 +190,7 @@ class Service:
         job = self.jobs.get(event.job_id)
         if job is not None:
             due = event.scheduled_run_time.astimezone(UTC)
-            self._account(job, due, "the machine slept, or the runner was busy")
+            self._account(job, due, "the machine slept, or the scheduler was busy")
             late = datetime.now(UTC) - due
             reason = f"it was noticed {_minutes(late)} late, more than MISFIRE_GRACE_SECONDS allows"
             self.history.did_not_happen(job.name, "schedule", "missed", reason, due)

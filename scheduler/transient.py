@@ -7,7 +7,7 @@ from scheduler.work_database import is_lock_conflict
 
 _BY_NAME = frozenset(
     {
-        # by name, because the appliance's runner has neither pymongo nor pyiceberg installed
+        # by name, because the appliance's scheduler has neither pymongo nor pyiceberg installed
         ("pymongo", "ConnectionFailure"),
         ("requests", "ConnectionError"),
         ("requests", "Timeout"),

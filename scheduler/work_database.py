@@ -1,4 +1,4 @@
-"""The work database as the runner sees it: opened with our storage version, and perhaps held by somebody else.
+"""The work database as the scheduler sees it: opened with our storage version, and perhaps held by somebody else.
 
 DuckDB lets one process write a file. A person who has it open keeps the pipeline out: they are named and waited for.
 """
@@ -52,7 +52,7 @@ def wait_until_free(
             raise DatabaseHeldError(f"{message}; close that program, or read {volume.well_known_database} instead")
         say(f"{message}; waiting")
         if stop.wait(min(pause, max(deadline - time.monotonic(), 0))):
-            raise DatabaseHeldError(f"{message}; the runner stopped waiting because it is stopping")
+            raise DatabaseHeldError(f"{message}; the run was told to stop and waits no longer")
         pause = min(pause * 2, _LONGEST_PAUSE)
 
 

@@ -41,7 +41,7 @@ class InProcessLoader:
 
     def maintain(self, *, progress: Progress | None = None) -> MaintenanceResult:
         """Compact small files, expire snapshots, delete orphan files."""
-        age = timedelta(days=self.settings.snapshot_days)
+        age = timedelta(days=self.settings.snapshot_retention_days)
         return maintain(self.catalog, snapshot_age=age, progress=progress)
 
 
@@ -73,7 +73,7 @@ class Engine:
         return Collected(lines=result.lines, documents=result.documents, restored=restored)
 
     def parts(self, exports: Sequence[Export] = ()) -> PipelineParts:
-        """The pipeline's parts; exports write the runner's own tables before dbt reads them."""
+        """The pipeline's parts; exports write the scheduler's own tables before dbt reads them."""
         refresh = [Refresh("report", self._report)]
         return PipelineParts.of(
             self.settings, self.loader, self.project, collect=self.collect, exports=exports, refresh=refresh

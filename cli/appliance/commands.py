@@ -31,7 +31,7 @@ def up() -> None:
         console.print("Sign in with what ./analytics credentials shows.")
 
 
-def credentials(what: Annotated[str, typer.Argument(help="metabase, runner, mongo or store")] = "metabase") -> None:
+def credentials(what: Annotated[str, typer.Argument(help="metabase, scheduler, mongo or store")] = "metabase") -> None:
     """The appliance's own accounts, made at its first start."""
     from cli.appliance import up as appliance
     from cli.appliance.compose import Compose

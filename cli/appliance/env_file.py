@@ -10,7 +10,7 @@ from pathlib import Path
 import structlog
 
 from cli.finding import Finding
-from common.settings import Settings, SettingsError, load_settings
+from common.settings import FORMER_NAMES, Settings, SettingsError, load_settings
 from scheduler.schedule import Schedule, ScheduleError
 
 log = structlog.get_logger()
@@ -43,12 +43,12 @@ def read_env_file(root: Path) -> dict[str, str]:
 def known_names(root: Path) -> set[str]:
     """Return every name that the compose file or a program of ours reads."""
     choices = set(re.findall(r"\$\{([A-Z][A-Z0-9_]*)", (root / "compose.yaml").read_text(encoding="utf-8")))
-    settings = {name.upper() for name in Settings.model_fields}
+    settings = {name.upper() for name in (*Settings.model_fields, *FORMER_NAMES.values())}
     return choices | settings | {f"{name}_FILE" for name in settings}
 
 
 def check_env_file(root: Path) -> list[Finding]:
-    """Return a finding for each name that looks like one of ours and is not, and for the first wrong value."""
+    """Return a finding for each misspelt name of ours, for each former one and for the first wrong value."""
     given, known = read_env_file(root), known_names(root)
     misspelt = [
         Finding(".env", "fail", f"{name}, which nothing reads", EXPECTED, f"did you mean {alike[0]}?")
@@ -56,7 +56,12 @@ def check_env_file(root: Path) -> list[Finding]:
         if name not in known and (alike := difflib.get_close_matches(name.upper(), known, 1, _ALIKE))
     ]
     wrong = _wrong_value({name: value.strip().strip("'\"") for name, value in given.items() if value.strip()})
-    found = [*misspelt, *([Finding(".env", "fail", wrong, EXPECTED, CORRECT)] if wrong else [])]
+    renamed = [
+        Finding(".env", "warn", f"{former.upper()}, which has a new name", EXPECTED, f"call it {name.upper()}")
+        for name, former in FORMER_NAMES.items()
+        if former.upper() in given
+    ]
+    found = [*misspelt, *renamed, *([Finding(".env", "fail", wrong, EXPECTED, CORRECT)] if wrong else [])]
     return found or [Finding(".env", "ok", f"{len(given)} choices", EXPECTED)]
 
 

@@ -81,7 +81,7 @@ def _amount(name: str, found: float, least: int, wanted: int, what: str, fix: st
 
 def _ports(compose: Compose, config: dict[str, Any]) -> Iterator[Finding]:
     ours = _published_by_us(compose)
-    for service, name in (("scheduler", "RUNNER_PORT"), ("metabase", "METABASE_PORT")):
+    for service, name in (("scheduler", "SCHEDULER_PORT"), ("metabase", "METABASE_PORT")):
         wanted = config["services"][service]["ports"][0]
         host, port = wanted.get("host_ip", "0.0.0.0"), int(wanted["published"])  # noqa: S104 - compose's own default
         expected, address = "free, or ours already", f"{host}:{port}"

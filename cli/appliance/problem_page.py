@@ -23,10 +23,10 @@ def show_problem(*problems: str, host: str | None = None, port: int | None = Non
 
     Args:
         problems: a line each; it names the setting and what it expects.
-        host: where to listen; by default RUNNER_HOST, which may be what is wrong.
+        host: where to listen; by default SCHEDULER_HOST, which may be what is wrong.
         port: likewise.
     """
-    address = host or os.environ.get("RUNNER_HOST") or "127.0.0.1", _port() if port is None else port
+    address = host or os.environ.get("SCHEDULER_HOST") or "127.0.0.1", _port() if port is None else port
     lines = "".join(f"<p><strong>{html.escape(problem)}</strong></p>" for problem in problems)
     with ThreadingHTTPServer(address, _handler(_PAGE.format(problems=lines).encode())) as server:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -36,7 +36,7 @@ def show_problem(*problems: str, host: str | None = None, port: int | None = Non
 
 
 def _port() -> int:
-    given = os.environ.get("RUNNER_PORT", "")
+    given = os.environ.get("SCHEDULER_PORT", "")
     return int(given) if given.isdecimal() and 0 < int(given) < 2**16 else 8321
 
 

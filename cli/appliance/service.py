@@ -1,4 +1,4 @@
-"""The appliance's runner: `python -m cli.appliance.service`, which is what the scheduler container runs.
+"""The appliance's scheduler: `python -m cli.appliance.service`, which is what its container runs.
 
 It is the scheduler room's service with what that room must not know of: Metabase and the HTML report follow each new
 generation; the loader is the service at LOADER_URL. On a host where nothing was ever published it starts at once and
@@ -121,9 +121,9 @@ def main() -> int:
         runner.alerts.watches |= {"settings": env_file_problem, "collectors": watch.problem}
         app = create_app(service, settings, version=VERSION, collectors=watch)
     except (SettingsError, ScheduleError) as error:
-        print(f"runner: {error}", file=sys.stderr)
+        print(f"scheduler: {error}", file=sys.stderr)
         return show_problem(*_problems(str(error)))
-    serve(app, service, settings.runner_host, settings.runner_port)
+    serve(app, service, settings.scheduler_host, settings.scheduler_port)
     return 0
 
 

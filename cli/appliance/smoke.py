@@ -77,7 +77,7 @@ def _project(*, keep: bool) -> Iterator[tuple[Compose, Path]]:
         "SCHEDULE": "off",
         "MAINTENANCE_SCHEDULE": "off",
         "BIND_ADDRESS": "127.0.0.1",
-        "RUNNER_PORT": "0",
+        "SCHEDULER_PORT": "0",
         "METABASE_PORT": "0",
     }
     compose = Compose(project=f"claude-analytics-smoke-{secrets.token_hex(3)}", choices=choices)
@@ -121,7 +121,7 @@ def _kill(compose: Compose, transcripts: Path, service: str, seed: int) -> None:
 
 
 def _start_run(compose: Compose) -> None:
-    token = credentials(compose, "runner")["runner_token"]
+    token = credentials(compose, "scheduler")["scheduler_token"]
     url = f"{compose.address('scheduler', 8321)}/api/runs"
     answer = requests.post(url, json={}, headers={"Authorization": f"Bearer {token}"}, timeout=30)
     if answer.status_code != 409:  # then the run of the kill before is still going, which is as good

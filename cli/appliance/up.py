@@ -17,7 +17,7 @@ from common.settings import default_transcripts_dirs, machine_timezone
 
 SECRETS = {
     "metabase": ("metabase_user", "metabase_password"),
-    "runner": ("runner_token",),
+    "scheduler": ("scheduler_token",),
     "mongo": ("mongo_root_password",),
     "store": ("s3_access_key_id", "s3_secret_access_key"),
 }

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from scheduler.history import LogLine, Run, RunKind
 from scheduler.publish import Generation
 from scheduler.run_result import FailedTest, StepResult
-from scheduler.service import RunnerBusyError, Service
+from scheduler.service import RunUnderWayError, Service
 from scheduler.web.auth import Gate
 from scheduler.web.status import AtRisk, Freshness, Standing, Store, versions
 
@@ -116,7 +116,7 @@ def _acting(router: APIRouter, service: Service, gate: Gate) -> None:
         try:
             wanted = request or RunRequest()
             return RunStarted(id=service.run_now(full_refresh=wanted.full_refresh, trigger="api"))
-        except RunnerBusyError as busy:
+        except RunUnderWayError as busy:
             raise HTTPException(409, str(busy)) from None
 
     @router.post("/pause", dependencies=allowed)

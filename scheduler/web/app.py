@@ -49,7 +49,7 @@ def create_app(
         await to_thread.run_sync(service.stop)
 
     app = FastAPI(
-        title="claude-analytics runner",
+        title="claude-analytics scheduler",
         version=version or "0",
         docs_url=None,  # the interactive pages load scripts from elsewhere; the description itself is served here
         redoc_url=None,

@@ -1,7 +1,7 @@
 """Who may act: the holder of the token, either as `Authorization: Bearer` or through a login kept in a signed cookie.
 
 A form carries a value that only a page of ours can know, and its Origin must be ours, so another site's page cannot
-act in a visitor's name. On an address other than loopback nothing may act until somebody has set RUNNER_TOKEN.
+act in a visitor's name. On an address other than loopback nothing may act until somebody has set SCHEDULER_TOKEN.
 """
 
 import hashlib
@@ -27,9 +27,9 @@ class Gate:
     """Checks credentials. One per application."""
 
     def __init__(self, settings: Settings, folder: Path) -> None:
-        self.is_loopback = is_loopback(settings.runner_host)
+        self.is_loopback = is_loopback(settings.scheduler_host)
         self.token_file = folder / "token"
-        configured = settings.runner_token.get_secret_value() if settings.runner_token else None
+        configured = settings.scheduler_token.get_secret_value() if settings.scheduler_token else None
         self._token = configured or (_generated(self.token_file) if self.is_loopback else None)
         self._failures: deque[float] = deque()
 
@@ -92,7 +92,7 @@ class Gate:
 
     def _require_possible(self) -> None:
         if not self.can_act:
-            raise HTTPException(403, "actions are off on this address until RUNNER_TOKEN is set")
+            raise HTTPException(403, "actions are off on this address until SCHEDULER_TOKEN is set")
 
     def _bears_token(self, request: Request) -> bool:
         kind, _, given = request.headers.get("authorization", "").partition(" ")

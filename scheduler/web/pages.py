@@ -15,7 +15,7 @@ from common.design import stylesheet
 from common.settings import Settings
 from scheduler.collector_watch import is_recent
 from scheduler.history import DID_NOT_HAPPEN, Run
-from scheduler.service import RunnerBusyError, Service
+from scheduler.service import RunUnderWayError, Service
 from scheduler.web.auth import COOKIE, SESSION_SECONDS, Gate
 from scheduler.web.status import Standing, versions
 
@@ -66,7 +66,7 @@ class _View:
             "is_logged_in": gate.is_logged_in(request),
             "may_see_details": gate.may_see_details(request),
             "form_key": gate.form_key(request),
-            "token_file": gate.token_file if gate.is_loopback and not self.settings.runner_token else None,
+            "token_file": gate.token_file if gate.is_loopback and not self.settings.scheduler_token else None,
             "note": request.query_params.get("note", ""),
             "age": _age,
             "size": _size,
@@ -122,7 +122,7 @@ def _page_routes(router: APIRouter, view: _View) -> None:
     def run(request: Request, run_id: int) -> Response:
         found = view.history.run(run_id)
         if found is None:
-            raise HTTPException(404, f"there is no run {run_id}; it may be older than HISTORY_DAYS")
+            raise HTTPException(404, f"there is no run {run_id}; it may be older than RUN_RETENTION_DAYS")
         results = view.history.dbt_results(run_id)
         lines = view.history.log_lines(run_id) if view.gate.may_see_details(request) else []
         return view.render(
@@ -195,7 +195,7 @@ def _action_routes(router: APIRouter, view: _View) -> None:
         view.gate.require_form(request, key)
         try:
             run_id = service.run_now(full_refresh=full_refresh)
-        except RunnerBusyError as busy:
+        except RunUnderWayError as busy:
             return _back(str(busy))
         return RedirectResponse(f"/runs/{run_id}", 303)
 

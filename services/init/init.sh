@@ -77,7 +77,7 @@ distribute() {
     give iceberg s3_access_key_id s3_secret_access_key
     give_uri loader loader mongo_loader_password
     give loader s3_access_key_id s3_secret_access_key loader_token
-    give scheduler loader_token runner_token metabase_user metabase_password alert_webhook_url smtp_password
+    give scheduler loader_token scheduler_token metabase_user metabase_password alert_webhook_url smtp_password
     give metabase-db metabase_db_password
     give metabase metabase_db_password
 }
@@ -92,7 +92,8 @@ make s3_secret_access_key 32
 make metabase_db_password 32
 make_password metabase_password
 make loader_token 32
-make runner_token 32
+[ -s "$all/scheduler_token" ] || [ ! -s "$all/runner_token" ] || mv "$all/runner_token" "$all/scheduler_token" # its former name
+make scheduler_token 32
 keep metabase_user owner@claude-analytics.local
 keep alert_webhook_url ''
 keep smtp_password ''

@@ -47,7 +47,7 @@ class Site:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("site")
-    settings = make_settings(folder, schedule="0 * * * *", maintenance_schedule="off", runner_token=TOKEN)
+    settings = make_settings(folder, schedule="0 * * * *", maintenance_schedule="off", scheduler_token=TOKEN)
     runner = make_runner(settings, make_project(folder / "project"))
     (folder / "projects" / "-home-me").mkdir(parents=True)
     (folder / "projects" / "-home-me" / "late.jsonl").write_text("{}\n" * 40, encoding="utf-8")
@@ -74,7 +74,7 @@ def await_answer(url: str) -> None:
                 return
         except requests.RequestException:
             pause.wait(0.1)
-    pytest.fail("the runner did not start")
+    pytest.fail("the scheduler did not start")
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from sample.transcripts import write_sample
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 VOLATILE = {"load_id", "loaded_at", "extracted_at", "ingested_at", "first_ingested_at", "last_ingested_at"}
-RUNNERS_OWN = {"fct_pipeline_runs", "fct_dbt_results"}
+SCHEDULERS_OWN = {"fct_pipeline_runs", "fct_dbt_results"}
 
 
 def _command(data: Path, transcripts: Path, *options: str) -> list[str]:
@@ -66,7 +66,7 @@ def _differences(one: Path, other: Path) -> dict[str, int]:
             " where database_name = 'one' and schema_name = 'marts' group by 1"
         ).fetchall()
         for table, names in columns:
-            if table in RUNNERS_OWN:
+            if table in SCHEDULERS_OWN:
                 continue
             kept = ", ".join(f'"{each}"' for each in names if each not in VOLATILE)
             sides = [f"select {kept} from {name}.marts.{table}" for name in ("one", "other")]

@@ -42,7 +42,7 @@ class Appliance:
             "TRANSCRIPTS_DIR": str(transcripts),
             "TRANSCRIPTS_UID": str(UID),
             "HOST_NAME": "trial",
-            "RUNNER_PORT": "0",
+            "SCHEDULER_PORT": "0",
             "METABASE_PORT": "0",
         } | choices
         self.choose()
@@ -70,7 +70,7 @@ class Appliance:
 
     def run(self) -> str:
         """Start a run and return its message at its end."""
-        token = credentials(self.compose, "runner")["runner_token"]
+        token = credentials(self.compose, "scheduler")["scheduler_token"]
         headers = {"Authorization": f"Bearer {token}"}
         started: list[int] = []
 
@@ -79,7 +79,7 @@ class Appliance:
             started.extend([answer.json()["id"]] if answer.ok else [])
             return answer.ok  # else the run of the schedule is still going
 
-        until(start, "the runner to take a run")
+        until(start, "the scheduler to take a run")
         until(lambda: self._status(started[0])["status"] != "running", "the run to end")
         return str(self._status(started[0])["message"])
 

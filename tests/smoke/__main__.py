@@ -1,6 +1,6 @@
 """The smoke test inside the appliance: starts runs and counts again, from the files, what was published.
 
-It sees what a user sees: the transcripts, the published DuckDB file, the runner's API, Metabase's API. All the while
+It sees what a user sees: the transcripts, the published DuckDB file, the scheduler's API, Metabase's API. All the while
 readers query the database, through a connection of their own and through Metabase; none of them may fail or wait long.
 It changes nothing but to start runs. Prints one JSON object; exit code 0 when everything agrees.
 """
@@ -14,7 +14,7 @@ from typing import Any
 
 from metabase.client import MetabaseError
 from tests.smoke.readers import DuckDBReader, MachineReader, MetabaseReader, Reader
-from tests.smoke.runner import RunnerApi, secret
+from tests.smoke.scheduler import SchedulerApi, secret
 from verify.files import transcript_files
 from verify.recount import Recount
 
@@ -45,11 +45,11 @@ def counted(transcripts: Path) -> Figures:
     }
 
 
-def run_until(runner: RunnerApi, reader: Reader, expected: Figures) -> int:
+def run_until(scheduler: SchedulerApi, reader: Reader, expected: Figures) -> int:
     """Start runs until the published figures are the expected ones; the collector may still be a moment behind."""
     deadline, runs = time.monotonic() + PATIENCE_SECONDS, 0
     while True:
-        run = runner.run_to_the_end()
+        run = scheduler.run_to_the_end()
         runs += 1
         if run["status"] not in {"succeeded", "unchanged"}:
             raise SmokeError(f"expected a run to succeed, found {run['status']}: {run['message']}")
@@ -85,20 +85,20 @@ def check_readers(readers: list[Reader]) -> dict[str, Any]:
 def smoke() -> dict[str, Any]:
     """Everything, once."""
     started = time.monotonic()
-    runner = RunnerApi(os.environ["RUNNER_URL"], secret("runner_token"))
+    scheduler = SchedulerApi(os.environ["SCHEDULER_URL"], secret("scheduler_token"))
     database = Path(os.environ["DUCKDB_PATH"])
     expected = counted(Path(os.environ["TRANSCRIPTS_DIR"]))
     direct = DuckDBReader(database)
-    runner.wait_until_published(database)
+    scheduler.wait_until_published(database)
     metabase = MetabaseReader(os.environ["METABASE_URL"], secret("metabase_user"), secret("metabase_password"))
     if not metabase.is_connected():
-        runner.run_to_the_end()  # sets it up, and does so again where its own database was lost
+        scheduler.run_to_the_end()  # sets it up, and does so again where its own database was lost
     metabase.wait_until_connected(PATIENCE_SECONDS)
     readers: list[Reader] = [direct, metabase, MachineReader()]
     for reader in readers:
         reader.start()
     try:
-        runs = run_until(runner, direct, expected)
+        runs = run_until(scheduler, direct, expected)
         wait_for_metabase(metabase, expected)
     finally:
         for reader in readers:

@@ -107,7 +107,7 @@ class MetabaseReader(Reader):
         return True
 
     def wait_until_connected(self, patience: float) -> None:
-        """The runner sets Metabase up by itself: wait until its user can sign in and our database is there."""
+        """The scheduler sets Metabase up by itself: wait until its user can sign in and our database is there."""
         self.database = until(self._find, patience)
 
     def figures(self) -> dict[str, int]:

@@ -80,7 +80,7 @@ def test_choices_are_added_to_what_is_there_and_once(checkout: Path) -> None:
 
 
 def test_only_known_accounts_are_shown() -> None:
-    with pytest.raises(ApplianceError, match=r"^expected one of metabase, runner, mongo, store, found 'root'$"):
+    with pytest.raises(ApplianceError, match=r"^expected one of metabase, scheduler, mongo, store, found 'root'$"):
         credentials(Compose(), "root")
 
 

@@ -65,7 +65,7 @@ def test_status_says_that_nothing_is_published_and_that_the_first_run_is_at_work
 
 def test_what_a_command_writes_is_for_this_user_alone(data: Path) -> None:
     assert analytics("pause", "--data", str(data)).exit_code == 0
-    for path in (data, data / "runner", data / "runner" / "history.db"):
+    for path in (data, data / "scheduler", data / "scheduler" / "history.db"):
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
 
 
@@ -145,8 +145,8 @@ def test_verify_cuts_days_in_the_timezone_that_they_were_published_in(
 
 
 def test_a_history_that_cannot_be_read_takes_one_line_with_a_remedy(data: Path) -> None:
-    (data / "runner").mkdir(parents=True)
-    (data / "runner" / "history.db").write_bytes(b"no database " * 1000)
+    (data / "scheduler").mkdir(parents=True)
+    (data / "scheduler" / "history.db").write_bytes(b"no database " * 1000)
     result = analytics("runs", "--data", str(data))
     assert result.exit_code == 1
     assert "move it away" in result.stderr
@@ -162,7 +162,7 @@ def test_a_catalog_that_does_not_answer_takes_one_line_with_its_setting(capsys: 
 
 
 def test_the_log_of_a_failed_run_ends_with_its_tests_their_rows_and_their_query(data: Path) -> None:
-    history = History(data / "runner" / "history.db")
+    history = History(data / "scheduler" / "history.db")
     run = history.begin("pipeline", "command")
     for number in range(2100):
         history.log(run, "transform", "info", f"line {number}")
@@ -225,7 +225,7 @@ def busy_service() -> Iterator[int]:
 def test_a_service_that_is_busy_is_told_with_its_reason_and_the_locks_exit_code(
     data: Path, busy_service: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("RUNNER_PORT", str(busy_service))
+    monkeypatch.setenv("SCHEDULER_PORT", str(busy_service))
     result = analytics("run", "--now", "--data", str(data))
     assert result.exit_code == 75
     assert "another run holds the lock" in result.stderr

@@ -235,7 +235,7 @@ def test_every_volume_says_what_its_loss_costs() -> None:
 
 def test_services_of_ours_are_told_only_what_the_settings_know() -> None:
     """The others have names of their own: MB_, POSTGRES_, MONGO_INITDB_, and Java's."""
-    ours = {name.upper() for name in Settings.model_fields} | {"RUNNER_URL"}
+    ours = {name.upper() for name in Settings.model_fields} | {"SCHEDULER_URL"}
     for name in ("mongo-accounts", "collector", "loader", "scheduler", "smoke"):
         for variable in SERVICES[name]["environment"]:
             assert variable.removesuffix("_FILE") in ours, f"{name}: {variable}"

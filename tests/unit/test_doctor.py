@@ -48,7 +48,7 @@ def settings_for(tmp_path: Path, **chosen: Any) -> Settings:
     defaults = places | {
         "host_name": "here",
         "timezone": "Europe/Berlin",
-        "runner_port": 0,
+        "scheduler_port": 0,
     }
     return load_settings(**defaults | chosen)
 
@@ -212,9 +212,9 @@ def test_a_disk_without_room_is_said_before_it_is_full(tmp_path: Path, transcrip
 
 def test_a_port_that_another_program_has_is_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
-        found = finding(settings_for(tmp_path, runner_port=other.getsockname()[1]), "Port")
+        found = finding(settings_for(tmp_path, scheduler_port=other.getsockname()[1]), "Port")
     assert found.status == "warn"
-    assert "RUNNER_PORT" in found.fix
+    assert "SCHEDULER_PORT" in found.fix
 
 
 @pytest.fixture
@@ -238,7 +238,7 @@ def status_page() -> Iterator[int]:
 
 
 def test_our_own_status_page_on_the_port_is_fine(tmp_path: Path, status_page: int) -> None:
-    found = finding(settings_for(tmp_path, runner_port=status_page), "Port")
+    found = finding(settings_for(tmp_path, scheduler_port=status_page), "Port")
     assert (found.status, "our status page" in found.found) == ("ok", True)
 
 

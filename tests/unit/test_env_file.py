@@ -54,6 +54,15 @@ def test_a_wrong_value_is_named(checkout: Path, line: str) -> None:
     assert finding.found.startswith(line.partition("=")[0])
 
 
+def test_a_former_name_is_read_and_named(checkout: Path) -> None:
+    (checkout / ".env").write_text("RUNNER_PORT=9000\nHISTORY_DAYS=30\n")
+    found = [(finding.status, finding.found, finding.fix) for finding in check_env_file(checkout)]
+    assert found == [
+        ("warn", "RUNNER_PORT, which has a new name", "call it SCHEDULER_PORT"),
+        ("warn", "HISTORY_DAYS, which has a new name", "call it RUN_RETENTION_DAYS"),
+    ]
+
+
 def test_what_is_right_or_somebody_elses_is_left_alone(checkout: Path) -> None:
     assert check_env_file(checkout)[0].status == "ok"
     (checkout / ".env").write_text("# a note\nHOST_NAME=\nCOMPOSE_PROJECT_NAME=x\nSCHEDULE=30m\nVERSION=0.1.0\n")
@@ -93,7 +102,11 @@ def test_the_page_says_which_setting_keeps_the_scheduler_from_starting() -> None
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = os.environ | {"RUNNER_PORT": str(port), "SCHEDULE": "every day", "LOADER_URL": "http://127.0.0.1:1"}
+    environment = os.environ | {
+        "SCHEDULER_PORT": str(port),
+        "SCHEDULE": "every day",
+        "LOADER_URL": "http://127.0.0.1:1",
+    }
     process = subprocess.Popen(
         [sys.executable, "-m", "cli.appliance.service"], cwd=ROOT, env=environment, stderr=subprocess.PIPE
     )
@@ -104,7 +117,7 @@ def test_the_page_says_which_setting_keeps_the_scheduler_from_starting() -> None
         process.send_signal(signal.SIGTERM)
         assert process.wait(120) == 2
         assert process.stderr
-        assert process.stderr.read().startswith(b"runner: SCHEDULE")
+        assert process.stderr.read().startswith(b"scheduler: SCHEDULE")
     finally:
         process.kill()
         process.communicate()

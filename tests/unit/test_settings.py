@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 
 from common.paths import DataPaths
-from common.settings import Settings, SettingsError, load_settings
+from common.settings import FORMER_NAMES, Settings, SettingsError, load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
+OF_COMPOSE = {"HOME", "COMPOSE_PROJECT_NAME"}
+"""What the shell and Compose itself set."""
+FORMER = {name.upper() for name in FORMER_NAMES.values()}
 SECRETS = sorted(
     name for name, field in Settings.model_fields.items() if field.annotation and "SecretStr" in str(field.annotation)
 )
@@ -34,11 +37,11 @@ def exampled() -> dict[str, str]:
 
 
 def compose_choices() -> set[str]:
-    """The names that compose.yaml takes from .env; HOME is the shell's own."""
+    """The names that compose.yaml takes from .env."""
     file = ROOT / "compose.yaml"
     if not file.exists():
         pytest.skip("no compose.yaml in this checkout")
-    return set(re.findall(r"(?<!\$)\$\{([A-Z][A-Z0-9_]*)", file.read_text(encoding="utf-8"))) - {"HOME"}
+    return set(re.findall(r"(?<!\$)\$\{([A-Z][A-Z0-9_]*)", file.read_text(encoding="utf-8"))) - {*OF_COMPOSE, *FORMER}
 
 
 def test_docs_and_example_know_the_same_names() -> None:
@@ -150,7 +153,7 @@ def test_a_secret_file_that_is_not_there_is_named(tmp_path: Path, monkeypatch: p
         ("TIMEZONE", "../../etc/passwd", r"^TIMEZONE: expected an IANA timezone"),
         ("KEEP_GENERATIONS", "1", r"^KEEP_GENERATIONS: .*2 \(found '1'\)$"),
         ("DBT_TARGET", "live", r"^DBT_TARGET: .*'prod' or 'test' \(found 'live'\)$"),
-        ("RUNNER_PORT", "70000", r"^RUNNER_PORT: .*65535"),
+        ("SCHEDULER_PORT", "70000", r"^SCHEDULER_PORT: .*65535"),
         ("DBT_VARS", "start_date", r"^DBT_VARS: expected JSON such as .* \(found 'start_date'\)$"),
         ("DBT_VARS", "[1]", r"^DBT_VARS: .*dictionary \(found \[1\]\)$"),
         ("DATA_DIR", "~nobody-here/x", r"^DATA_DIR: expected a path.* \(found '~nobody-here/x'\)$"),
@@ -165,6 +168,23 @@ def test_a_wrong_value_ends_in_one_line_that_says_what_is_right(
     with pytest.raises(SettingsError, match=message) as raised:
         load_settings()
     assert "\n" not in str(raised.value)
+
+
+def test_a_former_name_is_read_until_it_is_renamed(
+    env_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RUNNER_PORT", "9000")
+    secret = env_file.parent / "token"
+    secret.write_text("s3cret")
+    env_file.write_text(f"LOG_DAYS=5\nRUNNER_TOKEN_FILE={secret}\n")
+    settings = load_settings()
+    assert (settings.scheduler_port, settings.log_retention_days) == (9000, 5)
+    assert settings.scheduler_token is not None
+    assert settings.scheduler_token.get_secret_value() == "s3cret"
+    warned = set(capsys.readouterr().err.splitlines())
+    assert "RUNNER_PORT is now called SCHEDULER_PORT; rename it where you set it" in warned
+    monkeypatch.setenv("SCHEDULER_PORT", "9001")
+    assert load_settings().scheduler_port == 9001
 
 
 def test_an_empty_value_counts_as_not_set(env_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
--- The runner's own history: what ran when, how it ended, and how long each step took.
+-- The scheduler's own history: what ran when, how it ended, and how long each step took.
 with runs as (
 
     select * from {{ ref('stg_pipeline_runs') }}

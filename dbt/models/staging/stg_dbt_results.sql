@@ -1,9 +1,9 @@
 -- What dbt said of each model, seed, test and source in each run.
-{{ config(pre_hook="{{ runner_table('dbt_results') }}") }}
+{{ config(pre_hook="{{ scheduler_table('dbt_results') }}") }}
 
 with source as (
 
-    select * from {{ source('runner', 'dbt_results') }}
+    select * from {{ source('scheduler', 'dbt_results') }}
 
 ),
 

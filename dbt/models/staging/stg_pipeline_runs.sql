@@ -1,9 +1,9 @@
 -- Runs of the pipeline and of the maintenance, those included that were due and did not happen.
-{{ config(pre_hook="{{ runner_table('pipeline_runs') }}") }}
+{{ config(pre_hook="{{ scheduler_table('pipeline_runs') }}") }}
 
 with source as (
 
-    select * from {{ source('runner', 'pipeline_runs') }}
+    select * from {{ source('scheduler', 'pipeline_runs') }}
 
 ),
 

@@ -1,9 +1,9 @@
 -- Steps of the runs.
-{{ config(pre_hook="{{ runner_table('pipeline_steps') }}") }}
+{{ config(pre_hook="{{ scheduler_table('pipeline_steps') }}") }}
 
 with source as (
 
-    select * from {{ source('runner', 'pipeline_steps') }}
+    select * from {{ source('scheduler', 'pipeline_steps') }}
 
 ),
 

@@ -31,7 +31,7 @@ class Volume:
         self.file = root / "current" / database.name
 
     def publish(self, number: int) -> Path:
-        """Make generation `number` the current one, as the runner does."""
+        """Make generation `number` the current one, as the scheduler does."""
         folder = self.root / "generations" / str(number)
         folder.mkdir(parents=True)
         shutil.copy(self.source, folder)

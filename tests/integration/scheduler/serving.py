@@ -11,7 +11,7 @@ from tests.integration.scheduler.small import CountingLoader, make_runner, make_
 
 def main(folder: Path, project: Path, port: int) -> None:
     """Serve until a signal."""
-    settings = make_settings(folder, schedule="off", maintenance_schedule="off", runner_token="token")
+    settings = make_settings(folder, schedule="off", maintenance_schedule="off", scheduler_token="token")
     runner = make_runner(settings, project)
     assert isinstance(runner.parts.loader, CountingLoader)
     runner.parts.loader.gate.clear()

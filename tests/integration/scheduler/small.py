@@ -1,4 +1,4 @@
-"""A small dbt project with a loader that counts: enough for the runner's tests, and built in under a second."""
+"""A small dbt project with a loader that counts: enough for the scheduler's tests, and built in under a second."""
 
 import threading
 from pathlib import Path
@@ -139,7 +139,7 @@ def make_runner(settings: Settings, project: Path, **parts: Any) -> Runner:
 
 
 def loader_of(runner: Runner) -> CountingLoader:
-    """The loader of such a runner."""
+    """The loader of such a scheduler."""
     loader = runner.parts.loader
     assert isinstance(loader, CountingLoader)
     return loader

@@ -21,7 +21,7 @@ def test_a_collector_is_shown_with_what_keeps_it_from_reading(tmp_path: Path, pr
     state = CollectorState(
         host="laptop", transcripts="/t", seen_at=moment, problem=problem, files=1234, last_line_at=moment
     )
-    settings = make_settings(tmp_path, schedule="off", maintenance_schedule="off", runner_token="the-token")
+    settings = make_settings(tmp_path, schedule="off", maintenance_schedule="off", scheduler_token="the-token")
     runner = make_runner(settings, make_project(tmp_path / "project"))
     watch = CollectorWatch(lambda: [state], lambda: None)
     runner.alerts.watches["collectors"] = watch.problem

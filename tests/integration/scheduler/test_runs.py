@@ -80,7 +80,7 @@ def test_a_full_refresh_rebuilds_also_without_news(runner: Runner) -> None:
 
 
 def test_an_incremental_model_is_rebuilt_after_a_full_load_that_dbt_never_saw(runner: Runner) -> None:
-    """The load is committed, then the runner is killed: the next run must not add to models of the old rows."""
+    """The load is committed, then the scheduler is killed: the next run must not add to models of the old rows."""
     model = runner.parts.project.project_dir / "models/facts.sql"
     model.write_text("{{ config(materialized='incremental') }} " + model.read_text(), encoding="utf-8")
     run(runner)
@@ -193,7 +193,7 @@ def test_a_stop_ends_the_step_and_the_run_is_marked_interrupted(runner: Runner) 
     runner.stop.set()
     thread.join(120)
     assert results[0].status == "interrupted"
-    assert results[0].message == "extract: the runner is stopping"
+    assert results[0].message == "extract: the run was told to stop"
     assert runner.history.runs()[0].status == "interrupted"
     assert runner.lock.holder() is None
 
@@ -205,11 +205,11 @@ def test_a_step_past_its_time_limit_fails(tmp_path: Path) -> None:
     runner.close()
     assert (result.status, result.message) == (
         "failed",
-        "extract: extract took longer than STEP_TIME_LIMIT_SECONDS allows",
+        "extract: extract took longer than STEP_TIMEOUT_SECONDS allows",
     )
 
 
-def test_the_published_database_holds_the_runners_own_history(runner: Runner) -> None:
+def test_the_published_database_holds_the_schedulers_own_history(runner: Runner) -> None:
     run(runner)
     loader_of(runner).waiting = [2]
     run(runner)

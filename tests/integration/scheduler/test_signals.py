@@ -43,7 +43,7 @@ def start_serving(folder: Path) -> "tuple[subprocess.Popen[bytes], str]":
             pause.wait(0.1)
     process.kill()
     process.wait()
-    return pytest.fail("the runner did not start")
+    return pytest.fail("the scheduler did not start")
 
 
 def start_run(url: str) -> int:
@@ -53,7 +53,7 @@ def start_run(url: str) -> int:
 
 
 def history_of(folder: Path) -> History:
-    return History(make_settings(folder).data_dir / "runner" / "history.db")
+    return History(make_settings(folder).data_dir / "scheduler" / "history.db")
 
 
 def test_sigterm_ends_the_step_cleanly_and_the_process_with_it(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_sigterm_ends_the_step_cleanly_and_the_process_with_it(tmp_path: Path) -
     assert process.wait(120) == 0
     run = history_of(tmp_path).run(run_id)
     assert run is not None
-    assert (run.status, run.message) == ("interrupted", "extract: the runner is stopping")
+    assert (run.status, run.message) == ("interrupted", "extract: the run was told to stop")
     assert PipelineLock(DataPaths.of(make_settings(tmp_path)).duckdb.lock).holder() is None
 
 
@@ -79,7 +79,7 @@ def test_a_killed_runner_leaves_a_free_lock_and_the_next_start_marks_its_run(tmp
     again, url = start_serving(tmp_path)
     try:
         run = requests.get(f"{url}/api/runs/{run_id}", timeout=10).json()["run"]
-        assert (run["status"], run["message"]) == ("interrupted", "the runner ended in the middle of this run")
+        assert (run["status"], run["message"]) == ("interrupted", "the scheduler ended in the middle of this run")
         assert start_run(url) == run_id + 1
     finally:
         again.kill()
@@ -90,6 +90,9 @@ def test_an_address_that_is_taken_is_told_before_the_service_starts(tmp_path: Pa
     settings = make_settings(tmp_path)
     runner = make_runner(settings, make_project(tmp_path / "project"))
     service = Service(runner, settings)
-    with socket.create_server(("127.0.0.1", 0)) as other, pytest.raises(OSError, match="set RUNNER_HOST, RUNNER_PORT"):
+    with (
+        socket.create_server(("127.0.0.1", 0)) as other,
+        pytest.raises(OSError, match="set SCHEDULER_HOST, SCHEDULER_PORT"),
+    ):
         serve(create_app(service, settings), service, "127.0.0.1", other.getsockname()[1])
     assert service.started_at is None

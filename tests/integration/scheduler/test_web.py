@@ -32,7 +32,7 @@ def make_client(folder: Path, **choices: Any) -> tuple[TestClient, Runner]:
 
 @pytest.fixture
 def both(tmp_path: Path) -> Iterator[tuple[TestClient, Runner]]:
-    client, runner = make_client(tmp_path, runner_token="the-token")
+    client, runner = make_client(tmp_path, scheduler_token="the-token")
     with client:
         yield client, runner
 
@@ -113,16 +113,16 @@ def test_without_a_token_one_is_made_on_loopback_for_this_user_alone(tmp_path: P
 
 
 def test_on_another_address_actions_are_off_until_a_token_is_set(tmp_path: Path) -> None:
-    client, runner = make_client(tmp_path, runner_host=EVERYWHERE)
+    client, runner = make_client(tmp_path, scheduler_host=EVERYWHERE)
     with client:
         for path in ACTIONS:
             assert client.post(path, headers=BEARER).status_code == 403
-        assert "Off on this address until RUNNER_TOKEN is set" in client.get("/").text
+        assert "Off on this address until SCHEDULER_TOKEN is set" in client.get("/").text
     assert not (runner.history.path.parent / "token").exists()
 
 
 def test_beyond_loopback_failing_rows_and_logs_are_for_those_who_logged_in(tmp_path: Path) -> None:
-    client, runner = make_client(tmp_path, runner_host=EVERYWHERE, runner_token="the-token")
+    client, runner = make_client(tmp_path, scheduler_host=EVERYWHERE, scheduler_token="the-token")
     run_id = fail(runner)
     with client:
         for path in (f"/runs/{run_id}", f"/api/runs/{run_id}"):

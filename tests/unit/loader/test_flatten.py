@@ -237,18 +237,6 @@ def test_lines_without_a_message_keep_their_text_and_themselves(flatten: Flatten
     assert orjson.loads(row["attributes"]) == {"_id": "x", **line}
 
 
-@pytest.mark.parametrize(("given", "name"), [(7, "7"), (-(2**63), str(-(2**63))), (True, "true"), ("1e-7", "1e-7")])
-def test_a_name_may_be_a_whole_number_or_a_boolean(flatten: Flatten, given: Any, name: str) -> None:
-    (row,) = flatten({"_id": "a", "type": given, "sessionId": given, "uuid": given})
-    assert (row["line_type"], row["session_id"], row["uuid"]) == (name, name, name)
-
-
-@pytest.mark.parametrize("given", ["1e-7", "0.5", "1e22", "1e999", "NaN", "9" * 30, "[1]", "{}"])
-def test_what_has_several_spellings_names_nothing(flatten: Flatten, given: str) -> None:
-    (row,) = flatten(f'{{"type":{given},"sessionId":{given},"uuid":{given}}}')
-    assert (row["line_type"], row["session_id"], row["uuid"]) == (None, None, None)
-
-
 def test_a_line_of_an_unknown_type_and_a_block_of_an_unknown_type_are_kept(flatten: Flatten) -> None:
     """What the future brings is a row too, with what it holds."""
     rows = flatten({"_id": "1", "type": "brand-new", "x": 1}, _assistant({"type": "hologram", "shape": "cube"}))

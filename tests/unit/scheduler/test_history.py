@@ -140,8 +140,8 @@ def test_the_export_forgets_what_the_history_forgot_and_does_not_mistake_a_new_h
 
 
 def test_dbt_creates_the_same_tables_where_no_runner_has_been() -> None:
-    """The macro runner_table and the export must agree on every column, in order."""
-    macro = (Path(__file__).parents[3] / "dbt/macros/runner_table.sql").read_text(encoding="utf-8")
+    """The macro scheduler_table and the export must agree on every column, in order."""
+    macro = (Path(__file__).parents[3] / "dbt/macros/scheduler_table.sql").read_text(encoding="utf-8")
     flat = "".join(macro.replace("' ~ '", "").replace("'\n            ~ '", "").split("\n"))
     for name, columns in TABLES.items():
         listed = ", ".join(f"{column} {kind}" for column, kind in columns.items())

@@ -12,7 +12,7 @@ import time_machine
 from scheduler.history import History, Run
 from scheduler.runner import Runner
 from scheduler.schedule import Schedule
-from scheduler.service import Job, RunnerBusyError, Service
+from scheduler.service import Job, RunUnderWayError, Service
 from tests.integration.scheduler.small import make_runner, make_settings
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -127,8 +127,8 @@ def test_the_history_of_a_day_says_exactly_what_happened(runner: Runner, clock: 
     assert reasons == {
         hours[5]: "the machine slept, or the run before took too long; the next one covers it",
         hours[8]: "the run before was still going",
-        hours[10]: "the runner ended in the middle of this run",
-        hours[11]: "the runner was not running",
+        hours[10]: "the scheduler ended in the middle of this run",
+        hours[11]: "the scheduler was not running",
     }
     local = [run.scheduled_at.astimezone(BERLIN).hour for run in reversed(stage.runs()) if run.scheduled_at]
     assert sorted(local) == sorted([*range(24), 2])
@@ -207,6 +207,6 @@ def test_a_year_away_does_not_fill_the_history(runner: Runner, clock: time_machi
 
 def test_a_run_by_hand_is_refused_while_another_holds_the_lock(runner: Runner) -> None:
     service = Service(runner, runner.settings, [])
-    with runner.lock.hold("pipeline"), pytest.raises(RunnerBusyError, match="pipeline by process"):
+    with runner.lock.hold("pipeline"), pytest.raises(RunUnderWayError, match="pipeline by process"):
         service.run_now()
     service.stop()

@@ -1,4 +1,4 @@
-"""The runner as a program sees it: its JSON API, and the secrets that the appliance handed to this container."""
+"""The scheduler as a program sees it: its JSON API, and the secrets that the appliance handed to this container."""
 
 import time
 from pathlib import Path
@@ -15,7 +15,7 @@ def secret(name: str) -> str:
     return (SECRETS / name).read_text(encoding="utf-8").strip()
 
 
-class RunnerApi:
+class SchedulerApi:
     """Starts runs and waits for their end."""
 
     def __init__(self, url: str, token: str, patience: float = 600) -> None:

@@ -1,8 +1,8 @@
 {#-
-  Creates a table of the runner's in `raw` where it is missing, so that every model builds also where no runner has written
+  Creates a table of the scheduler's in `raw` where it is missing, so that every model builds also where no scheduler has written
   its history yet. The columns are those of scheduler/history_export.py; a test holds the two equal.
 -#}
-{%- macro runner_table(name) -%}
+{%- macro scheduler_table(name) -%}
     {%- set columns = {
         'pipeline_runs': 'run_id bigint, kind varchar, trigger varchar, status varchar, scheduled_at timestamptz, started_at timestamptz, '
             ~ 'finished_at timestamptz, seconds double, message varchar, full_refresh boolean, generation bigint, host varchar',

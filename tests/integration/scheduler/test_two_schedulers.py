@@ -26,7 +26,7 @@ def start(context: ForkServerContext, root: Path, name: str) -> ForkServerProces
 
 
 def await_progress(progress: Path, pause: threading.Event) -> None:
-    """Return when a runner has written since the call."""
+    """Return when a scheduler has written since the call."""
     before = progress.stat().st_size if progress.exists() else 0
     for _ in range(3000):
         if progress.exists() and progress.stat().st_size > before:
