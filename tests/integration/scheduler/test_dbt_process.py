@@ -94,7 +94,7 @@ def test_a_build_that_takes_too_long_or_is_no_longer_wanted_is_ended(project: Db
         if event["name"] == "LogStartLine" and "slow" in event["message"] and reason == "stop":
             stop.set()
 
-    with pytest.raises(DbtInterruptedError, match="stopping" if reason == "stop" else "time limit"):
+    with pytest.raises(DbtInterruptedError, match="told to stop" if reason == "stop" else "time limit"):
         project.build(on_event=on_event, stop=stop, time_limit=None if reason == "stop" else 12)
     assert is_free(project)
     (project.project_dir / "models/slow.sql").unlink()
