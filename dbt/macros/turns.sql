@@ -57,11 +57,11 @@
 {#- Kinds of content blocks that a message counts: column -> block types. -#}
 {%- macro block_kinds() -%}
     {%- do return({
-        'text_blocks': ['text'],
-        'thinking_blocks': ['thinking', 'redacted_thinking'],
-        'tool_use_blocks': ['tool_use', 'server_tool_use', 'mcp_tool_use'],
-        'tool_result_blocks': ['tool_result'],
-        'media_blocks': ['image', 'document'],
+        'text_block_count': ['text'],
+        'thinking_block_count': ['thinking', 'redacted_thinking'],
+        'tool_use_block_count': ['tool_use', 'server_tool_use', 'mcp_tool_use'],
+        'tool_result_block_count': ['tool_result'],
+        'media_block_count': ['image', 'document'],
     }) -%}
 {%- endmacro -%}
 

@@ -75,10 +75,10 @@
 
 {#- The measures of every usage aggregate, over rows of fct_api_requests. -#}
 {%- macro usage_measures() -%}
-    cast(count(*) as bigint) as responses,
-    cast(count(*) filter (where is_subagent) as bigint) as subagent_responses,
-    cast(count(*) filter (where not is_finalized) as bigint) as unfinalized_responses,
-    cast(count(*) filter (where not is_priced) as bigint) as unpriced_responses,
+    cast(count(*) as bigint) as response_count,
+    cast(count(*) filter (where is_subagent) as bigint) as subagent_response_count,
+    cast(count(*) filter (where not is_finalized) as bigint) as unfinalized_response_count,
+    cast(count(*) filter (where not is_priced) as bigint) as unpriced_response_count,
     {%- for tokens in [
         'input_tokens', 'output_tokens', 'cache_read_tokens', 'cache_creation_tokens', 'cache_creation_5m_tokens',
         'cache_creation_1h_tokens', 'web_search_requests'

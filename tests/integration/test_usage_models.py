@@ -162,7 +162,7 @@ def test_a_model_without_a_price_warns_and_stops_nothing(warehouse: Warehouse) -
     warehouse.load(in_file("p/s1.jsonl", answer("m1", model="not-yet-known")))
     outcome = warehouse.build("+fct_api_requests", "dim_models", "assert_every_model_has_a_price", command="build")
     assert [node.name for node in outcome.warnings] == ["assert_every_model_has_a_price"]
-    assert warehouse.rows("select model, is_priced, unpriced_responses, input_usd from marts.dim_models") == [
+    assert warehouse.rows("select model, is_priced, unpriced_response_count, input_usd from marts.dim_models") == [
         ("not-yet-known", False, 1, None)
     ]
 

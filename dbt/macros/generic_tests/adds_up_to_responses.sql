@@ -10,7 +10,7 @@
 {%- endset %}
 with found as (
     select
-        coalesce(sum(responses), 0) as responses, {{ sums }},
+        coalesce(sum(response_count), 0) as responses, {{ sums }},
         max(greatest(input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens)) as largest_sum
     from {{ model }}
 ),

@@ -13,7 +13,7 @@ daily as (
         project_id,
         model,
         host,
-        cast(count(distinct session_id) as bigint) as sessions,
+        cast(count(distinct session_id) as bigint) as session_count,
         {{ usage_measures() }}
     from requests
     group by date_key, project_id, model, host

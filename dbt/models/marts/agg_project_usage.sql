@@ -11,8 +11,8 @@ projects as (
         project_id,
         min(requested_at) as first_request_at,
         max(requested_at) as last_request_at,
-        cast(count(distinct session_id) as bigint) as sessions,
-        cast(count(distinct date_key) as bigint) as active_days,
+        cast(count(distinct session_id) as bigint) as session_count,
+        cast(count(distinct date_key) as bigint) as active_day_count,
         {{ usage_measures() }}
     from requests
     where project_id is not null

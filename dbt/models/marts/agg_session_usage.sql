@@ -18,8 +18,8 @@ sessions as (
         session_id,
         min(requested_at) as first_request_at,
         max(last_line_at) as last_response_at,
-        cast(count(distinct model) as bigint) as models,
-        cast(count(distinct agent_id) filter (where is_subagent) as bigint) as agents,
+        cast(count(distinct model) as bigint) as model_count,
+        cast(count(distinct agent_id) filter (where is_subagent) as bigint) as agent_count,
         {{ usage_measures() }}
     from requests
     where session_id is not null

@@ -51,8 +51,8 @@ tools as (
         date_key,
         project_id,
         tool_name,
-        cast(count(tool_call_key) as bigint) as tool_calls,
-        cast(count(distinct request_key) as bigint) as responses,
+        cast(count(tool_call_key) as bigint) as tool_call_count,
+        cast(count(distinct request_key) as bigint) as response_count,
         {{ exact_sum('output_tokens') }} as output_tokens,
         {{ exact_sum('total_tokens') }} as total_tokens,
         {{ exact_sum('cost_usd') }} as cost_usd

@@ -59,8 +59,8 @@ blocks as (
         to_timestamp((hours_of_blocks.block_start + 5) * 3600) as block_ends_at,
         min(requests.requested_at) as first_request_at,
         max(requests.requested_at) as last_request_at,
-        cast(count(distinct requests.session_id) as bigint) as sessions,
-        cast(count(distinct requests.model) as bigint) as models,
+        cast(count(distinct requests.session_id) as bigint) as session_count,
+        cast(count(distinct requests.model) as bigint) as model_count,
         {{ usage_measures() }}
     from requests
     inner join hours_of_blocks on requests.active_hour = hours_of_blocks.active_hour

@@ -55,7 +55,7 @@ counted as (
         count(*) filter (where requested_at is null) as responses_without_time,
         count(*) filter (where lacks_cache_split) as responses_without_cache_split,
         count(unknown_usage_fields) as responses_with_unknown_usage_fields,
-        coalesce(sum(extra_attempts), 0) as extra_attempts,
+        coalesce(sum(extra_attempt_count), 0) as extra_attempts,
         coalesce(sum(extra_attempt_tokens), 0) as extra_attempt_tokens
     from requests
 

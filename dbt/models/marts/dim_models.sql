@@ -17,8 +17,8 @@ models as (
         model,
         min(requested_at) as first_used_at,
         max(requested_at) as last_used_at,
-        cast(count(*) as bigint) as responses,
-        cast(count(*) filter (where not is_priced) as bigint) as unpriced_responses
+        cast(count(*) as bigint) as response_count,
+        cast(count(*) filter (where not is_priced) as bigint) as unpriced_response_count
     from requests
     group by model
 
@@ -52,9 +52,9 @@ described as (
             when contains(models.model, '/') then 'gateway'
             else 'anthropic'
         end as platform,
-        models.unpriced_responses = 0 as is_priced,
-        models.responses,
-        models.unpriced_responses,
+        models.unpriced_response_count = 0 as is_priced,
+        models.response_count,
+        models.unpriced_response_count,
         models.first_used_at,
         models.last_used_at,
         todays_rates.input_usd,

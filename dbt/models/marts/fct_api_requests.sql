@@ -267,7 +267,7 @@ final as (
             coalesce(visible_characters, 0) / {{ var('characters_per_token') }}
         ) as bigint))) as estimated_output_tokens,
         nullif(unknown_usage_fields, '') as unknown_usage_fields,
-        if(attempt_tokens > answer_tokens, attempts - 1, 0) as extra_attempts,
+        if(attempt_tokens > answer_tokens, attempts - 1, 0) as extra_attempt_count,
         cast(greatest(attempt_tokens - answer_tokens, 0) as bigint) as extra_attempt_tokens,
         {%- for part in ['input', 'output', 'cache_read', 'cache_write', 'web_search'] %}
             round({{ part }}_cost_usd, 10) as {{ part }}_cost_usd,

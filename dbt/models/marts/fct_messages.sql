@@ -83,11 +83,11 @@ final as (
         end as message_text,
         text_length,
         cast(thinking_length as bigint) as thinking_length,
-        text_blocks,
-        thinking_blocks,
-        tool_use_blocks,
-        tool_result_blocks,
-        media_blocks
+        text_block_count,
+        thinking_block_count,
+        tool_use_block_count,
+        tool_result_block_count,
+        media_block_count
     from messages
     left join answers on messages.message_key = answers.document_id
     left join {{ ref('int_session_projects') }} as projects on messages.session_key = projects.session_key

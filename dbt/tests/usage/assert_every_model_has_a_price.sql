@@ -4,7 +4,7 @@
 
 select
     model,
-    unpriced_responses,
+    unpriced_response_count,
     first_used_at
 from {{ ref('dim_models') }}
 where not is_priced
