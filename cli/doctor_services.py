@@ -18,7 +18,7 @@ from scheduler.alerts import read_incident
 from scheduler.loader_client import HttpLoader
 from scheduler.publish import space_needed
 from scheduler.runner import history_path, open_history
-from standalone.copies import count_copies
+from standalone.both_copies import count_copies
 
 
 def record_store(settings: Settings) -> Finding:

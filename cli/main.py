@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from cli import schedule, sql
+from cli import scheduler_commands, sql
 from cli.appliance import commands as appliance
-from cli.published import published, summarise
+from cli.published_summary import published, summarise
 from cli.terminal import (
     EXIT_USAGE,
     AsJson,
@@ -34,7 +34,7 @@ from common.paths import DataPaths
 from common.settings import Settings
 
 if TYPE_CHECKING:
-    from standalone.copies import CopyCounts
+    from standalone.both_copies import CopyCounts
 
 app = typer.Typer(
     name="analytics",
@@ -121,7 +121,7 @@ def run(
         from cli.run import run_once, show_outcome
 
         if now:
-            schedule.ask_service(settings, full_refresh=full_refresh)
+            scheduler_commands.ask_service(settings, full_refresh=full_refresh)
             return
         result = run_once(settings, full_refresh=full_refresh, console=console, as_json=as_json)
         if not as_json:
@@ -197,7 +197,7 @@ def status(data: Data = None, as_json: AsJson = False) -> None:
 
 def _copies(settings: Settings) -> "CopyCounts | None":
     """Count both copies, where there are any that can be seen from here."""
-    from standalone.copies import count_copies
+    from standalone.both_copies import count_copies
 
     kept_here = settings.mongo_uri or DataPaths.of(settings).records.exists()
     return count_copies(settings) if kept_here and not settings.loader_url else None
@@ -271,7 +271,7 @@ def test(context: typer.Context) -> None:
 
 
 sql.register(app)
-schedule.register(app)
+scheduler_commands.register(app)
 appliance.register(app)
 
 

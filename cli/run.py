@@ -10,8 +10,8 @@ from typing import Any
 
 from rich.console import Console
 
-from cli.appliance.service import make_runner
-from cli.published import summarise
+from cli.appliance.scheduler_service import make_runner
+from cli.published_summary import summarise
 from cli.show import RunView, show_failures, show_summary
 from common import VERSION
 from common.logs import configure_logs

@@ -19,7 +19,7 @@ from rich.progress import (
 from rich.table import Column, Table
 from rich.text import Text
 
-from cli.published import Summary
+from cli.published_summary import Summary
 from common.paths import DataPaths
 from common.settings import Settings
 from scheduler.run_result import Event, FailedTest, RunResult, StepResult

@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
-from cli.published import published
+from cli.published_summary import published
 from cli.terminal import EXIT_USAGE, AsJson, Data, console, fail, first_line, one_line_errors, settings_of
 
 

@@ -1,4 +1,4 @@
-"""`python -m loader`: serves the loader over HTTP (loader/service.py) with the stores that the settings name."""
+"""`python -m loader`: serves the loader over HTTP (loader/http_service.py) with the stores that the settings name."""
 
 import argparse
 import sys
@@ -14,7 +14,7 @@ from common.logs import configure_logs
 from common.paths import DataPaths
 from common.settings import Settings, SettingsError, load_settings
 from loader.collectors import collector_states
-from loader.service import Steps, Work, create_app
+from loader.http_service import Steps, Work, create_app
 from loader.table_maintenance import maintain
 from records import open_store
 

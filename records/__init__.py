@@ -1,6 +1,6 @@
 """The record store, the system of record: every line whole, one interface over MongoDB and SQLite."""
 
-from records.opening import open_store
+from records.open_store import open_store
 from records.store import NewLine, Place, RecordStore, RejectedLine, Source, StoredLine, StoreError
 
 __all__ = [

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from cli.appliance import service as appliance_runner
-from cli.appliance.service import first_runs, make_runner
+from cli.appliance import scheduler_service
+from cli.appliance.scheduler_service import first_runs, make_runner
 from common.paths import DataPaths
 from common.settings import Settings
 from metabase.client import Client, RefusedError, UnreachableError
@@ -73,7 +73,7 @@ def test_a_metabase_that_is_away_is_said_to_be_for_the_next_run_to_try_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The refresh step turns the error into a warning (test_runs.py); it must not wait for long."""
-    monkeypatch.setattr(appliance_runner, "WAIT_SECONDS", 0.5)
+    monkeypatch.setattr(scheduler_service, "WAIT_SECONDS", 0.5)
     generation = Generation(number=2, created_at=datetime.now(UTC), bytes=0, row_counts={})
     settings = appliance_settings(tmp_path, f"http://127.0.0.1:{free_port()}")
     assert not is_shown(settings, generation)
@@ -102,9 +102,9 @@ def small_service(folder: Path, **choices: Any) -> tuple[Service, CountingLoader
 @pytest.fixture(autouse=True)
 def _waits_of_a_test(monkeypatch: pytest.MonkeyPatch) -> None:
     """No pause where nothing is waited for, and no hurry where something is: this machine may be busy."""
-    monkeypatch.setattr(appliance_runner, "WAIT_SECONDS", 300.0)
-    monkeypatch.setattr(appliance_runner, "BETWEEN_SECONDS", 0.01)
-    monkeypatch.setattr(appliance_runner, "READY_SECONDS", 0.01)
+    monkeypatch.setattr(scheduler_service, "WAIT_SECONDS", 300.0)
+    monkeypatch.setattr(scheduler_service, "BETWEEN_SECONDS", 0.01)
+    monkeypatch.setattr(scheduler_service, "READY_SECONDS", 0.01)
 
 
 def test_where_nothing_was_published_runs_follow_each_other_until_two_find_nothing_new(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from cli.published import summarise
+from cli.published_summary import summarise
 from common.paths import DataPaths
 from common.settings import load_settings
 from dashboards.card_query import opened, run_card, shown_columns

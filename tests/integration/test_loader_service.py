@@ -24,7 +24,7 @@ from pydantic import SecretStr
 from pymongo.database import Database
 
 from common.loader_results import ExtractResult, LoadResult, MaintenanceResult
-from loader.service import Progress, Steps, create_app
+from loader.http_service import Progress, Steps, create_app
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "the-token-of-this-test"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import duckdb
 
-from cli.published import summarise
+from cli.published_summary import summarise
 from common.paths import DataPaths
 from common.settings import load_settings
 

@@ -108,7 +108,7 @@ def test_the_page_says_which_setting_keeps_the_scheduler_from_starting() -> None
         "LOADER_URL": "http://127.0.0.1:1",
     }
     process = subprocess.Popen(
-        [sys.executable, "-m", "cli.appliance.service"], cwd=ROOT, env=environment, stderr=subprocess.PIPE
+        [sys.executable, "-m", "cli.appliance.scheduler_service"], cwd=ROOT, env=environment, stderr=subprocess.PIPE
     )
     try:
         answer = _answer(f"http://127.0.0.1:{port}/healthz")

@@ -16,7 +16,7 @@ DOCKERFILE = text_of(Path("services/Dockerfile"))
 ENTRIES = {
     "collector": "collector.__main__",
     "loader": "loader.__main__",
-    "scheduler": "cli.appliance.service",
+    "scheduler": "cli.appliance.scheduler_service",
     "smoke": "tests.smoke.__main__",
 }
 DISTRIBUTIONS = {"bson": "pymongo", "vl_convert": "vl-convert-python", "yaml": "pyyaml", "dbt": "dbt-core"}

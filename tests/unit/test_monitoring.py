@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from loader.metrics import render_metrics
+from loader.loader_metrics import render_metrics
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "services" / "monitoring"

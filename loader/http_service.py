@@ -28,7 +28,7 @@ from requests.exceptions import Timeout
 
 from common.errors import PassingError
 from common.loader_results import CollectorState, ExtractResult, LoadResult, MaintenanceResult
-from loader.metrics import render_metrics
+from loader.loader_metrics import render_metrics
 
 log = structlog.get_logger()
 

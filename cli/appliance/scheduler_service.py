@@ -1,4 +1,4 @@
-"""The appliance's scheduler: `python -m cli.appliance.service`, which is what its container runs.
+"""The appliance's scheduler: `python -m cli.appliance.scheduler_service`, which is what its container runs.
 
 It is the scheduler room's service with what that room must not know of: Metabase and the HTML report follow each new
 generation; the loader is the service at LOADER_URL. On a host where nothing was ever published it starts at once and
