@@ -103,7 +103,7 @@ def _sql_hint(folder: Path | None) -> str:
 def run(
     transcripts: Transcripts = None,
     data: Data = None,
-    full_refresh: Annotated[bool, typer.Option("--full-refresh", help="Build every store anew from MongoDB.")] = False,
+    full_refresh: Annotated[bool, typer.Option("--full-refresh", help="Rebuild every store from MongoDB.")] = False,
     now: Annotated[
         bool, typer.Option("--now", help="Ask the service at work to run, instead of running here.")
     ] = False,

@@ -101,7 +101,7 @@ def _cut(message: str, limit: int = 160) -> str:
 
 
 def _in_words(warning: str) -> str:
-    """A test of ours is a sentence that should be true; say it as one."""
+    """Say our tests as the sentences that they are: each should be true."""
     found = re.match(r"assert_(\w+): Got (\d+) results?", warning)
     if not found:
         return warning

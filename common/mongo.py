@@ -17,4 +17,4 @@ def mongo_client(uri: str, appname: str, **options: Any) -> MongoClient[dict[str
         return MongoClient(uri, appname=appname, **options)
     except (PyMongoError, ValueError) as error:
         expected = "mongodb://USER:PASSWORD@HOST:PORT/, percent-encoded where USER or PASSWORD hold one of :/?#[]@%"
-        raise SettingsError(f"MONGO_URI: expected {expected}, found what is none ({type(error).__name__})") from None
+        raise SettingsError(f"MONGO_URI: expected {expected}, found an invalid one ({type(error).__name__})") from None

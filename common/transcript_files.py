@@ -69,7 +69,7 @@ class Findings:
 def distinct_roots(roots: Sequence[Path]) -> list[tuple[Path, str]]:
     """Return each transcripts directory once, with the label that tells its files' names from the first one's.
 
-    A directory that is also reached by a link, or that lies in an earlier one, is left out.
+    A directory that is also reached by a link, or that is in an earlier one, is left out.
     """
     found: list[tuple[Path, str]] = []
     seen: list[Path] = []

@@ -35,7 +35,7 @@ class Server(uvicorn.Server):
 
 
 def steps_of(settings: Settings) -> Steps:
-    """The steps over the stores that the settings name; each opens the catalog anew, whose token is short-lived."""
+    """The steps over the stores that the settings name; each opens the catalog again, whose token is short-lived."""
     _required(settings.mongo_uri, "MONGO_URI")
     store = open_store(settings, "claude-analytics-loader")
     work_database = DataPaths.of(settings).duckdb.work_database

@@ -7,7 +7,7 @@ holds the rows. One extract makes two passes, each bounded at both ends:
 2. if the two copies then disagree on how many lines there are, over the ranges whose counts differ, in both directions:
    lines that came late or without a date go to the table, lines that the record store has lost go back to it.
 
-So an `ingestedAt` that many lines share, that lies in the future, or that is missing loses and doubles nothing, and
+So an `ingestedAt` that many lines share, that is in the future, or that is missing loses and doubles nothing, and
 either copy may be lost or replaced by an older one.
 """
 

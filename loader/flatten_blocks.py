@@ -137,7 +137,7 @@ def _part(text: Any) -> str:
 
 
 def _joined(texts: list[str], limit: int) -> tuple[str, int]:
-    """Return the texts on lines of their own up to the limit, without joining what lies beyond it."""
+    """Return the texts on lines of their own up to the limit, without joining what is beyond it."""
     length = sum(map(len, texts)) + max(len(texts) - 1, 0)
     kept, left = [], limit
     for text in texts:

@@ -13,7 +13,7 @@ _SURELY_LONG = 8 * ATTRIBUTES_LIMIT
 
 
 class _Number(NamedTuple):
-    """A number that models read out of `attributes`: its key, the object that it lies in, what it may be."""
+    """A number that models read out of `attributes`: its key, the object that it is in, what it may be."""
 
     key: str
     within: str | None = None

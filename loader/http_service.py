@@ -63,7 +63,7 @@ class Steps:
     collectors: Callable[[], list[CollectorState]] = list
     """Not a step: it reads, and is answered while one runs."""
     folder: Path = Path("/")
-    """Where the work database lies: the disk that the metrics tell of."""
+    """Where the work database is: the disk that the metrics tell of."""
 
 
 class Health(BaseModel):
@@ -194,7 +194,7 @@ def _health_routes(work: Work, folder: Path) -> APIRouter:
 
 def _step_routes(work: Work, steps: Steps) -> APIRouter:
     router = APIRouter()
-    full_refresh = Annotated[bool, Body(embed=True, description="Build everything anew")]
+    full_refresh = Annotated[bool, Body(embed=True, description="Rebuild everything")]
 
     @router.post("/extract")
     async def extract(request: Request, full_refresh: full_refresh = False) -> ExtractResult:

@@ -20,7 +20,7 @@ _MARKER = re.compile(
 
 @dataclass(frozen=True)
 class Marker:
-    """The end of a description of ours."""
+    """The end of our description."""
 
     key: str
     wanted: str

@@ -1,7 +1,7 @@
 """Our collection in Metabase, brought in line with the files: cards, filters' lists, dashboards.
 
 What is ours is known by its marker (`metabase/marker.py`). Content that is neither what we wrote nor what Metabase made
-of it was edited by somebody: it is copied to a collection of its own, said in the result and in the log, and ours is
+of it was edited by somebody: it is copied to its own collection, said in the result and in the log, and ours is
 put back. What is not ours is never touched. A run over an unchanged Metabase sends no change.
 """
 

@@ -77,7 +77,7 @@ def busy_connections(client: Client, database: int) -> int:
 
 
 def seen_generation(client: Client, database: int) -> int | None:
-    """The generation that Metabase's queries read now; None when the file lies in no generation."""
+    """The generation that Metabase's queries read now; None when the file is in no generation."""
     [[path]] = client.rows(database, WHICH_FILE)
     found = _GENERATION.search(path.replace("\\", "/"))
     return int(found["number"]) if found else None

@@ -135,7 +135,7 @@ class FileState:
 
 
 def _mtime_ns(about: os.stat_result) -> int:
-    """Return when a file was changed; what lies beyond 64 bits, some 290 years from 1970, at their end."""
+    """Return when a file was changed; what is beyond 64 bits, some 290 years from 1970, at their end."""
     return max(-(2**63), min(about.st_mtime_ns, 2**63 - 1))
 
 

@@ -132,7 +132,7 @@ def _encode(fields: dict[str, Any]) -> tuple[bytes | None, str | None]:
 
 
 def envelope(line: Line, document_id: str, place: Place, reason: str) -> bytes:
-    """What is kept in `conversations` of a line that lies in parts: enough to recognise and to count it."""
+    """What is kept in `conversations` of a line that is in parts: enough to recognise and to count it."""
     value = line.value or {}
     small = {key: item for key, item in list(value.items())[:_ENVELOPE_FIELDS] if key not in OUR_FIELDS}
     fields = {key: item for key, item in _clean(small, 1).items() if not isinstance(item, dict)}

@@ -43,7 +43,7 @@ def write_report(database: Path, target: Path, *, timezone: str, sample: bool = 
     with opened(database, timezone) as connection:
         page = _render(connection, catalog, timezone, sample=sample)
     target.parent.mkdir(parents=True, exist_ok=True)
-    # A name of its own, for a run and a person may write the same report at once.
+    # Its own name, for a run and a person may write the same report at once.
     unfinished = target.with_name(f".{target.name}.{uuid4().hex[:8]}.unfinished")
     try:
         unfinished.write_text(page, encoding="utf-8")

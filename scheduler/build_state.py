@@ -1,6 +1,6 @@
 """What the work database and the published one were built from: decides what a run may skip, and what it must rebuild.
 
-The note lies beside the work database, so that who deletes that folder deletes the note with it.
+The note is beside the work database, so that deleting that folder deletes the note, too.
 """
 
 import json

@@ -66,7 +66,7 @@ class DbtProject:
         return self._files / f"target-{target or self.target}"
 
     def fingerprint(self) -> str:
-        """Changes with any file of the project, a price list of one's own, and the version of dbt or DuckDB."""
+        """Changes with any file of the project, a custom price list, and the version of dbt or DuckDB."""
         digest = hashlib.sha256()
         for package in ("dbt-core", "dbt-duckdb", "duckdb"):
             digest.update(f"{package}={version(package)}\n".encode())

@@ -1,6 +1,6 @@
 """The warm dbt process: imports dbt once, then runs one command per line of JSON on standard input.
 
-A process of its own, because a hung or greedy build can then be ended, and its DuckDB connection dies with it.
+Its own process, because a hung or greedy build can then be ended, and its DuckDB connection dies with it.
 It runs as a script and imports nothing of ours. It exits at once when its parent does: that closes standard input.
 """
 

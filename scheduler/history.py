@@ -1,6 +1,6 @@
 """The run history in SQLite: runs, their steps, log lines and dbt results, and what must outlive a restart.
 
-Every call is one transaction on a connection of its own, so threads and processes may share the file.
+Every call is one transaction on its own connection, so threads and processes may share the file.
 """
 
 import json
@@ -30,7 +30,7 @@ class HistoryError(AnalyticsError):
     """The history file cannot be read or written; the message says what to do."""
 
     def __init__(self, path: Path, error: sqlite3.DatabaseError) -> None:
-        if isinstance(error, sqlite3.OperationalError):  # not the file itself but what it lies on
+        if isinstance(error, sqlite3.OperationalError):  # not the file itself but what it is on
             remedy = "see that its disk has room and that the file and its folder may be written"
         else:
             remedy = "move it away, and the next command begins a new one; it holds no figures"
@@ -208,7 +208,7 @@ class History:
             database.execute(sql, (key, json.dumps(value)))
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]:
-        """Read with a statement of one's own."""
+        """Read with a custom statement."""
         return self._read(sql, parameters)
 
     def _read(self, sql: str, parameters: Sequence[Any]) -> list[sqlite3.Row]:

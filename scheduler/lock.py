@@ -52,7 +52,7 @@ class LockHeld(AnalyticsError):
 
 
 class PipelineLock:
-    """The lock of one volume. Every hold opens the file anew, so two threads of one process exclude each other too."""
+    """The lock of one volume. Every hold opens the file again, so two threads of one process exclude each other too."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -50,7 +50,7 @@ class Refresh:
 
 @dataclass(frozen=True)
 class PipelineParts:
-    """Everything the steps work with; who wires the scheduler makes one."""
+    """Everything the steps work with, assembled once at the start."""
 
     volume: DuckDBVolume
     loader: Loader

@@ -92,7 +92,7 @@ def remove_old_generations(volume: DuckDBVolume, keep: int) -> int:
 
 
 def _read(folder: Path) -> Generation | None:
-    with suppress(FileNotFoundError, NotADirectoryError, ValueError):  # one that cannot be read is published anew
+    with suppress(FileNotFoundError, NotADirectoryError, ValueError):  # one that cannot be read is published again
         return Generation.model_validate_json((folder / MANIFEST_FILE).read_bytes())
     return None
 

@@ -83,7 +83,7 @@ def _named_part(part: str) -> str:
     last = int(found["last"] or (first if is_one_day else 6))
     days = _WEEKDAYS[first : last + 1 : int(found["step"] or 1)]
     if not days:
-        raise ValueError(f"{part}: no weekday lies between")
+        raise ValueError(f"{part}: no weekday is between")
     return ",".join(days)
 
 

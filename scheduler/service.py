@@ -72,7 +72,7 @@ class Service:
         *,
         at_start: Callable[["Service"], object] | None = None,
     ) -> None:
-        """`at_start` is called once, on a thread of its own, when the service has begun to work."""
+        """`at_start` is called once, on its own thread, when the service has begun to work."""
         self._at_start = at_start
         self.runner, self.settings, self.history = runner, settings, runner.history
         self.jobs = {job.name: job for job in (service_jobs(runner, settings) if jobs is None else jobs)}

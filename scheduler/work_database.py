@@ -28,7 +28,7 @@ class DatabaseHeldError(AnalyticsError):
 
 
 class DatabaseBrokenError(AnalyticsError):
-    """The work database is no database any more; the message says how it is made anew."""
+    """The work database is no database any more; the message says how it is made again."""
 
 
 def connect(database: Path, limits: DuckDBLimits = DEFAULT_LIMITS) -> duckdb.DuckDBPyConnection:
@@ -79,7 +79,7 @@ def _holder(database: Path) -> str | None:
         if _BROKEN.search(str(error)):
             what = str(error).splitlines()[0]
             raise DatabaseBrokenError(
-                f"{what}; delete {database.parent}: the next run makes it anew from Iceberg"
+                f"{what}; delete {database.parent}: the next run makes it again from Iceberg"
             ) from None
         raise
     return None

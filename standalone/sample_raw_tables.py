@@ -1,4 +1,4 @@
-"""The raw tables of the generated sample in a DuckDB file of their own: what dbt's target `test` builds on."""
+"""The raw tables of the generated sample in their own DuckDB file: what dbt's target `test` builds on."""
 
 import hashlib
 import shutil

@@ -1,7 +1,7 @@
-"""Compares the published marts with a count of its own from the transcript files.
+"""Compares the published marts with its own count from the transcript files.
 
 What the files hold must be in the database, to the token. The database may hold more: Claude Code deletes transcripts
-after about 30 days, and other machines' transcripts are not here. So what lies only in the database is told apart: it
+after about 30 days, and other machines' transcripts are not here. So what is only in the database is told apart: it
 is history where it comes from lines that are in no file any more, else a difference. What was written to the files
 since the collector last looked is left out and said.
 """

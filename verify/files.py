@@ -74,7 +74,7 @@ def stem(source_file: str) -> str:
 
 
 def folder(source_file: str) -> str:
-    """Return the folder below the transcripts directory that a file lies in."""
+    """Return the folder below the transcripts directory that a file is in."""
     parts = source_file.split("/")
     if len(parts) > 1 and parts[0].startswith("~"):
         del parts[0]

@@ -1,6 +1,6 @@
 """Counts again straight from transcript files, for `verify` to compare with.
 
-Shares no code with the pipeline on purpose, so that an error there is not repeated here: a reader of its own, Python's
+Shares no code with the pipeline on purpose, so that an error there is not repeated here: its own reader, Python's
 own JSON, and the rules of docs/counting.md written down a second time.
 """
 

@@ -45,7 +45,7 @@ def smoke(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the project up afterwards.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Try the appliance out in a project of its own, with a sample; takes it away again."""
+    """Try the appliance out in its own project, with a sample; takes it away again."""
     from cli.appliance.smoke import smoke as try_out
 
     with one_line_errors():

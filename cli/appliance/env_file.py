@@ -41,7 +41,7 @@ def read_env_file(root: Path) -> dict[str, str]:
 
 
 def known_names(root: Path) -> set[str]:
-    """Return every name that the compose file or a program of ours reads."""
+    """Return every name that the compose file or one of our programs reads."""
     choices = set(re.findall(r"\$\{([A-Z][A-Z0-9_]*)", (root / "compose.yaml").read_text(encoding="utf-8")))
     settings = {name.upper() for name in (*Settings.model_fields, *FORMER_NAMES.values())}
     return choices | settings | {f"{name}_FILE" for name in settings}

@@ -68,14 +68,14 @@ def _memory() -> Finding:
 
 def _disk() -> Finding:
     folder = Path(docker("info", "--format", "{{.DockerRootDir}}").strip())
-    here = folder if folder.exists() else Path("/")  # Docker Desktop keeps it inside a machine of its own
+    here = folder if folder.exists() else Path("/")  # Docker Desktop keeps it inside its own machine
     fix = "free some space where Docker keeps images and volumes (docker system df)"
     return _amount("Disk", shutil.disk_usage(here).free / GIB, DISK_LEAST_GIB, DISK_GIB, f"free in {here}", fix)
 
 
 def _amount(name: str, found: float, least: int, wanted: int, what: str, fix: str) -> Finding:
     status: Status = "ok" if found >= wanted * 0.95 else "warn" if found >= least * 0.95 else "fail"
-    expected = f"{wanted} GiB {what}, at the least {least}"
+    expected = f"{wanted} GiB {what}, at least {least}"
     return Finding(name, status, f"{found:.1f} GiB {what}", expected, "" if status == "ok" else fix)
 
 

@@ -1,4 +1,4 @@
-"""`./analytics smoke`: the user's own compose.yaml, brought up in a project of its own, tried, and taken away again.
+"""`./analytics smoke`: the user's own compose.yaml, brought up in its own project, tried, and taken away again.
 
 Sample transcripts go in; the smoke service (tests/smoke) starts runs and counts again what was published, while readers
 query all the time. Then more transcripts, and every container in turn is killed in the middle of a run and brought
@@ -64,7 +64,7 @@ def our_images(compose: Compose) -> list[str]:
 
 @contextmanager
 def _project(*, keep: bool) -> Iterator[tuple[Compose, Path]]:
-    """A project with a name, ports and a transcripts folder of its own."""
+    """A project with a name, ports and its own transcripts folder."""
     folder = Path(tempfile.mkdtemp(prefix="claude-analytics-smoke-"))
     transcripts = folder / "projects"
     transcripts.mkdir()

@@ -20,7 +20,7 @@
     end
 {%- endmacro -%}
 
-{#- True where a person stopped the call. Within a failed command the note stands on a line of its own, behind what it wrote. -#}
+{#- True where a person stopped the call. Within a failed command the note stands on its own line, behind what it wrote. -#}
 {%- macro is_interruption(result_text, result_interrupted) -%}
     coalesce({{ result_interrupted }}, false)
     or coalesce(regexp_matches({{ result_text }}, '(^|\n)\[Request interrupted by user'), false)

@@ -29,7 +29,7 @@
     )
 {%- endmacro -%}
 
-{#- The name of the worktree that a folded path lies in; NULL where it lies in none. -#}
+{#- The name of the worktree that a folded path lies in; NULL where it is in none. -#}
 {%- macro worktree_name(path) -%}
     coalesce(
         nullif(regexp_extract({{ path }}, '/(?:\.claude/worktrees|\.worktrees|\.git/worktrees)/([^/]+)', 1), ''),

@@ -1,6 +1,6 @@
 """Who may act: the holder of the token, either as `Authorization: Bearer` or through a login kept in a signed cookie.
 
-A form carries a value that only a page of ours can know, and its Origin must be ours, so another site's page cannot
+A form carries a value that only our page can know, and its Origin must be ours, so another site's page cannot
 act in a visitor's name. On an address other than loopback nothing may act until somebody has set SCHEDULER_TOKEN.
 """
 
@@ -73,7 +73,7 @@ class Gate:
             raise HTTPException(401, "expected Authorization: Bearer TOKEN", {"WWW-Authenticate": "Bearer"})
 
     def require_form(self, request: Request, key: str) -> None:
-        """Let a person act who logged in and pressed a button of ours."""
+        """Let a person act who logged in and pressed a button on this page."""
         self._require_possible()
         if not self.is_logged_in(request):
             raise HTTPException(401, "log in first")

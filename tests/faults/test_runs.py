@@ -1,4 +1,4 @@
-"""Whole runs over a valid history that lies beside a hostile one: what is valid gives the same figures, to the row.
+"""Whole runs over a valid history that is beside a hostile one: what is valid gives the same figures, to the row.
 
     ./analytics test tests/faults/test_runs.py                              # one tree of some 2,000 damaged lines
     FAULTS_RUNS=20 FAULTS_SEED=100 ./analytics test tests/faults/test_runs.py -n 0

@@ -45,7 +45,7 @@ def state(database: Mongo, source_file: str = "p/s.jsonl") -> dict[str, Any]:
 
 
 def whole(database: Mongo, document_id: str) -> bytes:
-    """The bytes of a line that lies in parts."""
+    """The bytes of a line that is in parts."""
     parts = database.conversation_parts.find({"conversationId": document_id}).sort("part")
     return b"".join(part["data"] for part in parts)
 

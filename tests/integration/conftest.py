@@ -67,7 +67,7 @@ def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def mongo_database(mongo_server: str) -> Iterator[Database[dict[str, Any]]]:
-    """An empty database of its own. It goes with the server: dropping takes longer than filling."""
+    """A new, empty database. It goes with the server: dropping takes longer than filling."""
     with MongoClient[dict[str, Any]](mongo_server, tz_aware=True, serverSelectionTimeoutMS=20_000) as client:
         yield client[f"test_{uuid.uuid4().hex[:12]}"]
 

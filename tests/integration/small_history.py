@@ -33,7 +33,7 @@ class SmallHistory:
                 connection.execute(statement)
 
     def line(self, document: str, minute: float | None, session: str | None, **values: Any) -> None:
-        """Add one line, a block of its own, so many minutes after the history's start (None: it carries no time)."""
+        """Add one line, its own block, so many minutes after the history's start (None: it carries no time)."""
         block_index = values.pop("block_index", 0)
         self.lines.append(
             dict.fromkeys(_FLAGS, False)

@@ -28,7 +28,7 @@ from tests.integration.conftest import free_port, start_mongo
 
 @contextmanager
 def following(database: Mongo, projects: Path, full_pass_seconds: float = 3600.0) -> Iterator[list[CollectResult]]:
-    """The results of a collector that follows in a thread of its own, after its first pass."""
+    """The results of a collector that follows in its own thread, after its first pass."""
     stop = threading.Event()
     results: list[CollectResult] = []
     failed: list[AnalyticsError] = []

@@ -46,7 +46,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def dbt(made: Path) -> Dbt:
-    """Runs a dbt command on a database, in a process of its own."""
+    """Runs a dbt command on a database, in its own process."""
 
     def run(*args: str, database: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
         settings = {
@@ -178,7 +178,7 @@ def test_a_run_without_anything_new_changes_no_row(dbt: Dbt, history: SmallHisto
 
 
 def test_another_timezone_or_date_range_rebuilds_the_facts(dbt: Dbt, history: SmallHistory) -> None:
-    """Rows of two settings never lie in one table: an ordinary run builds the facts anew."""
+    """Rows of two settings never lie in one table: an ordinary run builds the facts again."""
     days = "select distinct date_key from marts.fct_messages order by 1"
     assert _rows(history.path, days) == [(20260307,), (20260308,)]
     _passed(dbt("run", "--target", "prod", database=history.path, TIMEZONE="Asia/Tokyo"))

@@ -135,7 +135,7 @@ def test_lines_appended_later_are_added_and_nothing_else(copy: Path, transcripts
 
 
 def test_a_full_refresh_gives_the_same_tables(copy: Path, undisturbed: Path, transcripts: Path) -> None:
-    """Every store built anew from the one above it."""
+    """Every store rebuilt from the one above it."""
     answer = _run(copy, transcripts, "--full-refresh")
     assert answer["status"] == "succeeded"
     assert _differences(copy, undisturbed) == {}

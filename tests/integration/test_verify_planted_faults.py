@@ -167,7 +167,7 @@ FAULTS = {
         " from marts.fct_api_requests where message_id = 'm1' and session_id = 's1'",
         SUMS,
     ),
-    "a worktree that is a project of its own": (
+    "a worktree that is its own project": (
         "update marts.dim_sessions set project_id = '/home/me/shop/.claude/worktrees/blue' where session_id = 's2'",
         {"projects"},
     ),
@@ -217,7 +217,7 @@ def test_a_difference_says_where_it_is(built: Built) -> None:
             "session starts", "", "", 3, 2, "s2: 2026-03-29 03:30:00.000+00:00, not 2026-03-28 22:30:00.000+00:00"
         ),
     )
-    assert examples(built.with_fault(FAULTS["a worktree that is a project of its own"][0])) == [
+    assert examples(built.with_fault(FAULTS["a worktree that is its own project"][0])) == [
         "s2: /home/me/shop, not /home/me/shop/.claude/worktrees/blue"
     ]
     assert examples(built.with_fault(FAULTS["a fork that owns its parent's lines"][0])) == ["s2: 2, not 4"]

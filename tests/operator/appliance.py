@@ -1,4 +1,4 @@
-"""Runs an appliance as an operator does: in a checkout of its own with a `.env`, and removes it afterwards."""
+"""Runs an appliance as an operator does: in its own checkout with a `.env`, and removes it afterwards."""
 
 import html
 import json

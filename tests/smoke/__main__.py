@@ -1,7 +1,7 @@
 """The smoke test inside the appliance: starts runs and counts again, from the files, what was published.
 
 It sees what a user sees: the transcripts, the published DuckDB file, the scheduler's API, Metabase's API. All the while
-readers query the database, through a connection of their own and through Metabase; none of them may fail or wait long.
+readers query the database, through their own connection and through Metabase; none of them may fail or wait long.
 It changes nothing but to start runs. Prints one JSON object; exit code 0 when everything agrees.
 """
 

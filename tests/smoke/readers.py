@@ -21,7 +21,7 @@ NAMES = ("sessions", "tool_calls", "responses", "output_tokens")
 
 
 class Reader(ABC):
-    """Queries in a thread of its own from start to stop."""
+    """Queries in its own thread from start to stop."""
 
     name = "reader"
 
@@ -61,7 +61,7 @@ class Reader(ABC):
 
 
 class DuckDBReader(Reader):
-    """Opens the well-known path anew for each query, as a person at a prompt does."""
+    """Opens the well-known path again for each query, as a person at a prompt does."""
 
     name = "duckdb"
 
@@ -70,14 +70,14 @@ class DuckDBReader(Reader):
         self.database = database
 
     def figures(self) -> dict[str, int]:
-        """Through a connection of its own."""
+        """Through its own connection."""
         with duckdb.connect(str(self.database), read_only=True, config={"temp_directory": "/tmp"}) as connection:  # noqa: S108 - the container's own
             row = connection.execute(FIGURES).fetchone()
         return dict(zip(NAMES, row or (), strict=True))
 
 
 class MachineReader(Reader):
-    """Asks a database of its own, which nobody builds or publishes: what it waits is the machine's doing."""
+    """Asks its own database, which nobody builds or publishes: what it waits is the machine's doing."""
 
     name = "machine"
 

@@ -22,7 +22,7 @@ class SchedulerApi:
         self.url, self.patience = url, patience
         self.session = requests.Session()
         self.session.headers["Authorization"] = f"Bearer {token}"
-        # Each call has a connection of its own: a server may close an idle one in the moment in which it is used again.
+        # Each call has its own connection: a server may close an idle one in the moment in which it is used again.
         self.session.headers["Connection"] = "close"
 
     def run_to_the_end(self) -> dict[str, Any]:

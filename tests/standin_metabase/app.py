@@ -42,7 +42,7 @@ _OPEN = {"/api/health", "/api/session/properties", "/api/session", "/api/setup"}
 
 
 def make_app(state: State | None = None) -> Starlette:
-    """The application over a state of its own, or over `state`."""
+    """The application over its own state, or over `state`."""
     kept = state or State()
     app = Starlette(routes=[_route(kept, *each) for each in ROUTES])
     app.state.standin = kept

@@ -32,7 +32,7 @@ def make_checkout(folder: Path) -> Path:
 
 
 def environment(**extra: str) -> dict[str, str]:
-    """This machine's, without uv (a test of its own asks for it) and without what pytest's own launcher exported."""
+    """This machine's, without uv (its own test asks for it) and without what pytest's own launcher exported."""
     path = os.pathsep.join(
         folder
         for folder in os.environ["PATH"].split(os.pathsep)

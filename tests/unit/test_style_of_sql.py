@@ -1,4 +1,4 @@
-"""What sqlfluff says of the dbt project: nothing. A file of its own, since it compiles the whole project first."""
+"""What sqlfluff says of the dbt project: nothing. Its own file, since it compiles the whole project first."""
 
 import os
 import subprocess

@@ -1,5 +1,5 @@
 -- Prompts that were typed while Claude worked and that only the operations of the queue tell of: Claude took them in the middle of its
--- turn, and no user line or attachment repeats them. What is taken at the end of a turn has a line of its own.
+-- turn, and no user line or attachment repeats them. What is taken at the end of a turn has its own line.
 with prompts as (
 
     select

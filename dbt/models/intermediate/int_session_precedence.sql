@@ -18,7 +18,7 @@ repeated as (
 
 ),
 
--- Lines that a session shares with nobody are a set of its own.
+-- Lines that a session shares with nobody are its own set.
 sets as (
 
     select

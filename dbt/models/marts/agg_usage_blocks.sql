@@ -1,5 +1,5 @@
 -- Five-hour blocks, as subscriptions meter them: a block starts at the full UTC hour of its first response and ends five hours
--- later; the first response after that starts the next one. (A pause of five hours always lies past the end.)
+-- later; the first response after that starts the next one. (A pause of five hours always is past the end.)
 with recursive requests as (
 
     select

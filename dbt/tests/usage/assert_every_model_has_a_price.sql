@@ -1,5 +1,5 @@
 -- A warning only, with its reason: a model newer than the price list is no fault of the data. Its tokens count, its cost is NULL and
--- not 0; `analytics prices`, or a row of one's own in MODEL_PRICES_CSV, gives it a price.
+-- not 0; `analytics prices`, or a row in MODEL_PRICES_CSV, gives it a price.
 {{ config(severity='warn') }}
 
 select

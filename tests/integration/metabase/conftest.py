@@ -1,4 +1,4 @@
-"""The demo's published database, and the stand-in for Metabase as a process of its own."""
+"""The demo's published database, and the stand-in for Metabase as its own process."""
 
 import shutil
 import subprocess

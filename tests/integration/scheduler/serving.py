@@ -1,4 +1,4 @@
-"""A runner as a process of its own, for tests that end it: FOLDER PROJECT PORT. Its extract never ends by itself."""
+"""A runner as its own process, for tests that end it: FOLDER PROJECT PORT. Its extract never ends by itself."""
 
 import sys
 from pathlib import Path

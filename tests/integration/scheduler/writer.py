@@ -1,4 +1,4 @@
-"""What each of two runners does in test_two_runners. A module of its own: a fork server loads it before it forks."""
+"""What each of two runners does in test_two_runners. Its own module: a fork server loads it before it forks."""
 
 from contextlib import closing
 from pathlib import Path

@@ -63,7 +63,7 @@ def test_a_full_refresh_gives_the_same_rows_under_a_new_number(lake: Lake) -> No
 
 
 def test_another_iceberg_table_is_loaded_from_nothing(lake: Lake) -> None:
-    """Rows of a table that was dropped and made anew do not stay behind."""
+    """Rows of a table that was dropped and made again do not stay behind."""
     lake.append(_line("a"))
     lake.load()
     lake.catalog.drop_table(CONVERSATIONS)

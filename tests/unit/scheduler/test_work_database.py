@@ -48,7 +48,7 @@ def test_a_work_database_that_is_none_is_told_with_the_way_out(tmp_path: Path) -
     volume.work_database.parent.mkdir()
     volume.work_database.write_bytes(b"no database " * 1000)
     with pytest.raises(
-        DatabaseBrokenError, match=f"; delete {volume.work_database.parent}: the next run makes it anew"
+        DatabaseBrokenError, match=f"; delete {volume.work_database.parent}: the next run makes it again"
     ):
         wait_until_free(volume, 0, threading.Event())
 
