@@ -221,33 +221,3 @@ def test_missing_transcripts_are_one_line_that_says_what_to_do(tmp_path: Path) -
     assert done.returncode == 2
     assert "nowhere" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
-
-
-@pytest.mark.corpus
-def test_the_corpus_is_counted_to_the_token(corpus: Path, expected: dict[str, Any], tmp_path: Path) -> None:
-    """Sessions, tool calls, pairs, errors, lines, and the tokens of each day and model."""
-    data = tmp_path / "data"
-    places = _command(data, corpus / "projects")
-    environment = _environment() | {"TIMEZONE": "UTC"}
-    done = subprocess.run([*places, "--json"], env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3000:] + done.stdout[-3000:]
-    summary = json.loads(done.stdout)["summary"]
-    assert summary["sessions"] == expected["sessions"]
-    assert summary["tool_calls"] == expected["tool_uses"] + expected["tool_uses_only_in_progress"]
-    assert summary["api_requests"] == expected["responses"]
-    assert (summary["lines"], summary["lines_set_aside"]) == (expected["lines"], expected["malformed"])
-    kinds = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens")
-    sums = ", ".join(f"sum({kind})::bigint" for kind in kinds)
-    with _published(data) as connection:
-        documents = connection.execute("select count(distinct document_id) from raw.conversations").fetchone()
-        errors = connection.execute(
-            "select count(*) from marts.fct_tool_calls where (is_error or is_denied) and not is_progress_only"
-        ).fetchone()
-        days = connection.execute(
-            f"select strftime(requested_at at time zone 'UTC', '%Y-%m-%d') || '|' || model, {sums}"
-            " from marts.fct_api_requests group by 1"
-        ).fetchall()
-    assert documents == (expected["lines"] - expected["malformed"],)
-    assert errors == (expected["errors"],)
-    keys = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
-    assert {key: dict(zip(keys, tokens, strict=True)) for key, *tokens in days} == expected["by_day_model"]

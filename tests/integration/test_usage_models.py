@@ -13,10 +13,7 @@ from genai_prices.data import providers
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from records.lines import parse
 from tests.integration.warehouse import USAGE, Line, Warehouse, answer, copied, in_file, prompt, replay
-from verify.compare import verify
-from verify.files import transcript_files
 
 
 @pytest.fixture(scope="module")
@@ -211,40 +208,3 @@ def test_the_cost_of_every_model_is_what_genai_prices_calculates(warehouse: Ware
     costs = dict(warehouse.rows("select message_id, cost_usd from marts.fct_api_requests"))
     expected = {line["message"]["id"]: pytest.approx(cost, rel=1e-9) for line, cost in asked}
     assert costs == expected
-
-
-def _corpus_lines(projects: Path, *, rejected: bool = False) -> Iterator[tuple[str, bytes]]:
-    for name, path in transcript_files([projects]).items():
-        for physical in path.read_bytes().splitlines(keepends=True):
-            for line in parse(physical):
-                if (line.value is None) == rejected:
-                    yield name, line.raw
-
-
-@pytest.mark.corpus
-def test_tokens_of_the_corpus_by_day_and_model_are_exactly_the_expected_ones(
-    corpus: Path, expected: dict[str, Any], tmp_path: Path
-) -> None:
-    """And the second count from the files agrees with the database that the first made of them."""
-    warehouse = Warehouse(tmp_path)
-    projects = corpus / "projects"
-    with closing(warehouse.dbt):
-        warehouse.load(list(_corpus_lines(projects)))
-        for name, line in _corpus_lines(projects, rejected=True):
-            warehouse.reject(name, line)
-        warehouse.mark_collected(projects)
-        warehouse.build(
-            "resource_type:seed", *USAGE, "+dim_sessions", "+fct_tool_calls", "+fct_prompts", command="build"
-        )
-        found = warehouse.rows(
-            "select strftime(timezone('UTC', requested_at), '%Y-%m-%d|') || model, sum(input_tokens),"
-            " sum(output_tokens), sum(cache_read_tokens), sum(cache_creation_tokens)"
-            " from marts.fct_api_requests group by all"
-        )
-        kinds = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
-        assert {cell: dict(zip(kinds, tokens, strict=True)) for cell, *tokens in found} == expected["by_day_model"]
-        assert warehouse.rows("select count(*) from marts.fct_api_requests") == [(expected["responses"],)]
-        report = verify(warehouse.volume.work_database, [projects], "Europe/Berlin")
-    assert report.agrees, report.differences[:5]
-    assert (report.sessions, report.responses) == (expected["sessions"], expected["responses"])
-    assert report.tool_calls == expected["tool_uses"] + expected["tool_uses_only_in_progress"]
