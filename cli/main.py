@@ -212,7 +212,7 @@ def verify(data: Data = None, transcripts: Transcripts = None) -> None:
     with one_line_errors():
         settings = settings_of(data_dir=data, transcripts_dir=transcripts)
         path = DataPaths.of(settings).duckdb.published_database
-        answer = count_again(path, settings.transcripts_dir, _built_timezone(settings))
+        answer = count_again(path, settings.transcripts_dir, _built_timezone(settings), settings.model_prices_csv)
         show_verification(console, answer)
     raise typer.Exit(0 if answer.agrees else 1)
 

@@ -1,4 +1,4 @@
-"""Which lines are one response, what it used and who owns it; and tool calls: as docs/counting.md says."""
+"""Which lines are one response, what it used and who owns it, as docs/counting.md says."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
 from verify.copies import Copies
-from verify.lines import FOREVER, Answer, Line, Tokens
+from verify.lines import FOREVER, Answer, Line
+from verify.terms import Advisor, Terms, Tokens, merged
 
 AnswerKey = tuple[str | bytes | None, ...]
 _LABEL = 3
@@ -26,13 +27,6 @@ class Response(NamedTuple):
     tokens: Tokens
     day: str = ""
     """The local day, once a timezone says which."""
-
-
-class ToolCall(NamedTuple):
-    """One call of a tool."""
-
-    session: str
-    tool_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,37 +129,48 @@ def _agree(label: AnswerKey, other: AnswerKey) -> bool:
     return all(one is None or two is None or one == two for one, two in zip(label, other, strict=False))
 
 
-def _first(lines: list[Line], copies: Copies) -> Line:
+def first_of(lines: list[Line], copies: Copies) -> Line:
+    """Return the line that decides where several are one answer or one call."""
     return min(lines, key=lambda line: (copies.is_copy(line), line.is_replay, line.is_aside, *line.order))
 
 
-def responses_of(lines: list[Line], keys: dict[bytes, AnswerKey], copies: Copies) -> Iterator[Response]:
-    """Yield every response once, with the models that were asked within it behind it."""
+def responses_of(
+    lines: list[Line], keys: dict[bytes, AnswerKey], copies: Copies, searches: dict[AnswerKey, int]
+) -> Iterator[tuple[Response, Terms]]:
+    """Yield every response once with its terms, the models that were asked within it behind it.
+
+    `searches` are the web searches that results report of an answer.
+    """
     grouped: dict[AnswerKey, list[Line]] = defaultdict(list)
     for line in lines:
         if line.answer is not None and line.answer.is_billed:
             grouped[keys[line.id]].append(line)
-    for group in grouped.values():
-        first = _first(group, copies)
-        answers = [line.answer for line in group if line.answer is not None]
-        here = [line.at for line in group if line.at is not None and line.session == first.session]
-        at = min(here or [line.at for line in group if line.at is not None], default=None)
-        counting = [answer for answer in answers if answer.is_finished] or answers
-        asked, said, read, cached = (max(counts) for counts in zip(*(each.tokens for each in counting), strict=True))
-        model = first.answer.model if first.answer else ""
-        named = [first.answer.message] if first.answer else []
-        message = next((name for name in [*named, *sorted(each.message or "" for each in answers)] if name), None)
-        yield Response(first.session, message, at, model, (asked, said, read, cached))
-        for advisor, tokens in max(answers, key=lambda answer: answer.iterations).advisors:
-            yield Response(first.session, message, at, advisor, tokens)
+    for key, group in grouped.items():
+        first = first_of(group, copies)
+        response, terms = _merged(first, group)
+        yield response, terms if terms.searches else terms._replace(searches=searches.get(key, 0))
+        for asked in _advisors(group):
+            there = terms._replace(hour=asked.hour, searches=0, is_fast=asked.is_fast)
+            yield response._replace(model=asked.model, tokens=asked.tokens), there
 
 
-def tool_calls_of(lines: list[Line], keys: dict[bytes, AnswerKey], copies: Copies) -> Iterator[ToolCall]:
-    """Yield every tool call once: an id within an answer, or within a line that is no answer's."""
-    grouped: dict[tuple[AnswerKey, str], list[Line]] = defaultdict(list)
-    for line in lines:
-        for tool_id in line.calls:
-            original = copies.originals.get(line.id, line).id
-            grouped[keys.get(line.id) or ("line", original), tool_id].append(line)
-    for (_, tool_id), group in grouped.items():
-        yield ToolCall(_first(group, copies).session, tool_id)
+def _merged(first: Line, group: list[Line]) -> tuple[Response, Terms]:
+    """Put the lines of one answer together."""
+    answers = [line.answer for line in group if line.answer is not None]
+    here = [line.at for line in group if line.at is not None and line.session == first.session]
+    at = min(here or [line.at for line in group if line.at is not None], default=None)
+    counting = [answer for answer in answers if answer.is_finished] or answers
+    asked, said, read, cached = (max(counts) for counts in zip(*(each.tokens for each in counting), strict=True))
+    named = [first.answer.message] if first.answer else []
+    message = next((name for name in [*named, *sorted(each.message or "" for each in answers)] if name), None)
+    model = first.answer.model if first.answer else ""
+    terms = merged([each.terms for each in answers], [each.terms for each in counting])
+    return Response(first.session, message, at, model, (asked, said, read, cached)), terms
+
+
+def _advisors(group: list[Line]) -> tuple[Advisor, ...]:
+    """Return what the line says that knows most of the answer's iterations."""
+    listing = [(line, line.answer) for line in group if line.answer is not None and line.answer.iterations]
+    if not listing:
+        return ()
+    return max(listing, key=lambda pair: (pair[1].is_finished, pair[1].iterations, pair[0].order))[1].advisors

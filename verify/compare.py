@@ -6,6 +6,7 @@ is history where it comes from lines that are in no file any more, else a differ
 since the collector last looked is left out and said.
 """
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,11 +16,15 @@ import duckdb
 
 from common.errors import AnalyticsError
 from verify.answers import Response
+from verify.compare_costs import charges_of, compare_costs
+from verify.compare_outcomes import compare_endings, compare_git, compare_git_counts
 from verify.compare_responses import compare_responses
 from verify.compare_sessions import compare_calls, compare_history, compare_sessions
 from verify.files import transcript_files
 from verify.history import is_history
+from verify.prices import PRICES, PriceList, price_list
 from verify.published import NO_DAY, Lines, Published, place
+from verify.published_outcomes import charges, endings, git_counts, git_events
 from verify.recount import Recount, Recounted, Session
 from verify.report import Difference, VerifyReport
 from verify.values import instant
@@ -32,19 +37,32 @@ class VerifyError(AnalyticsError):
     """There is nothing to compare with or from; the message says what and what to do."""
 
 
-def verify(published_database: Path, transcripts: Sequence[Path], timezone: str) -> VerifyReport:
-    """Count again and compare. The timezone must be the one that the database was built with."""
+def verify(
+    published_database: Path, transcripts: Sequence[Path], timezone: str, own_prices: Path | None = None
+) -> VerifyReport:
+    """Count again and compare. Timezone and own prices must be those that the database was built with."""
     for folder in transcripts:
         if not folder.is_dir():
             raise VerifyError(f"transcripts: expected a directory, found nothing at {folder}; pass --transcripts")
     if not published_database.exists():
         raise VerifyError(f"expected a published database at {published_database}, found none; start with a run")
+    prices = _prices(own_prices)
     with duckdb.connect(str(published_database), read_only=True) as connection:
         connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
-        return _verify(Published(connection), transcript_files(transcripts), ZoneInfo(timezone))
+        return _verify(connection, transcript_files(transcripts), ZoneInfo(timezone), prices)
 
 
-def _verify(published: Published, files: dict[str, Path], zone: ZoneInfo) -> VerifyReport:
+def _prices(own: Path | None) -> PriceList:
+    try:
+        return price_list(own)
+    except (OSError, KeyError, ValueError, re.error) as error:
+        raise VerifyError(f"{own or PRICES}: expected a price list as docs/counting.md says, found: {error}") from None
+
+
+def _verify(
+    connection: duckdb.DuckDBPyConnection, files: dict[str, Path], zone: ZoneInfo, prices: PriceList
+) -> VerifyReport:
+    published = Published(connection)
     limits = published.limits(files)
     recount = Recount()
     for name, path in sorted(files.items(), key=lambda file: not is_history(file[0])):
@@ -55,12 +73,16 @@ def _verify(published: Published, files: dict[str, Path], zone: ZoneInfo) -> Ver
     counted = _placed(recount.count(published.arrivals), zone)
     history = Counter(dict.fromkeys(("lines", "sessions", "tool_calls", "responses", "tokens"), 0))
     history["lines"] = len(lines.lost)
-    responses = Counter(counted.responses)
+    charged = charges_of(zip(counted.responses, counted.terms, strict=True), prices)
     differences = [
         *_compare_lines(recount, lines),
-        *compare_responses(responses, published.responses(), lines, history),
+        *compare_responses(Counter(counted.responses), published.responses(), lines, history),
+        *compare_costs(charged, charges(connection), lines),
         *compare_sessions(counted.sessions, published.sessions(), lines, history),
         *compare_calls(counted.tool_calls, published.tool_calls(), lines, history),
+        *compare_endings(counted.endings, endings(connection), lines),
+        *compare_git(counted.git, git_events(connection), lines),
+        *compare_git_counts(counted.git_counts, git_counts(connection), lines),
         *_compare_dead_letters(recount.rejected, published.dead_letters(), limits.intact),
         *compare_history(counted.history_prompts, published.history_prompts(), lines),
     ]
@@ -95,7 +117,10 @@ def _placed(counted: Recounted, zone: ZoneInfo) -> Recounted:
             known.prompts += session.prompts
     return Recounted(
         [each._replace(session=place(each.session), day=_day(each, zone)) for each in counted.responses],
-        Counter(call._replace(session=place(call.session)) for call in counted.tool_calls.elements()),
+        counted.terms,
+        Counter((call._replace(session=place(call.session)), ending) for call, ending in counted.endings.elements()),
+        Counter((place(session), event) for session, event in counted.git.elements()),
+        counted.git_counts,
         sessions,
         counted.history_prompts,
     )

@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Callable
 
-from verify.answers import ToolCall
 from verify.published import Lines
 from verify.recount import Session
 from verify.report import Difference
+from verify.tool_calls import ToolCall
 from verify.values import instant
 
 Sessions = dict[str, Session]

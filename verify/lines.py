@@ -4,19 +4,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
 from sys import intern
-from typing import Any
 
+from verify.endings import Call, Result, calls_of, results_of
 from verify.files import Found, Json
+from verify.terms import Advisor, Terms, Tokens, advisors_of, reported_of, terms_of, tokens_of
 from verify.turns import Block, attached_text, blocks_of, is_prompt, queued_text, typed
-from verify.values import count, flag, moment, part, text
+from verify.values import flag, moment, part, text
 
 MESSAGES = ("user", "assistant")
 _ERROR = "isApiErrorMessage"
 FOREVER = 2**63
 """Sorts behind every time there is."""
-
-Tokens = tuple[int, int, int, int]
-"""Input, output, cache reads, cache writes."""
 
 
 @dataclass(slots=True)
@@ -31,7 +29,8 @@ class Answer:
     reported: tuple[int | None, ...]
     """The four counts as the line gives them."""
     tokens: Tokens
-    advisors: tuple[tuple[str, Tokens], ...]
+    terms: Terms
+    advisors: tuple[Advisor, ...]
     iterations: int
 
 
@@ -59,7 +58,8 @@ class Line:
     is_prompt: bool
     spoken: bytes | None
     length: int
-    calls: tuple[str, ...]
+    calls: tuple[Call, ...]
+    results: tuple[Result, ...]
     texts: tuple[bytes, ...]
     """Digests of the texts of a user message."""
     answer: Answer | None
@@ -111,7 +111,8 @@ def read_line(found: Found, line_id: bytes, source_file: str) -> Line:
         is_prompt=is_user and is_prompt(outer, inner, blocks),
         spoken=_spoken(kind, part(inner, "message"), blocks) if kind in MESSAGES else None,
         length=sum(len((block.text or "").encode()) + block.output for block in blocks),
-        calls=tuple(block.tool_id for block in blocks if block.is_call and block.tool_id),
+        calls=calls_of(blocks),
+        results=results_of(blocks, outer, inner),
         texts=_texts(blocks) if is_user else (),
         answer=_answer(outer, inner) if kind == "assistant" else None,
     )
@@ -177,26 +178,9 @@ def _answer(outer: Json, inner: Json) -> Answer:
         model=intern(model or "unknown"),
         is_finished=text(message.get("stop_reason")) is not None,
         is_billed=isinstance(usage, dict) and model != "<synthetic>" and not is_error,
-        reported=_reported(usage),
-        tokens=_tokens(usage),
-        advisors=tuple((text(it.get("model")) or "unknown", _tokens(it)) for it in iterations if _is_advisor(it)),
+        reported=reported_of(usage),
+        tokens=tokens_of(usage),
+        terms=terms_of(usage, model),
+        advisors=advisors_of(iterations),
         iterations=len(iterations),
     )
-
-
-def _is_advisor(iteration: Any) -> bool:
-    return isinstance(iteration, dict) and iteration.get("type") == "advisor_message"
-
-
-_COUNTS = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
-_LIFETIMES = ("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
-
-
-def _reported(usage: Any) -> tuple[int | None, ...]:
-    return tuple(count(usage.get(name)) for name in _COUNTS) if isinstance(usage, dict) else (None,) * len(_COUNTS)
-
-
-def _tokens(usage: Any) -> Tokens:
-    asked, said, read, cached = (each or 0 for each in _reported(usage))
-    split = part(usage, "cache_creation") if isinstance(usage, dict) else {}
-    return asked, said, read, max(cached, sum(count(split.get(name)) or 0 for name in _LIFETIMES))

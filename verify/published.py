@@ -8,11 +8,12 @@ from typing import Any
 
 import duckdb
 
-from verify.answers import Response, ToolCall
+from verify.answers import Response
 from verify.files import stem
 from verify.history import HISTORY
 from verify.lines import Line
 from verify.recount import Session
+from verify.tool_calls import ToolCall
 
 NO_DAY = "no date"
 _ROWS = 10_000
@@ -133,7 +134,7 @@ class Published:
             " input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens from marts.fct_api_requests"
         )
         return Counter(
-            Response(place(session), message, at, model, (tokens[0], tokens[1], tokens[2], tokens[3]), _day(date_key))
+            Response(place(session), message, at, model, (tokens[0], tokens[1], tokens[2], tokens[3]), day_of(date_key))
             for session, message, at, model, date_key, *tokens in rows
         )
 
@@ -178,6 +179,7 @@ def _sort_in(lines: Lines, ids: set[bytes], document: str, session: str, *, is_h
     (lines.from_nowhere if is_here and identity else lines.lost).append(document)
 
 
-def _day(date_key: int | None) -> str:
+def day_of(date_key: int | None) -> str:
+    """Return a date key as a day."""
     digits = str(date_key)
     return NO_DAY if date_key is None else f"{digits[:4]}-{digits[4:6]}-{digits[6:]}"

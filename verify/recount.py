@@ -8,13 +8,16 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from verify.answers import Response, ToolCall, answers_of, responses_of, tool_calls_of
+from verify.answers import Response, answers_of, responses_of
 from verify.copies import Arrivals, Copies, find_copies
 from verify.files import Json, line_id, objects_of_file
+from verify.git import Git, linked_by
 from verify.history import History, is_history
 from verify.lines import FOREVER, Line, read_line, user_texts
 from verify.projects import Whereabouts
 from verify.queued import Queue
+from verify.terms import Terms
+from verify.tool_calls import Ending, GitCounts, ToolCall, calls_made, git_counts, git_of, searches_of
 
 
 @dataclass(slots=True)
@@ -34,10 +37,23 @@ class Recounted:
     """Every figure that is compared."""
 
     responses: list[Response]
-    tool_calls: Counter[ToolCall]
+    terms: list[Terms]
+    """On which terms each response is paid."""
+    endings: Counter[tuple[ToolCall, Ending]]
+    git: Counter[tuple[str, Git]]
+    """Commits, pushes and pull requests with their sessions."""
+    git_counts: dict[str, GitCounts]
     sessions: dict[str, Session]
     history_prompts: Counter[str]
     """Prompts that no transcript holds, by the session that they name."""
+
+    @property
+    def tool_calls(self) -> Counter[ToolCall]:
+        """The tool calls."""
+        calls: Counter[ToolCall] = Counter()
+        for (call, _), count in self.endings.items():
+            calls[call] += count
+        return calls
 
     @property
     def named_sessions(self) -> set[str]:
@@ -57,6 +73,7 @@ class Recount:
     _where: Whereabouts = field(default_factory=Whereabouts)
     _queue: Queue = field(default_factory=Queue)
     _history: History = field(default_factory=History)
+    _links: list[tuple[str, Git]] = field(default_factory=list)
 
     def read(self, source_file: str, path: Path, limit: int | None = None) -> None:
         """Take the lines of a transcript, or of its first `limit` bytes, but for those that were in another file.
@@ -81,6 +98,8 @@ class Recount:
         self._where.add(line, value)
         if value.get("type") == "queue-operation":
             self._queue.add(line, value)
+        if line.names_session and (link := linked_by(value)):
+            self._links.append((line.session, link))
         if line.at is not None and self._history.is_near(line.at):
             self._history.saw(line.at, user_texts(value))
 
@@ -88,9 +107,15 @@ class Recount:
         """Apply the rules to what was read; `arrivals` says which came first where nothing else does."""
         copies = find_copies(self.lines, arrivals)
         keys = answers_of(self.lines, copies)
+        calls = calls_made(self.lines, keys, copies)
+        paid = list(responses_of(self.lines, keys, copies, searches_of(calls)))
+        git = list(git_of(calls, self._links))
         return Recounted(
-            responses=list(responses_of(self.lines, keys, copies)),
-            tool_calls=Counter(tool_calls_of(self.lines, keys, copies)),
+            responses=[response for response, _ in paid],
+            terms=[terms for _, terms in paid],
+            endings=Counter((ToolCall(call.session, call.tool_id), call.ending) for call in calls),
+            git=Counter(git),
+            git_counts=git_counts(calls, git),
             sessions=self._sessions(copies),
             history_prompts=self._history.prompts({line.session for line in self.lines if line.names_session}),
         )

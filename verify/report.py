@@ -10,8 +10,8 @@ class Difference:
     measure: str
     day: str
     model: str
-    in_files: int
-    in_database: int
+    in_files: float
+    in_database: float
     example: str = ""
 
 

@@ -33,6 +33,7 @@ class Block(NamedTuple):
     text: str | None = None
     tool_id: str | None = None
     output: int = 0
+    source: Json = {}  # noqa: RUF012 - never written to
 
     @property
     def says_something(self) -> bool:
@@ -64,11 +65,11 @@ def _block(block: Any) -> Block:
         return Block("text", _said(block))
     kind, answered = block.get("type"), block.get("tool_use_id")
     if kind == "tool_result":
-        return Block("tool_result", None, text(answered), _output_length(block.get("content")))
+        return Block("tool_result", None, text(answered), _output_length(block.get("content")), block)
     said = block.get("text") if block.get("text") is not None else block.get("thinking")
     is_named = (text(kind) in _CALLS or block.get("input") is not None) and block.get("id") is not None
     named = block["id"] if is_named else answered
-    return Block("unknown" if kind is None else text(kind), _said(said), text(named))
+    return Block("unknown" if kind is None else text(kind), _said(said), text(named), source=block)
 
 
 def _said(value: Any) -> str | None:

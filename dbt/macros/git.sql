@@ -10,28 +10,62 @@
     'https?://[^\s/]+/([^\s]+?)/(?:pull|-/merge_requests)/([0-9]+)'
 {%- endmacro -%}
 
-{#- True for a command that commits, and for one that opens a pull request. -#}
+{#- A word of a shell command, for a regular expression within quotes. -#}
+{%- macro shell_word() -%}
+    ("[^"]*"|''[^'']*''|[^\s"''|;&])+
+{%- endmacro -%}
+
+{#-
+  True for a command that commits, and for one that opens a pull request. Only options stand between git and its command: a file or a
+  setting that is named after one (.git/hooks/commit-msg, git config commit.gpgsign) commits nothing.
+-#}
 {%- macro commits(command) -%}
-    regexp_matches({{ command }}, '\bgit\b[^|;&\n]*\b(commit|cherry-pick|revert)\b')
+    regexp_matches(
+        {{ command }},
+        '\bgit([ \t]+(-[cC][ \t]+{{ shell_word() }}|--?[A-Za-z-]+(={{ shell_word() }})?))*[ \t]+(commit|cherry-pick|revert)([^A-Za-z0-9_-]|$)'
+    )
 {%- endmacro -%}
 {%- macro opens_pull_request(command) -%}
     regexp_matches({{ command }}, '\b(gh\b[^|;&\n]*\bpr|glab\b[^|;&\n]*\bmr)\s+create\b')
 {%- endmacro -%}
 
-{#- The lines of a shell command's output that tell of commits and pull requests; NULL where the command makes none. -#}
+{#- True where Claude Code reports a commit, or a pull request, of a call. A push by itself says nothing of what was committed. -#}
+{%- macro reports_git(call, kind) -%}
+    (json_type({{ call }}git_operation, '$.{{ kind }}') is not distinct from 'OBJECT')
+{%- endmacro -%}
+
+{#- The lines of a shell command's output that tell of what it made and nobody reports; NULL where there is no such thing. -#}
 {%- macro git_output(call) -%}
+    {%- set committed = commits(call ~ ".command_text") ~ " and not " ~ reports_git(call ~ ".", "commit") -%}
+    {%- set opened = opens_pull_request(call ~ ".command_text") ~ " and not " ~ reports_git(call ~ ".", "pr") -%}
     case
-        when {{ call }}.git_operation is not null then null
-        when {{ commits(call ~ ".command_text") }} or {{ opens_pull_request(call ~ ".command_text") }}
+        when ({{ committed }}) or ({{ opened }})
             then array_to_string(list_concat(
+                if({{ committed }}, regexp_extract_all({{ call }}.result_text, {{ commit_pattern() }}), []),
+                -- a pull request that "already exists" was opened by another call
                 if(
-                    {{ commits(call ~ ".command_text") }},
-                    regexp_extract_all({{ call }}.result_text, {{ commit_pattern() }}), []
-                ),
-                if(
-                    {{ opens_pull_request(call ~ ".command_text") }},
+                    {{ opened }} and not contains({{ call }}.result_text, 'already exists'),
                     regexp_extract_all({{ call }}.result_text, {{ pull_request_pattern() }}), []
                 )
             ), chr(10))
     end
+{%- endmacro -%}
+
+{#- True for a call that committed, or opened a pull request, of which neither Claude Code nor the output tells. -#}
+{%- macro is_silent_commit() -%}
+    (
+        outcome = 'success' and {{ commits('command_text') }} and not {{ reports_git('', 'commit') }}
+        and not regexp_matches(git_output, '(?m)^\[')
+    )
+{%- endmacro -%}
+{%- macro is_silent_pull_request() -%}
+    (
+        outcome = 'success' and {{ opens_pull_request('command_text') }} and not {{ reports_git('', 'pr') }}
+        and not regexp_matches(git_output, '(?m)^http')
+    )
+{%- endmacro -%}
+
+{#- How many of something there are; NULL, not recorded, where none is known and one was made all the same. -#}
+{%- macro recorded_count(known, silent) -%}
+    if(coalesce({{ known }}, 0) = 0 and {{ silent }} > 0, null, coalesce({{ known }}, 0))
 {%- endmacro -%}

@@ -22,14 +22,20 @@
     )
 {%- endmacro -%}
 
-{#- True where the id itself says that the model ran in fast mode. -#}
+{#- True where the id itself says that the model ran in fast mode, before or behind the revision of a vendor (-v1:0). -#}
 {%- macro is_fast_model(model) -%}
-    regexp_matches(regexp_extract(lower({{ model }}), {{ model_marks() }}), '[-:]fast')
+    (
+        regexp_matches(regexp_extract(lower({{ model }}), {{ model_marks() }}), '[-:]fast')
+        or regexp_matches(regexp_extract(
+            regexp_replace(regexp_replace(lower({{ model }}), {{ model_marks() }}, ''), '-v[0-9]+(:[0-9]+)?$', ''),
+            {{ model_marks() }}
+        ), '[-:]fast')
+    )
 {%- endmacro -%}
 
 {#- A normalised id with dashes for the dots of its version. -#}
 {%- macro dashed_model(model) -%}
-    regexp_replace({{ model }}, '([0-9])\.([0-9])', '\1-\2', 'g')
+    regexp_replace(regexp_replace({{ model }}, '([0-9])\.([0-9])', '\1-\2', 'g'), '([0-9])\.([0-9])', '\1-\2', 'g')
 {%- endmacro -%}
 
 {#- The spellings of a normalised id: as it is, with dashes for dots, and with the family before the version. -#}

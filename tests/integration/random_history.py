@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tests.integration.random_facts import Facts
 from tests.integration.warehouse import Line, in_file
 
 _BEGIN = datetime(2026, 3, 28, 22, 30, tzinfo=UTC)
@@ -26,7 +27,7 @@ class History:
 
     def __init__(self, seed: int, *, odd: bool = False) -> None:
         self._random, self._odd = random.Random(seed), odd
-        self._name = f"h{seed}"
+        self._name, self._facts = f"h{seed}", Facts(self._random)
         self._lines = 0
         self._sessions: dict[str, list[Line]] = {}
         self._has_requests = self._random.random() < 0.6
@@ -104,13 +105,13 @@ class History:
         if kind == "prompt":
             return [self._line(session, "user", {"role": "user", "content": self._random.choice(_TEXTS)})]
         if kind == "result":
-            block = {"type": "tool_result", "tool_use_id": self._tool(), "content": "x" * self._random.randint(0, 3)}
-            return [self._line(session, "user", {"role": "user", "content": [block]})]
+            blocks, beside = self._results()
+            return [self._line(session, "user", {"role": "user", "content": blocks}) | beside]
         if kind == "agent":
             side = {"isSidechain": True, "agentId": self._random.choice("ab")}
             return [line | side for line in self._answer(session)]
         if kind == "replay":
-            known = [line for line in lines if line["type"] == "assistant"]
+            known = [line for line in lines if line["type"] in {"assistant", "user"}]
             chosen = self._random.choice(known) if known and self._chance(0.5) else self._answer(session)[0]
             return [self._replay(chosen, session)]
         if kind == "again" and lines:
@@ -121,13 +122,15 @@ class History:
     def _answer(self, session: str) -> list[Line]:
         """Return the lines of one answer: growing counts, a stop reason perhaps, one block each."""
         message, request = self._random.choice([*self._ids, *self._ids, None]), self._request()
+        model = self._facts.model()
         output, lines = self._random.randint(1, 9), []
         for number in range(count := self._random.randint(1, 3)):
             stop = "end_turn" if number == count - 1 and self._chance(0.6) else None
             usage: dict[str, Any] = {"input_tokens": 10, "output_tokens": output + number}
             if self._chance(0.1):
                 usage = self._random.choice(({}, {"input_tokens": None}, {"output_tokens": -1}))
-            inner = {"id": message, "model": "claude-opus-4-6", "content": [self._block()], "usage": usage}
+            usage = self._facts.usage(usage)
+            inner = {"id": message, "model": model, "content": [self._block()], "usage": usage}
             line = self._line(session, "assistant", inner | {"stop_reason": stop})
             if self._has_requests and self._chance(0.8):
                 line["requestId"] = request
@@ -136,9 +139,14 @@ class History:
 
     def _block(self) -> dict[str, Any]:
         if self._chance(0.4):
-            block = {"type": self._random.choice(_CALLS), "id": self._tool(), "name": "Bash"}
-            return block | self._random.choice(({"input": {"command": "make"}}, {"input": {"command": "make"}}, {}))
+            return self._facts.call({"type": self._random.choice(_CALLS), "id": self._tool()})
         return {"type": "text", "text": self._random.choice(_TEXTS)}
+
+    def _results(self) -> tuple[list[Line], Line]:
+        """Return one result or two, and what the line says beside the first."""
+        block, beside = self._facts.result(self._tool())
+        more = [self._facts.result(self._tool())[0]] if self._chance(0.2) else []
+        return [block, *more], beside
 
     def _line(self, session: str, kind: str, message: Line) -> Line:
         line = {
@@ -154,7 +162,8 @@ class History:
         return line
 
     def _replay(self, line: Line, session: str) -> Line:
-        inner = {key: line[key] for key in ("type", "uuid", "timestamp", "message", "requestId") if key in line}
+        kept = ("type", "uuid", "timestamp", "message", "requestId", "toolUseResult")
+        inner = {key: line[key] for key in kept if key in line}
         outer = {"type": "progress", "sessionId": session, "data": {"type": "agent_progress", "message": inner}}
         if self._chance(0.5):
             outer |= {"agentId": self._random.choice("ab"), "uuid": self._uuid()}

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.integration.random_history import History
-from tests.integration.warehouse import USAGE, Warehouse, answer, in_file
+from tests.integration.warehouse import COMPARED, Warehouse, answer, in_file
 from verify.compare import verify
 
 COUNT = int(os.environ.get("RANDOM_HISTORIES", "300"))
@@ -43,7 +43,7 @@ def test_the_marts_agree_with_the_second_count_on_random_histories(tmp_path: Pat
         warehouse.build("resource_type:seed", command="build")
         for late in (False, True):
             warehouse.load([line for number, line in enumerate(lines) if (number % LATE == 0) == late])
-            warehouse.build(*USAGE, "+dim_sessions", "+fct_tool_calls", "+fct_prompts", command="build")
+            warehouse.build(*COMPARED, command="build")
         warehouse.mark_collected(projects)
     report = verify(warehouse.volume.work_database, [projects], "Europe/Berlin")
     assert report.differences == ()
@@ -74,7 +74,5 @@ def test_lines_of_any_shape_crash_nothing_and_agree(tmp_path: Path) -> None:
     with closing(warehouse.dbt):
         warehouse.load(in_file("p/odd.jsonl", *lines))
         warehouse.mark_collected(projects)
-        warehouse.build(
-            "resource_type:seed", *USAGE, "+dim_sessions", "+fct_tool_calls", "+fct_prompts", command="build"
-        )
+        warehouse.build("resource_type:seed", *COMPARED, command="build")
     assert verify(warehouse.volume.work_database, [projects], "Europe/Berlin").differences == ()

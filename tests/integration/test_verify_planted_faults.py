@@ -2,14 +2,13 @@
 
 import json
 import shutil
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
-from tests.integration.warehouse import USAGE, Line, Warehouse, answer, copied, in_file, prompt, remembered, replay
+from tests.integration.planted import Built
+from tests.integration.warehouse import Line, answer, copied, in_file, prompt, remembered, replay
 from verify.compare import VerifyError, verify
 from verify.report import Difference, VerifyReport
 
@@ -68,42 +67,9 @@ HISTORY = [
 DAMAGED = b'{"type": "user", "sessi'
 
 
-class Built:
-    """The transcripts and the database that the pipeline made of them."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.projects = folder, folder / "projects"
-        for name, raw in HISTORY:
-            path = self.projects / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("ab") as file:
-                file.write(raw + b"\n")
-        with (self.projects / "-home-me-attic/s3.jsonl").open("ab") as file:
-            file.write(DAMAGED + b"\n")
-        self.warehouse = Warehouse(folder / "data")
-        with closing(self.warehouse.dbt):
-            self.warehouse.load(HISTORY)
-            self.warehouse.reject("-home-me-attic/s3.jsonl", DAMAGED)
-            self.warehouse.mark_collected(self.projects)
-            self.warehouse.build(
-                "resource_type:seed", *USAGE, "+dim_sessions", "+fct_tool_calls", "+fct_prompts", command="build"
-            )
-
-    def with_fault(
-        self, *statements: str, projects: Path | None = None, timezone: str = "Europe/Berlin"
-    ) -> VerifyReport:
-        """Compare with a copy of the database in which these statements were run."""
-        path = self.folder / "faulty.db"
-        shutil.copy(self.warehouse.volume.work_database, path)
-        with duckdb.connect(str(path)) as connection:
-            for statement in statements:
-                connection.execute(statement)
-        return verify(path, [projects or self.projects], timezone)
-
-
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    return Built(tmp_path_factory.mktemp("planted"))
+    return Built(tmp_path_factory.mktemp("planted"), HISTORY, {"-home-me-attic/s3.jsonl": DAMAGED})
 
 
 def test_the_history_as_it_was_built_agrees(built: Built) -> None:

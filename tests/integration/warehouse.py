@@ -31,6 +31,8 @@ TABLES = (
     "dim_models",
 )
 USAGE = ("+fct_api_requests", *(f"+{table}" for table in TABLES), "+agg_project_usage", "+agg_tool_usage_cost")
+COMPARED = (*USAGE, "+dim_sessions", "+fct_tool_calls", "+fct_prompts", "+fct_commits", "+agg_session_metrics")
+"""What the second count is compared with."""
 INCOMING = pa.schema(
     [(name, pa.string()) for name in ("document_id", "session_id", "uuid", "type", "project_id", "source_file", "host")]
     + [

@@ -1,6 +1,6 @@
 -- Which result answers which call, on keys alone. A call is a tool_use id within an answer: providers number the calls of each answer
 -- from 0. A result belongs to the call of its session with its id, in whatever order they stand; of several with the id, to the last
--- before it.
+-- before it, or else the next: of those of its agent, if there are any.
 with blocks as (
 
     select
@@ -86,6 +86,8 @@ in_order as (
         null as tool_block_id,
         event_at,
         byte_offset,
+        document_id,
+        block_index,
         0 as position
     from uses
     union all
@@ -97,6 +99,8 @@ in_order as (
         tool_block_id,
         event_at,
         byte_offset,
+        document_id,
+        block_index,
         1 as position
     from results
 
@@ -107,21 +111,27 @@ reused as (
     select
         in_order.tool_block_id,
         coalesce(
-            last_value(in_order.tool_call_key ignore nulls) over (
-                passed rows between unbounded preceding and current row
-            ),
-            first_value(in_order.tool_call_key ignore nulls) over (
-                passed rows between current row and unbounded following
-            )
+            {%- for calls in ['of_its_agent', 'of_its_session'] %}
+                last_value(in_order.tool_call_key ignore nulls) over (
+                    {{ calls }} rows between unbounded preceding and current row
+                ),
+                first_value(in_order.tool_call_key ignore nulls) over (
+                    {{ calls }} rows between current row and unbounded following
+                ){{ "," if not loop.last }}
+            {%- endfor %}
         ) as tool_call_key
     from in_order
     inner join only_calls
         on in_order.session_key = only_calls.session_key and in_order.tool_use_id = only_calls.tool_use_id
     where only_calls.is_reused
-    window passed as (
-        partition by in_order.session_key, in_order.agent_id, in_order.tool_use_id
-        order by in_order.event_at, in_order.position, in_order.byte_offset
-    )
+    window
+    {%- for calls, keys in [('of_its_agent', ['session_key', 'agent_id', 'tool_use_id']), ('of_its_session', ['session_key', 'tool_use_id'])] %}
+        {{ calls }} as (
+            partition by in_order.{{ keys | join(', in_order.') }}
+            order by
+                in_order.event_at, in_order.position, in_order.byte_offset, in_order.document_id, in_order.block_index
+        ){{ "," if not loop.last }}
+    {%- endfor %}
 
 ),
 

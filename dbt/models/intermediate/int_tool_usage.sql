@@ -101,7 +101,7 @@ paired as (
         answers.result_total_tokens as reported_total_tokens,
         answers.result_tool_use_count as reported_tool_use_count,
         answers.result_status,
-        answers.result_search_count as web_search_count
+        if(calls.tool_name = 'WebSearch', answers.result_search_count, null) as web_search_count
     from blocks
     inner join calls on blocks.tool_block_id = calls.tool_block_id
     left join {{ ref('int_session_projects') }} as projects on calls.session_key = projects.session_key

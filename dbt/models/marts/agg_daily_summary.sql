@@ -22,7 +22,9 @@ calls as (
         count(*) filter (where outcome = 'error') as error_count,
         count(*) filter (where outcome = 'denied') as denied_count,
         count(*) filter (where outcome = 'interrupted') as interrupted_count,
-        count(*) filter (where outcome = 'incomplete') as incomplete_count
+        count(*) filter (where outcome = 'incomplete') as incomplete_count,
+        count(*) filter (where {{ is_silent_commit() }}) as silent_commits,
+        count(*) filter (where {{ is_silent_pull_request() }}) as silent_pull_requests
     from {{ ref('fct_tool_calls') }}
     where date_key is not null
     group by date_key
@@ -108,7 +110,8 @@ final as (
         ]) }},
         {{ zero_filled('files', ['changed_file_count', 'lines_added', 'lines_removed']) }},
         {{ zero_filled('agents', ['agent_count']) }},
-        {{ zero_filled('commits', ['commit_count', 'pull_request_count']) }},
+        {{ recorded_count('commits.commit_count', 'calls.silent_commits') }} as commit_count,
+        {{ recorded_count('commits.pull_request_count', 'calls.silent_pull_requests') }} as pull_request_count,
         {{ zero_filled('events', [
             'api_retry_count', 'api_error_count', 'compaction_count', 'interruption_count'
         ]) }}

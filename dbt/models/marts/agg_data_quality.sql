@@ -65,7 +65,7 @@ call_totals as (
         count(*) filter (where is_unknown) as unknown_calls,
         count(*) filter (where not is_complete) as incomplete_calls,
         count(*) filter (where is_progress_only) as progress_calls,
-        count(*) filter (where outcome = 'success' and git_output = '') as silent_commits,
+        count(*) filter (where {{ is_silent_commit() }} or {{ is_silent_pull_request() }}) as silent_commits,
         count(*) filter (where outcome = 'success' and (git_output is not null or git_operation is not null))
             as commit_calls
     from calls

@@ -29,11 +29,8 @@ calls as (
         count(*) filter (where outcome = 'interrupted') as interrupted_count,
         count(*) filter (where outcome = 'incomplete') as incomplete_count,
         count(distinct tool_name) as distinct_tool_count,
-        -- a commit or pull request that was made and of which nothing tells
-        count(*) filter (where outcome = 'success' and git_output = '' and {{ commits('command_text') }})
-            as silent_commits,
-        count(*) filter (where outcome = 'success' and git_output = '' and {{ opens_pull_request('command_text') }})
-            as silent_pull_requests
+        count(*) filter (where {{ is_silent_commit() }}) as silent_commits,
+        count(*) filter (where {{ is_silent_pull_request() }}) as silent_pull_requests
     from {{ ref('fct_tool_calls') }}
     group by session_id
 
@@ -106,13 +103,8 @@ final as (
         ]) }},
         {{ zero_filled('files', ['read_file_count', 'changed_file_count', 'lines_added', 'lines_removed']) }},
         {{ zero_filled('agents', ['agent_count']) }},
-        -- What is not recorded is not zero.
-        coalesce(commits.commit_count, if(calls.silent_commits > 0, null, 0)) as commit_count,
-        if(
-            coalesce(commits.pull_request_count, 0) = 0 and calls.silent_pull_requests > 0,
-            null,
-            coalesce(commits.pull_request_count, 0)
-        ) as pull_request_count,
+        {{ recorded_count('commits.commit_count', 'calls.silent_commits') }} as commit_count,
+        {{ recorded_count('commits.pull_request_count', 'calls.silent_pull_requests') }} as pull_request_count,
         {{ zero_filled('events', [
             'turn_count', 'turn_duration_ms', 'api_retry_count', 'api_error_count', 'compaction_count',
             'interruption_count'

@@ -78,14 +78,14 @@ merged as (
         coalesce(max(cache_creation_tokens) filter (where counts), 0) as cache_creation_tokens,
         coalesce(max(cache_creation_1h_tokens) filter (where counts), 0) as reported_1h_tokens,
         coalesce(max(web_search_requests) filter (where counts), 0) as counted_web_searches,
-        max(service_tier) as service_tier,
+        if(bool_and(service_tier = 'batch'), 'batch', max(nullif(service_tier, 'batch'))) as service_tier,
         -- the dearer of two contradicting values: a line written before the answer ended may not know it yet
         if(bool_or(speed = 'fast'), 'fast', max(speed)) as speed,
         if(bool_or(inference_geo = 'us'), 'us', max(nullif(inference_geo, ''))) as inference_geo,
         bool_and(is_progress) as is_progress_only,
         bool_and(cache_creation_5m_tokens is null and cache_creation_1h_tokens is null) as lacks_cache_split,
         array_to_string(list_sort(list_distinct(flatten(list(unknown_fields)))), ', ') as unknown_usage_fields,
-        max_by(iterations, len(iterations)) as iterations
+        arg_max(iterations, row(counts, len(iterations), event_at, byte_offset, document_id)) as iterations
     from ranked
     group by request_key
 

@@ -85,10 +85,10 @@ linked as (
         null as commit_sha,
         null as branch,
         min(try_cast(links.attributes ->> '$.prNumber' as integer)) as pull_request_number,
-        links.attributes ->> '$.prUrl' as pull_request_url
+        nullif(links.attributes ->> '$.prUrl', '') as pull_request_url
     from links
     inner join sessions on links.session_id = sessions.session_id
-    where links.attributes ->> '$.prUrl' is not null
+    where nullif(links.attributes ->> '$.prUrl', '') is not null
     group by links.session_id, links.attributes ->> '$.prUrl'
 
 ),

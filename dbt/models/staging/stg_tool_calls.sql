@@ -29,7 +29,11 @@ renamed as (
         tool_input,
         tool_input_lines,
         -- a result that the API itself brings says so in the type of its content
-        coalesce(is_error, ends_with(attributes ->> '$.content.type', '_error')) as is_error,
+        coalesce(
+            is_error,
+            try_cast(attributes ->> '$.is_error' as boolean),
+            ends_with(attributes ->> '$.content.type', '_error')
+        ) as is_error,
         tool_denial_kind,
         tool_result_text,
         tool_result_length,

@@ -1,0 +1,109 @@
+"""Compares what each response costs, by the price list that it is counted with here."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import UTC, date
+from typing import NamedTuple
+
+from verify.answers import Response
+from verify.prices import Bill, PriceList
+from verify.published import Lines
+from verify.report import Difference
+from verify.terms import Terms
+from verify.values import instant
+
+_CENTS = 1e-9
+"""What sums in another order may differ by, in US dollars and of a cost."""
+
+
+class Charge(NamedTuple):
+    """What a response costs, None where that is not known, and the web searches in it."""
+
+    cost: float | None
+    searches: int
+
+
+class Pair(NamedTuple):
+    """One response with both charges."""
+
+    response: Response
+    counted: Charge
+    stored: Charge
+
+
+def charges_of(paid: Iterable[tuple[Response, Terms]], prices: PriceList) -> dict[Response, list[Charge]]:
+    """Return what each response costs; responses that are equal in all else are listed together."""
+    found: dict[Response, list[Charge]] = defaultdict(list)
+    for response, terms in paid:
+        found[response].append(Charge(prices.cost(_bill(response, terms)), terms.searches))
+    return found
+
+
+def _bill(response: Response, terms: Terms) -> Bill:
+    return Bill(
+        model=response.model,
+        day=_utc_day(response.at),
+        tokens=response.tokens,
+        hour=terms.hour,
+        searches=terms.searches,
+        is_fast=terms.is_fast,
+        is_us=terms.is_us,
+        is_batch=terms.tier == "batch",
+    )
+
+
+def _utc_day(at: int | None) -> date | None:
+    return None if at is None else instant(at).astimezone(UTC).date()
+
+
+def compare_costs(
+    ours: dict[Response, list[Charge]], theirs: dict[Response, list[Charge]], lines: Lines
+) -> list[Difference]:
+    """Return by how much costs and web searches differ, of responses that are the same in all else.
+
+    Those of sessions with lines that are lost are left out: such a line may have said that the answer was fast.
+    """
+    costs: dict[tuple[str, str], list[Pair]] = defaultdict(list)
+    searches: list[Pair] = []
+    for response in sorted(ours.keys() & theirs.keys(), key=str):
+        counted, stored = sorted(ours[response], key=_order), sorted(theirs[response], key=_order)
+        if response.session in lines.losing | lines.sharing or len(counted) != len(stored):
+            continue
+        for one, other in zip(counted, stored, strict=True):
+            if not _is_same(one.cost, other.cost):
+                costs[response.day, response.model].append(Pair(response, one, other))
+            if one.searches != other.searches:
+                searches.append(Pair(response, one, other))
+    return [*(_cost_difference(*cell, found) for cell, found in sorted(costs.items())), *_search_difference(searches)]
+
+
+def _order(charge: Charge) -> tuple[bool, float, int]:
+    return charge.cost is None, charge.cost or 0.0, charge.searches
+
+
+def _is_same(one: float | None, other: float | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return abs(one - other) <= _CENTS + _CENTS * abs(one)
+
+
+def _cost_difference(day: str, model: str, found: list[Pair]) -> Difference:
+    counted = sum(pair.counted.cost or 0.0 for pair in found)
+    stored = sum(pair.stored.cost or 0.0 for pair in found)
+    response, one, other = found[0]
+    example = f"{response.message or response.model}: {_dollars(one.cost)}, not {_dollars(other.cost)}"
+    return Difference("cost in USD", day, model, round(counted, 6), round(stored, 6), example)
+
+
+def _dollars(cost: float | None) -> str:
+    return "not known" if cost is None else f"{cost:.6f}"
+
+
+def _search_difference(found: list[Pair]) -> list[Difference]:
+    if not found:
+        return []
+    response, one, other = found[0]
+    counted = sum(pair.counted.searches for pair in found)
+    stored = sum(pair.stored.searches for pair in found)
+    example = f"{response.message or response.model}: {one.searches}, not {other.searches}"
+    return [Difference("web searches", "", "", counted, stored, example)]

@@ -1,0 +1,204 @@
+"""Which result answers which tool call, how each call ended, and what it did with git: as docs/counting.md says."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from verify.answers import AnswerKey
+from verify.copies import Copies
+from verify.endings import Call, Result
+from verify.git import Git
+from verify.lines import FOREVER, Line
+
+CallKey = tuple[AnswerKey, str]
+
+
+class ToolCall(NamedTuple):
+    """One call of a tool."""
+
+    session: str
+    tool_id: str
+
+
+class Ending(NamedTuple):
+    """How a call ended."""
+
+    tool: str
+    outcome: str
+    denial: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A block that calls a tool."""
+
+    line: Line
+    place: int
+    call: Call
+    key: CallKey
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """A block that holds a result."""
+
+    line: Line
+    place: int
+    result: Result
+
+
+@dataclass(slots=True)
+class MadeCall:
+    """A call, counted once."""
+
+    session: str
+    tool_id: str
+    answer: AnswerKey | None
+    """The response that made it, if it is one that is billed."""
+    ending: Ending
+    git: tuple[Git, ...] = ()
+    lacks_commit: bool = False
+    """It succeeded in committing, and nothing tells of the commit."""
+    lacks_request: bool = False
+    searches: int = 0
+
+
+@dataclass(slots=True)
+class GitCounts:
+    """Commits and pull requests of a session; None is not recorded."""
+
+    commits: int | None = 0
+    requests: int | None = 0
+
+
+@dataclass(slots=True)
+class _Session:
+    commits: int = 0
+    urls: set[str] = field(default_factory=set)
+    lacks_commit: bool = False
+    lacks_request: bool = False
+
+
+def calls_made(lines: list[Line], keys: dict[bytes, AnswerKey], copies: Copies) -> list[MadeCall]:
+    """Return every tool call once: an id within an answer, or within a line that is no answer's, with its result."""
+    asked: dict[CallKey, list[_Asked]] = defaultdict(list)
+    of_session: dict[tuple[str, str], list[_Asked]] = defaultdict(list)
+    for line in lines:
+        for place, call in enumerate(line.calls):
+            answer = keys.get(line.id) or ("line", copies.originals.get(line.id, line).id)
+            found = _Asked(line, place, call, (answer, call.tool_id))
+            asked[found.key].append(found)
+            of_session[line.session, call.tool_id].append(found)
+    answered: dict[CallKey, list[_Answered]] = defaultdict(list)
+    for line in lines:
+        for place, result in enumerate(line.results):
+            key = _called(line, of_session.get((line.session, result.tool_id), []))
+            if key is not None:
+                answered[key].append(_Answered(line, place, result))
+    return [_made(found, answered.get(key, []), copies) for key, found in asked.items()]
+
+
+def _called(line: Line, candidates: list[_Asked]) -> CallKey | None:
+    """Return the call that a result answers: the only one with its id, or the last before it, or else the next."""
+    if len({each.key for each in candidates}) < 2:
+        return candidates[0].key if candidates else None
+    near = [each for each in candidates if each.line.agent == line.agent] or candidates
+    at = FOREVER if line.at is None else line.at
+    before = [each for each in near if _time(each) <= at]
+    chosen = max(before, key=_order) if before else min(near, key=_order)
+    return chosen.key
+
+
+def _time(each: _Asked) -> int:
+    return FOREVER if each.line.at is None else each.line.at
+
+
+def _order(each: _Asked) -> tuple[int, int, bytes, int]:
+    return (*each.line.order, each.place)
+
+
+def _made(asked: list[_Asked], answered: list[_Answered], copies: Copies) -> MadeCall:
+    first = min(asked, key=lambda each: (*_rank(each.line, copies), each.line.is_aside, *_order(each)))
+    told = min(answered, key=lambda each: (*_rank(each.line, copies), *_result_order(each)), default=None)
+    session, call = first.line.session, first.call
+    billed = first.line.answer is not None and first.line.answer.is_billed
+    answer = first.key[0] if billed else None
+    if told is None:
+        return MadeCall(session, call.tool_id, answer, Ending(call.tool, "incomplete", None))
+    alike = [each.result for each in answered if each.line.is_replay == told.line.is_replay]
+    made = MadeCall(session, call.tool_id, answer, _ending(call, told.result, alike))
+    made.searches = (told.result.searches or 0) if call.tool == "WebSearch" else 0
+    _add_git(made, call, told.result)
+    return made
+
+
+def _rank(line: Line, copies: Copies) -> tuple[bool, bool]:
+    return copies.is_copy(line), line.is_replay
+
+
+def _result_order(each: _Answered) -> tuple[int, bool, int, bytes, int]:
+    at, offset, identity = each.line.order
+    return at, each.line.is_aside, offset, identity, each.place
+
+
+def _ending(call: Call, told: Result, alike: list[Result]) -> Ending:
+    has_failed = any(each.is_error for each in alike)
+    denial = max((each.denial for each in alike if each.denial), default=None)
+    if denial is None and has_failed:
+        denial = told.refusal or (None if call.tool.startswith("mcp__") else told.own_refusal)
+    if denial is not None:
+        return Ending(call.tool, "denied", denial)
+    failed = "interrupted" if told.is_interrupted else "error" if has_failed else "success"
+    return Ending(call.tool, failed, None)
+
+
+def _add_git(made: MadeCall, call: Call, told: Result) -> None:
+    """Add commits and pull requests: reported ones, and of what nobody reports that which the output tells."""
+    reported = {each.event for each in told.reported}
+    printed = call.command.told(told.printed) if call.command else ()
+    made.git = (*told.reported, *(each for each in printed if each.event not in reported))
+    if call.command and made.ending.outcome == "success":
+        events = {each.event for each in made.git}
+        made.lacks_commit = call.command.commits and "commit" not in events
+        made.lacks_request = call.command.opens and "pull_request" not in events
+
+
+def searches_of(calls: Iterable[MadeCall]) -> dict[AnswerKey, int]:
+    """Return the web searches that the results of each response's calls report."""
+    searches: Counter[AnswerKey] = Counter()
+    for call in calls:
+        if call.answer is not None and call.searches:
+            searches[call.answer] += call.searches
+    return searches
+
+
+def git_of(calls: Iterable[MadeCall], links: Iterable[tuple[str, Git]]) -> Iterator[tuple[str, Git]]:
+    """Yield every commit, push and pull request with its session; a link to a pull request once in its session."""
+    for call in calls:
+        for each in call.git:
+            yield call.session, each
+    known: dict[tuple[str, str | None], Git] = {}
+    for session, link in links:
+        other = known.setdefault((session, link.url), link)
+        numbers = [each.number for each in (other, link) if each.number is not None]
+        known[session, link.url] = other._replace(number=min(numbers, default=None))
+    yield from ((session, link) for (session, _), link in known.items())
+
+
+def git_counts(calls: Iterable[MadeCall], found: Iterable[tuple[str, Git]]) -> dict[str, GitCounts]:
+    """Return how many commits and pull requests each session made."""
+    sessions: dict[str, _Session] = defaultdict(_Session)
+    for name, each in found:
+        sessions[name].commits += each.event == "commit"
+        sessions[name].urls |= {each.url} if each.url else set()
+    for call in calls:
+        sessions[call.session].lacks_commit |= call.lacks_commit
+        sessions[call.session].lacks_request |= call.lacks_request
+    return {
+        name: GitCounts(
+            None if each.lacks_commit and not each.commits else each.commits,
+            None if each.lacks_request and not each.urls else len(each.urls),
+        )
+        for name, each in sessions.items()
+    }
