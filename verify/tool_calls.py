@@ -1,5 +1,6 @@
 """Which result answers which tool call, how each call ended, and what it did with git: as docs/counting.md says."""
 
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -83,31 +84,38 @@ class _Session:
 def calls_made(lines: list[Line], keys: dict[bytes, AnswerKey], copies: Copies) -> list[MadeCall]:
     """Return every tool call once: an id within an answer, or within a line that is no answer's, with its result."""
     asked: dict[CallKey, list[_Asked]] = defaultdict(list)
-    of_session: dict[tuple[str, str], list[_Asked]] = defaultdict(list)
     for line in lines:
         for place, call in enumerate(line.calls):
             answer = keys.get(line.id) or ("line", copies.originals.get(line.id, line).id)
-            found = _Asked(line, place, call, (answer, call.tool_id))
-            asked[found.key].append(found)
-            of_session[line.session, call.tool_id].append(found)
+            asked[answer, call.tool_id].append(_Asked(line, place, call, (answer, call.tool_id)))
     answered: dict[CallKey, list[_Answered]] = defaultdict(list)
+    called = _Called(each for found in asked.values() for each in found)
     for line in lines:
         for place, result in enumerate(line.results):
-            key = _called(line, of_session.get((line.session, result.tool_id), []))
+            key = called.by(line, result)
             if key is not None:
                 answered[key].append(_Answered(line, place, result))
     return [_made(found, answered.get(key, []), copies) for key, found in asked.items()]
 
 
-def _called(line: Line, candidates: list[_Asked]) -> CallKey | None:
-    """Return the call that a result answers: the only one with its id, or the last before it, or else the next."""
-    if len({each.key for each in candidates}) < 2:
-        return candidates[0].key if candidates else None
-    near = [each for each in candidates if each.line.agent == line.agent] or candidates
-    at = FOREVER if line.at is None else line.at
-    before = [each for each in near if _time(each) <= at]
-    chosen = max(before, key=_order) if before else min(near, key=_order)
-    return chosen.key
+class _Called:
+    """Finds the call that a result answers: the last with its id before it or else the next, its agent's first."""
+
+    def __init__(self, asked: Iterable[_Asked]) -> None:
+        self._of_session: dict[tuple[str, str], list[_Asked]] = defaultdict(list)
+        self._of_agent: dict[tuple[str, str, str | None], list[_Asked]] = defaultdict(list)
+        for each in sorted(asked, key=_order):
+            self._of_session[each.line.session, each.call.tool_id].append(each)
+            self._of_agent[each.line.session, each.call.tool_id, each.line.agent].append(each)
+
+    def by(self, line: Line, result: Result) -> CallKey | None:
+        """Return the call; None where its session has none with the id."""
+        near = self._of_agent.get((line.session, result.tool_id, line.agent))
+        near = near or self._of_session.get((line.session, result.tool_id))
+        if near is None:
+            return None
+        position = bisect_right(near, FOREVER if line.at is None else line.at, key=_time)
+        return near[max(position - 1, 0)].key
 
 
 def _time(each: _Asked) -> int:

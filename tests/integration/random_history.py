@@ -109,7 +109,7 @@ class History:
             return [self._line(session, "user", {"role": "user", "content": blocks}) | beside]
         if kind == "agent":
             side = {"isSidechain": True, "agentId": self._random.choice("ab")}
-            return [line | side for line in self._answer(session)]
+            return [line | side for line in self._answered(session)]
         if kind == "replay":
             known = [line for line in lines if line["type"] in {"assistant", "user"}]
             chosen = self._random.choice(known) if known and self._chance(0.5) else self._answer(session)[0]
@@ -117,7 +117,16 @@ class History:
         if kind == "again" and lines:
             chosen = self._random.choice(lines)
             return [chosen | self._random.choice(({}, {"uuid": self._uuid()}, {"isSidechain": True}))]
-        return self._answer(session)
+        return self._answered(session)
+
+    def _answered(self, session: str) -> list[Line]:
+        """Return an answer, and results of its calls with most of them."""
+        lines = self._answer(session)
+        asked = [block["id"] for line in lines for block in line["message"]["content"] if block["type"] in _CALLS]
+        for tool_id in (each for each in asked if self._chance(0.8)):
+            block, beside = self._facts.result(tool_id)
+            lines.append(self._line(session, "user", {"role": "user", "content": [block]}) | beside)
+        return lines
 
     def _answer(self, session: str) -> list[Line]:
         """Return the lines of one answer: growing counts, a stop reason perhaps, one block each."""

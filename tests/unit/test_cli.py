@@ -126,22 +126,23 @@ def test_a_published_file_that_cannot_be_read_takes_one_line_with_a_remedy(data:
     assert result.stderr.count("\n") == 1
 
 
-def test_verify_cuts_days_in_the_timezone_that_they_were_published_in(
+def test_verify_counts_with_the_timezone_and_the_prices_of_the_published_figures(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     facts = {"dbt_vars": {"timezone": "Asia/Tokyo"}}
     made = Generation(number=1, created_at=datetime.now(UTC), bytes=0, row_counts={}, facts=facts)
     (publish(data).parent / MANIFEST_FILE).write_text(made.model_dump_json())
-    asked: list[str] = []
+    asked: list[object] = []
 
-    def count_again(_: Path, __: Path, timezone: str) -> None:
-        asked.append(timezone)
+    def count_again(*arguments: object) -> None:
+        asked.extend(arguments[2:])
         raise VerifyError("enough")
 
     monkeypatch.setattr("verify.compare.verify", count_again)
     monkeypatch.setenv("TIMEZONE", "Europe/Berlin")
+    monkeypatch.setenv("MODEL_PRICES_CSV", str(data / "prices.csv"))
     analytics("verify", "--data", str(data))
-    assert asked == ["Asia/Tokyo"]
+    assert asked == ["Asia/Tokyo", data / "prices.csv"]
 
 
 def test_a_history_that_cannot_be_read_takes_one_line_with_a_remedy(data: Path) -> None:

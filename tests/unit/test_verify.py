@@ -11,8 +11,8 @@ import pytest
 
 from verify.files import transcript_files
 from verify.lines import Line as CountedLine
-from verify.lines import Tokens
 from verify.recount import Recount, Recounted
+from verify.terms import Tokens
 from verify.values import count as whole_number
 from verify.values import instant, moment
 

@@ -125,13 +125,16 @@ reused as (
         on in_order.session_key = only_calls.session_key and in_order.tool_use_id = only_calls.tool_use_id
     where only_calls.is_reused
     window
-    {%- for calls, keys in [('of_its_agent', ['session_key', 'agent_id', 'tool_use_id']), ('of_its_session', ['session_key', 'tool_use_id'])] %}
-        {{ calls }} as (
-            partition by in_order.{{ keys | join(', in_order.') }}
+        of_its_agent as (
+            partition by in_order.session_key, in_order.agent_id, in_order.tool_use_id
             order by
                 in_order.event_at, in_order.position, in_order.byte_offset, in_order.document_id, in_order.block_index
-        ){{ "," if not loop.last }}
-    {%- endfor %}
+        ),
+        of_its_session as (
+            partition by in_order.session_key, in_order.tool_use_id
+            order by
+                in_order.event_at, in_order.position, in_order.byte_offset, in_order.document_id, in_order.block_index
+        )
 
 ),
 

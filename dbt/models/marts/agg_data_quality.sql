@@ -1,11 +1,15 @@
--- How completely lines, tools and calls were understood: what was counted, of how many. A metric's total row names no item.
+-- How completely lines, tools and calls were understood: what was counted, of how many. A metric's total row names no item; the fifth
+-- word names the figures that are incomplete because of it.
 {%- set metrics = [
     ('lines_kept', 'documents', 'read_lines', 'Lines that are in the figures, of the lines read'),
     ('duplicate_lines_merged', 'duplicates', 'read_lines', 'Lines that were there already and count once'),
-    ('lines_set_aside', 'dead_letters', 'read_lines', 'Lines that could not be parsed, kept with file, offset and reason'),
-    ('lines_rejected', 'rejected_documents', 'read_lines', 'Lines that could be parsed and not be read any further. They are in no figure'),
+    ('lines_set_aside', 'dead_letters', 'read_lines', 'Lines that could not be parsed, kept with file, offset and reason',
+     'Everything in these lines'),
+    ('lines_rejected', 'rejected_documents', 'read_lines', 'Lines that could be parsed and not be read any further. They are in no figure',
+     'Everything in these lines'),
     ('values_rejected', 'rejected_values', 'documents',
-     'Values that no figure can use, such as a negative count. Each counts as not recorded; of how many lines'),
+     'Values that no figure can use, such as a negative count. Each counts as not recorded; of how many lines',
+     'Figures from these fields'),
     ('files_not_read', 'files_not_ok', 'files', 'Transcript files that are gone or could not be read at the last look'),
     ('lines_without_time', 'lines_without_time', 'documents', 'Lines that carry no time and so belong to no day'),
     ('lines_without_session', 'lines_without_session', 'documents', 'Lines that name no session and so belong to none'),
@@ -14,18 +18,27 @@
     ('unknown_line_types', 'unknown_lines', 'documents',
      'Lines of a type that this version does not know. They are kept, and change no figure of messages'),
     ('unknown_tools', 'unknown_calls', 'calls', 'Calls of tools without a category. They count like any other, as category other'),
-    ('tool_calls_without_result', 'incomplete_calls', 'calls', 'Calls that were interrupted or still ran, never counted as a success'),
+    ('tool_calls_without_result', 'incomplete_calls', 'calls', 'Calls that were interrupted or still ran, never counted as a success',
+     'Durations and success of tools'),
     ('tool_calls_only_in_progress_lines', 'progress_calls', 'calls', 'Calls of sub-agents that exist in progress lines alone'),
-    ('tool_results_without_call', 'unclaimed_results', 'calls', 'Results whose call is in no line. They are in no figure'),
+    ('tool_results_without_call', 'unclaimed_results', 'calls', 'Results whose call is in no line. They are in no figure',
+     'Tool calls'),
     ('agents_without_transcript', 'unseen_agents', 'agents',
-     'Sub-agents of which no line is there: what they did is not known, only what their call reported'),
+     'Sub-agents of which no line is there: what they did is not known, only what their call reported',
+     'Work of sub-agents'),
     ('agent_tokens_without_transcript', 'unseen_tokens', 'reported_tokens',
-     'Tokens that calls reported for those sub-agents, of all tokens reported so. They are in no other figure'),
+     'Tokens that calls reported for those sub-agents, of all tokens reported so. They are in no other figure',
+     'Tokens and cost'),
     ('commits_not_recorded', 'silent_commits', 'commit_calls',
-     'Commands that committed or opened a pull request, of which neither Claude Code nor the output tells more'),
+     'Commands that committed or opened a pull request, of which neither Claude Code nor the output tells more',
+     'Commits and pull requests'),
     ('unknown_languages', 'unknown_language_changes', 'changes',
      'Changes to files whose extension the list of languages does not know. They count as language Other'),
-    ('changes_without_patch', 'unpatched', 'changes', 'Changes to files whose lines added and removed are not known'),
+    ('changes_without_patch', 'unpatched', 'changes', 'Changes to files whose lines added and removed are not known',
+     'Lines added and removed'),
+    ('prompts_without_transcript', 'remembered_prompts', 'prompts',
+     'Prompts that only the history of prompts still tells of: their transcripts were deleted before they were collected',
+     'Answers, tokens and tool calls'),
 ] %}
 
 with lines as (
@@ -152,6 +165,15 @@ result_totals as (
 
 ),
 
+prompt_totals as (
+
+    select
+        count(*) as prompts,
+        count(*) filter (where provenance = 'history') as remembered_prompts
+    from {{ ref('fct_prompts') }}
+
+),
+
 totals as (
 
     select *
@@ -164,17 +186,19 @@ totals as (
     cross join change_totals
     cross join result_totals
     cross join agent_totals
+    cross join prompt_totals
 
 ),
 
 whole as (
 
-    {% for metric, value, total, detail in metrics %}
+    {% for row in metrics %}
         select
-            '{{ metric }}' as metric,
-            {{ value }} as value,
-            {{ total }} as total,
-            '{{ detail }}' as detail
+            '{{ row[0] }}' as metric,
+            {{ row[1] }} as value,
+            {{ row[2] }} as total,
+            '{{ row[3] }}' as detail,
+            {{ "'" ~ row[4] ~ "'" if row | length > 4 else 'null' }} as figure
         from totals
         {{ "union all" if not loop.last }}
     {% endfor %}
@@ -187,17 +211,18 @@ items as (
         'lines_set_aside' as metric,
         reason_kind as item,
         null as version,
-        count(*) as item_count
+        count(*) as item_count,
+        min(source_file || ', byte ' || byte_offset) as example
     from {{ ref('stg_dead_letters') }}
     group by reason_kind
     union all by name
     select
         'lines_rejected' as metric,
-        reason as item,
+        reason_kind as item,
         count(*) as item_count,
-        min(document_id) as example
+        min(coalesce(source_file || ', byte ' || byte_offset, document_id)) as example
     from {{ ref('stg_rejected_documents') }}
-    group by reason
+    group by reason_kind
     union all by name
     select
         'values_rejected' as metric,
@@ -235,6 +260,25 @@ items as (
 
 ),
 
+usage as (
+
+    select
+        *,
+        max(value) filter (where metric = 'responses') over () as responses
+    from {{ ref('agg_usage_quality') }}
+
+),
+
+unpriced as (
+
+    select
+        model as item,
+        unpriced_responses as item_count
+    from {{ ref('dim_models') }}
+    where unpriced_responses > 0
+
+),
+
 measured as (
 
     select
@@ -244,7 +288,8 @@ measured as (
         cast(value as double) as value,
         cast(total as double) as total,
         null as example,
-        detail
+        detail,
+        figure
     from whole
     union all
     select
@@ -254,7 +299,8 @@ measured as (
         cast(items.item_count as double) as value,
         cast(whole.total as double) as total,
         items.example,
-        whole.detail
+        whole.detail,
+        whole.figure
     from whole
     inner join items on whole.metric = items.metric
     union all
@@ -263,10 +309,23 @@ measured as (
         null as item,
         null as version,
         cast(value as double) as value,
-        null as total,
+        if(starts_with(metric, 'responses_'), responses, null) as total,
         null as example,
-        detail
-    from {{ ref('agg_usage_quality') }}
+        detail,
+        figure
+    from usage
+    union all
+    select
+        usage.metric,
+        unpriced.item,
+        null as version,
+        cast(unpriced.item_count as double) as value,
+        usage.responses as total,
+        null as example,
+        'Responses whose cost is not known' as detail,
+        usage.figure
+    from usage
+    inner join unpriced on usage.metric = 'responses_unpriced'
 
 ),
 
@@ -281,6 +340,7 @@ final as (
         total,
         value / nullif(total, 0) as share,
         example,
+        figure,
         detail
     from measured
 

@@ -204,4 +204,14 @@ metrics as (
 
 )
 
-select * from metrics
+select
+    *,
+    case metric
+        when 'responses_unfinalized' then 'Output tokens'
+        when 'messages_without_usage' then 'Tokens and cost'
+        when 'responses_unpriced' then 'Cost'
+        when 'responses_without_cache_split' then 'Cost'
+        when 'extra_attempt_tokens' then 'Cost'
+        when 'responses_without_time' then 'Tokens and cost by day'
+    end as figure
+from metrics

@@ -1,8 +1,11 @@
--- Every local date from the first to the last line, without gaps; dates outside 2000..2100 (a broken clock) appear alone.
+-- Every local date from the first to the last line or remembered prompt, without gaps; dates outside 2000..2100 (a broken clock) appear alone.
 with lines as (
 
     select distinct event_date
     from {{ ref('stg_conversations') }}
+    where event_date is not null
+    union
+    select event_date from {{ ref('int_history_prompts') }}
     where event_date is not null
 
 ),

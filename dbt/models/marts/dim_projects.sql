@@ -46,6 +46,23 @@ projects as (
 
 ),
 
+-- Projects whose transcripts are all gone: prompts are all that is left of them
+remembered as (
+
+    select
+        project_id,
+        project_id as project_path,
+        null as project_folder,
+        min(event_at) as first_seen_at,
+        max(event_at) as last_seen_at,
+        0 as session_count,
+        0 as worktree_count
+    from {{ ref('int_history_prompts') }}
+    where project_id is not null and project_id not in (select projects.project_id from projects)
+    group by project_id
+
+),
+
 machines as (
 
     select
@@ -54,19 +71,34 @@ machines as (
     from sessions
     inner join hosts on sessions.session_key = hosts.session_key
     group by sessions.project_id
+    union all
+    select
+        prompts.project_id,
+        count(distinct prompts.host) as host_count
+    from {{ ref('int_history_prompts') }} as prompts
+    inner join remembered on prompts.project_id = remembered.project_id
+    group by prompts.project_id
+
+),
+
+every_project as (
+
+    select * from projects
+    union all
+    select * from remembered
 
 ),
 
 parts as (
 
     select
-        projects.*,
+        every_project.*,
         coalesce(machines.host_count, 0) as host_count,
         string_split(
-            coalesce(nullif(rtrim(projects.project_path, '/'), ''), projects.project_id), '/'
+            coalesce(nullif(rtrim(every_project.project_path, '/'), ''), every_project.project_id), '/'
         ) as path_parts
-    from projects
-    left join machines on projects.project_id = machines.project_id
+    from every_project
+    left join machines on every_project.project_id = machines.project_id
 
 ),
 

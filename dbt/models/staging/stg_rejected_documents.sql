@@ -14,6 +14,7 @@ renamed as (
         nullif(host, '') as host,
         byte_offset,
         reason,
+        coalesce(nullif({{ without_positions('reason') }}, ''), 'unknown') as reason_kind,
         rejected_at
     from source
 
