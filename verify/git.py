@@ -4,9 +4,10 @@ import re
 from typing import Any, NamedTuple
 
 from verify.files import Json
-from verify.values import count, text
+from verify.values import count, text, written
 
 _SHELLS = frozenset({"Bash", "PowerShell"})
+_COMMAND_LENGTH = 4096
 _WORD = r"(?:\"[^\"]*\"|'[^']*'|[^\s\"'|;&])+"
 _OPTION = rf"[ \t]+(?:-[cC][ \t]+{_WORD}|--?[A-Za-z-]+(?:={_WORD})?)"
 _COMMITS = re.compile(rf"\bgit(?:{_OPTION})*[ \t]+(?:commit|cherry-pick|revert)(?![A-Za-z0-9_-])", re.ASCII)
@@ -48,7 +49,7 @@ def command_of(tool: str, given: Any) -> Command | None:
     command = given.get("command") if isinstance(given, dict) and tool in _SHELLS else None
     if command is None:
         return None
-    said = text(command) or ""
+    said = (command if isinstance(command, str) else written(command))[:_COMMAND_LENGTH]
     commits, opens = _COMMITS.search(said) is not None, _OPENS.search(said) is not None
     if not commits and not opens:
         return None
