@@ -160,7 +160,8 @@ def show_verification(console: Console, answer: VerifyReport) -> None:
         console.print(
             f"{answer.not_yet_collected:,} bytes were written since the last run and are left out", highlight=False
         )
-    kept = ", ".join(f"{count:,} {name}" for name, count in answer.only_in_database.items() if count)
+    only = answer.only_in_database.items()
+    kept = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in only if count)
     if kept:
         console.print(f"Only in the database, their transcripts are gone: {kept}", highlight=False, soft_wrap=True)
     if answer.agrees:

@@ -84,7 +84,7 @@ def _verify(
         *compare_git(counted.git, git_events(connection), lines),
         *compare_git_counts(counted.git_counts, git_counts(connection), lines),
         *_compare_dead_letters(recount.rejected, published.dead_letters(), limits.intact),
-        *compare_history(counted.history_prompts, published.history_prompts(), lines),
+        *compare_history(counted.history_prompts, published.history_prompts(), lines, history),
     ]
     return VerifyReport(
         files=recount.files,

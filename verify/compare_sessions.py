@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Callable
 
-from verify.published import Lines
+from verify.history import HISTORY
+from verify.published import Lines, place
 from verify.recount import Session
 from verify.report import Difference
 from verify.tool_calls import ToolCall
@@ -86,14 +87,30 @@ def _is_lost(name: str, counted: int, stored: int, lines: Lines) -> bool:
     return name in lines.sharing or (name in lines.losing and stored > counted)
 
 
-def compare_history(ours: Counter[str], theirs: Counter[str], lines: Lines) -> list[Difference]:
-    """Return by how much the prompts differ that no transcript holds; lost lines may hold some, or have been some."""
-    wrong = sorted(name for name in ours | theirs if ours[name] != theirs[name] and not (lines.lost or lines.losing))
-    if not wrong:
+def compare_history(
+    ours: dict[bytes, str], theirs: dict[str, list[str]], lines: Lines, history: Counter[str]
+) -> list[Difference]:
+    """Return by how much the prompts differ that no transcript holds.
+
+    What the database keeps of a history that is gone is counted apart. A prompt that it lacks may be in a transcript
+    that is gone, and one that it has twice is one too many.
+    """
+    counted = {identity.hex(): session for identity, session in ours.items()}
+    gone = {name: theirs[name] for name in theirs.keys() & set(lines.lost)}
+    stored = {name: sessions for name, sessions in theirs.items() if name not in gone}
+    if gone:
+        history["prompts_of_the_history"] = sum(map(len, gone.values()))
+    missing = sorted(counted.keys() - stored.keys())
+    if missing and lines.losing - {place(HISTORY)}:
+        history["prompts_in_lost_transcripts"] = len(missing)
+        missing = []
+    wrong = sorted(name for name, sessions in stored.items() if sessions != [counted.get(name)])
+    if not missing and not wrong:
         return []
-    name = wrong[0]
-    example = f"{name or 'without a session'}: {ours[name]}, not {theirs[name]}"
-    return [Difference("history prompts", "", "", ours.total(), theirs.total(), example)]
+    name = (missing or wrong)[0]
+    session = counted.get(name) or (stored.get(name) or [""])[0]
+    example = f"{session or 'without a session'}: {int(name in counted)}, not {len(stored.get(name, []))}"
+    return [Difference("history prompts", "", "", len(counted), sum(map(len, stored.values())), example)]
 
 
 def compare_calls(

@@ -1,7 +1,7 @@
 """Prompts that only Claude Code's own history of prompts tells of, as docs/counting.md says."""
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -23,6 +23,7 @@ def is_history(source_file: str) -> bool:
 
 @dataclass(slots=True)
 class _Prompt:
+    id: bytes
     session: str
     at: int | None
     said: str
@@ -40,13 +41,14 @@ class History:
     _prompts: list[_Prompt] = field(default_factory=list)
     _near: dict[int, list[_Prompt]] = field(default_factory=lambda: defaultdict(list))
 
-    def add(self, value: Json) -> None:
+    def add(self, identity: bytes, value: Json) -> None:
         """Take a line of the history."""
         said = _said(value.get("display")).strip(" \t\n\r")
         if not said or _COMMAND.match(said):
             return
         pasted = _PASTED.search(said)
         prompt = _Prompt(
+            id=identity,
             session=text(value.get("sessionId")) or "",
             at=moment(value.get("timestamp")),
             said=said,
@@ -68,13 +70,13 @@ class History:
             if abs((prompt.at or 0) // 1000 - at // 1000) * 1000 <= _NEAR and any(map(prompt.is_said_by, words)):
                 prompt.is_in_transcript = True
 
-    def prompts(self, sessions: set[str]) -> Counter[str]:
-        """Return how many prompts no transcript holds, by the session that they name; these sessions are there."""
-        return Counter(
-            prompt.session
+    def prompts(self, sessions: set[str]) -> dict[bytes, str]:
+        """Return the prompts that no transcript holds, with the session that they name; these sessions are there."""
+        return {
+            prompt.id: prompt.session
             for prompt in self._prompts
             if not prompt.is_in_transcript and (not prompt.session or prompt.session not in sessions)
-        )
+        }
 
 
 def _said(display: object) -> str:

@@ -148,13 +148,13 @@ class Published:
         rows = self._rows("select document_id, coalesce(source_file, '') from raw.dead_letters")
         return {bytes.fromhex(document): name for document, name in rows if len(document) == _ID_LENGTH}
 
-    def history_prompts(self) -> Counter[str]:
-        """Return how many prompts come from the history of prompts alone, by the session that they name."""
+    def history_prompts(self) -> dict[str, list[str]]:
+        """Return the prompts of the history of prompts alone, by their lines, each time with the session it names."""
         rows = self._rows(
-            "select coalesce(history_session_id, ''), count(*) from marts.fct_prompts where provenance = 'history'"
-            " group by all"
+            "select prompt_key, list(coalesce(history_session_id, '')) from marts.fct_prompts"
+            " where provenance = 'history' group by prompt_key"
         )
-        return Counter(dict(rows))
+        return dict(rows)
 
     def sessions(self) -> dict[str, Session]:
         """Return every session, and every file of lines that name none and hold messages."""

@@ -44,8 +44,8 @@ class Recounted:
     """Commits, pushes and pull requests with their sessions."""
     git_counts: dict[str, GitCounts]
     sessions: dict[str, Session]
-    history_prompts: Counter[str]
-    """Prompts that no transcript holds, by the session that they name."""
+    history_prompts: dict[bytes, str]
+    """Prompts that no transcript holds, by the ids of their lines, with the session that they name."""
 
     @property
     def tool_calls(self) -> Counter[ToolCall]:
@@ -89,7 +89,7 @@ class Recount:
             elif identity not in self.ids:
                 self.ids.add(identity)
                 if is_history(source_file):
-                    self._history.add(found.value)
+                    self._history.add(identity, found.value)
                 else:
                     self._add(read_line(found, identity, source_file), found.value)
 

@@ -258,6 +258,27 @@ def test_prompts_of_a_deleted_transcript_are_no_prompts_of_the_history(built: Bu
     assert built.with_fault(projects=projects).differences == ()
 
 
+def test_prompts_of_a_history_that_was_cut_are_counted_apart_and_the_rest_is_compared(
+    built: Built, projects: Path
+) -> None:
+    """Claude Code may write its history again without old lines; a fault in what is left is found all the same."""
+    history = projects.parent / "history.jsonl"
+    kept = history.read_bytes().splitlines(keepends=True)[:-1]
+    history.write_bytes(b"".join(kept))
+    cut = "update raw.transcript_files set resets = 1 where ends_with(source_file, 'history.jsonl')"
+    report = built.with_fault(cut, projects=projects)
+    assert (report.differences, report.only_in_database["prompts_of_the_history"]) == ((), 1)
+    fault = "delete from marts.fct_prompts where provenance = 'history' and history_session_id is null"
+    assert {row.measure for row in built.with_fault(cut, fault, projects=projects).differences} == {"history prompts"}
+
+
+def test_prompts_of_the_history_are_compared_though_a_transcript_is_gone(built: Built, projects: Path) -> None:
+    """The transcript that is gone may hold what the database does not count as the history's, and nothing more."""
+    (projects / "-home-me-shop/s2.jsonl").unlink()
+    known = TWICE.format("fct_prompts", "provenance = 'history' and history_session_id is null")
+    assert {row.measure for row in built.with_fault(known, projects=projects).differences} == {"history prompts"}
+
+
 def test_nothing_to_compare_is_one_clear_line(built: Built, tmp_path: Path) -> None:
     with pytest.raises(VerifyError, match="expected a directory"):
         built.with_fault(projects=tmp_path / "nowhere")

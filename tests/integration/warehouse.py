@@ -89,9 +89,11 @@ class Warehouse:
     def reject(self, source_file: str, raw: bytes) -> None:
         """Note a line that cannot be parsed, as the loader copies it from the collector's."""
         (line,) = parse(raw)
-        row = [identity(line, fingerprint(line.raw), Path(source_file).stem, 0), source_file]
+        row = [identity(line, fingerprint(line.raw), Path(source_file).stem, 0), source_file, line.reason]
         with closing(connect(self.volume.work_database)) as connection:
-            connection.execute("insert into raw.dead_letters by name select ? as document_id, ? as source_file", row)
+            connection.execute(
+                "insert into raw.dead_letters by name select ? as document_id, ? as source_file, ? as reason", row
+            )
 
     def mark_collected(self, projects: Path) -> None:
         """Note every transcript as read to its end."""

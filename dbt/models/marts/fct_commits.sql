@@ -27,6 +27,7 @@ reported as (
         calls.session_id,
         calls.project_id,
         calls.tool_call_key,
+        calls.agent_key,
         coalesce(calls.ended_at, calls.started_at) as occurred_at,
         coalesce(operation.value ->> '$.kind', operation.value ->> '$.action') as git_action,
         operation.value ->> '$.sha' as commit_sha,
@@ -57,6 +58,7 @@ printed as (
         session_id,
         project_id,
         tool_call_key,
+        agent_key,
         coalesce(ended_at, started_at) as occurred_at,
         case
             when not starts_with(line, '[') then 'created'
@@ -80,6 +82,7 @@ linked as (
         links.session_id,
         min(sessions.project_id) as project_id,
         null as tool_call_key,
+        null as agent_key,
         min(links.event_at) as occurred_at,
         'linked' as git_action,
         null as commit_sha,

@@ -39,6 +39,7 @@ final as (
         extended.tool_call_key,
         extended.session_id,
         extended.project_id,
+        extended.agent_key,
         extended.tool_name,
         extended.is_subagent,
         extended.started_at,

@@ -108,5 +108,11 @@ events as (
 
 )
 
-select *, {{ local_date_key('occurred_at') }} as date_key, {{ local_hour('occurred_at') }} as hour_of_day
+-- A sub-agent that says nothing but such notes has no row of its own.
+select
+    events.*,
+    agents.agent_key,
+    {{ local_date_key('events.occurred_at') }} as date_key,
+    {{ local_hour('events.occurred_at') }} as hour_of_day
 from events
+left join {{ ref('dim_agents') }} as agents on {{ agent_key('events.session_id', 'events.agent_id') }} = agents.agent_key
