@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 from loader.cut import STRING_LIMIT, TEXT_LIMIT, cut_attributes, cut_json, dumps, name_of, text_of
 from loader.flatten_results import count_lines
+from loader.output_notes import notes_beyond
 from loader.values import Checker
 
 WITHOUT_ATTRIBUTES = frozenset(
@@ -30,6 +31,7 @@ class BlockFields(NamedTuple):
     tool_input_lines: int | None = None
     tool_result_text: str | None = None
     tool_result_length: int | None = None
+    tool_result_rest: str | None = None
     is_error: bool | None = None
     attributes: str | None = None
 
@@ -96,15 +98,16 @@ def _written_lines(given: Any) -> int | None:
 
 
 def _result(block: dict[str, Any], name: str, index: int, limit: int, checker: Checker) -> BlockFields:
-    text, length = _output(block.get("content"), limit)
+    output = _output(block.get("content"), limit)
     return BlockFields(
         name,
         index,
         block_type="tool_result",
         tool_use_id=name_of(block.get("tool_use_id")),
         tool_name=name_of(block.get("name")),
-        tool_result_text=text,
-        tool_result_length=length,
+        tool_result_text=output.text,
+        tool_result_length=output.length,
+        tool_result_rest=output.rest,
         is_error=checker.flag("is_error", block.get("is_error")) or False,
         **_input_fields(block.get("input")),
     )
@@ -117,15 +120,22 @@ def _input_fields(given: Any) -> dict[str, Any]:
     return {"tool_input": text, "tool_input_length": length, "tool_input_lines": _written_lines(given)}
 
 
-def _output(content: Any, limit: int) -> tuple[str | None, int | None]:
-    """Return a tool's output up to the limit, and its full length."""
+class _Output(NamedTuple):
+    """A tool's output up to the limit, its full length, and the notes beyond the limit."""
+
+    text: str | None = None
+    length: int | None = None
+    rest: str | None = None
+
+
+def _output(content: Any, limit: int) -> _Output:
     if content is None:
-        return None, None
+        return _Output()
     if isinstance(content, str):
-        return content[:limit], len(content)
+        return _joined([content], limit)
     if not isinstance(content, list):
         text, length = cut_json(content, max(limit, STRING_LIMIT), limit=max(limit, 1 << 20))
-        return text[:limit], length
+        return _Output(text[:limit], length)
     texts = [_part(part["text"]) for part in content if isinstance(part, dict) and part.get("text") is not None]
     if not any(texts):
         texts = [part for part in content if isinstance(part, str)] if len(texts) < 2 else texts
@@ -136,13 +146,14 @@ def _part(text: Any) -> str:
     return text if isinstance(text, str) else dumps(text)
 
 
-def _joined(texts: list[str], limit: int) -> tuple[str, int]:
+def _joined(texts: list[str], limit: int) -> _Output:
     """Return the texts on lines of their own up to the limit, without joining what is beyond it."""
     length = sum(map(len, texts)) + max(len(texts) - 1, 0)
-    kept, left = [], limit
+    cut, rest = notes_beyond(texts, limit) if length > limit else (limit, None)
+    kept, left = [], cut
     for text in texts:
         if left < 0:
             break
         kept.append(text[:left])
         left -= len(text) + 1
-    return "\n".join(kept)[:limit], length
+    return _Output("\n".join(kept)[:cut], length, rest)

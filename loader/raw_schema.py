@@ -77,6 +77,7 @@ RAW_COLUMNS: dict[str, str] = {
     "tool_input_lines": "integer",
     "tool_result_text": "varchar",
     "tool_result_length": "bigint",
+    "tool_result_rest": "varchar",
     "is_error": "boolean",
     "tool_denial_kind": "varchar",
     "result_kind": "varchar",
@@ -106,7 +107,7 @@ RAW_COLUMNS: dict[str, str] = {
 
 ADDED_BY_THE_LOAD = ("load_id", "loaded_at")
 
-LONG_TEXTS = frozenset({"block_text", "tool_result_text", "tool_input", "usage", "attributes"})
+LONG_TEXTS = frozenset({"block_text", "tool_result_text", "tool_result_rest", "tool_input", "usage", "attributes"})
 """Columns whose texts may be long, each NULL in most rows. They are packed with ZSTD, or else DuckDB
 reads a text of more than 4 KB again for every NULL that follows it, and a prompt of 1 MB fills 4 GB of memory."""
 

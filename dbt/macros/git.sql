@@ -41,11 +41,11 @@
     case
         when ({{ committed }}) or ({{ opened }})
             then array_to_string(list_concat(
-                if({{ committed }}, regexp_extract_all({{ call }}.result_text, {{ commit_pattern() }}), []),
+                if({{ committed }}, regexp_extract_all({{ call }}.result_notes, {{ commit_pattern() }}), []),
                 -- a pull request that "already exists" was opened by another call
                 if(
-                    {{ opened }} and not contains({{ call }}.result_text, 'already exists'),
-                    regexp_extract_all({{ call }}.result_text, {{ pull_request_pattern() }}), []
+                    {{ opened }} and not contains({{ call }}.result_notes, 'already exists'),
+                    regexp_extract_all({{ call }}.result_notes, {{ pull_request_pattern() }}), []
                 )
             ), chr(10))
     end

@@ -47,6 +47,10 @@ _OUTPUTS: tuple[Any, ...] = (
     "see https://git.example/g/o/r/-/merge_requests/9 and https://git.example/o/r/pull/new/x",
     [{"type": "text", "text": "Error: Claude requested permissions to write"}, {"type": "text", "text": "x"}],
     ["requires approval"],
+    "hook\n" * 500 + "[main abcdef2] Late",
+    "." * 1980 + " https://git.example/o/r/pull/1234567 and more",
+    [{"text": "." * 2500}, {"text": "[Request interrupted by user"}, {"text": "https://git.example/o/r/pull/13"}],
+    "." * 2500 + " already exists:\nhttps://git.example/o/r/pull/14",
     [{"type": "image"}, "Claude requested permission to x"],
     {"text": "https://git.example/o/r/pull/10"},
 )

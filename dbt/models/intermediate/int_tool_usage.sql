@@ -80,7 +80,7 @@ paired as (
         answers.event_at as ended_at,
         {{ milliseconds_between('calls.event_at', 'answers.event_at') }} as duration_ms,
         blocks.answer_block_id is not null as is_complete,
-        {{ is_interruption('answers.tool_result_text', 'answers.result_interrupted') }} as is_interrupted,
+        {{ is_interruption('result_notes', 'answers.result_interrupted') }} as is_interrupted,
         coalesce(blocks.any_error, false) as is_error,
         case
             when blocks.answer_block_id is null then null
@@ -88,6 +88,8 @@ paired as (
             when blocks.any_error then {{ denial_kind('answers.tool_result_text', 'calls.tool_name') }}
         end as denial_kind,
         answers.tool_result_text as result_text,
+        -- what is long is cut, but for what it says of its end
+        concat_ws(chr(10), answers.tool_result_text, answers.tool_result_rest) as result_notes,
         answers.tool_result_length as result_length,
         answers.result_type,
         answers.result_file_path,
@@ -113,7 +115,8 @@ categorised as (
 
     select
         paired.* exclude (
-            input_file, input_path, cell_lines, edit_mode, result_file_path, result_lines_added, result_lines_removed
+            input_file, input_path, cell_lines, edit_mode, result_file_path, result_lines_added, result_lines_removed,
+            result_notes
         ),
         coalesce(paired.result_lines_added, {{ notebook_lines_added('paired') }}) as lines_added,
         coalesce(paired.result_lines_removed, {{ notebook_lines_removed('paired') }}) as lines_removed,

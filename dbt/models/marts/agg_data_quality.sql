@@ -273,9 +273,9 @@ unpriced as (
 
     select
         model as item,
-        unpriced_responses as item_count
+        unpriced_response_count as item_count
     from {{ ref('dim_models') }}
-    where unpriced_responses > 0
+    where unpriced_response_count > 0
 
 ),
 

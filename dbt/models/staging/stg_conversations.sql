@@ -84,6 +84,7 @@ renamed as (
         tool_input_lines,
         tool_result_text,
         tool_result_length,
+        tool_result_rest,
         is_error,
         nullif(tool_denial_kind, '') as tool_denial_kind,
 

@@ -37,6 +37,7 @@ renamed as (
         tool_denial_kind,
         tool_result_text,
         tool_result_length,
+        tool_result_rest,
         result_kind,
         result_type,
         result_file_path,

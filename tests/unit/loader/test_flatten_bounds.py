@@ -82,6 +82,23 @@ def test_tool_output_is_cut_whatever_carries_it(content: Any, length: int) -> No
     assert (len(row["tool_result_text"]), row["tool_result_length"]) == (10, length)
 
 
+@pytest.mark.parametrize(
+    ("content", "text", "rest"),
+    [
+        ("hook\n" * 9 + "[main abc1234] Add\n", "hook\n" * 6, "[main abc1234] "),
+        ("x" * 20 + " https://git.example/o/r/pull/123 y", "x" * 20 + " ", "https://git.example/o/r/pull/123"),
+        ([{"text": "x" * 40}, {"text": "[Request interrupted by user]"}], "x" * 30, "[Request interrupted by user"),
+        ("x" * 40 + " already exists: [main abc1234] no", "x" * 30, "already exists"),
+        ("[main abc1234] Add\n" + "x" * 40, "[main abc1234] Add\n" + "x" * 11, None),
+        ("[main abc1234] Add\n", "[main abc1234] Add\n", None),
+    ],
+)
+def test_what_an_output_says_of_its_end_is_kept_beyond_the_limit(content: Any, text: str, rest: str | None) -> None:
+    """An address is never cut in two, or it would be another pull request's."""
+    (row,) = rows_of(_output(content), tool_output_limit=30)
+    assert (row["tool_result_text"], row["tool_result_rest"]) == (text, rest)
+
+
 def test_no_picture_reaches_the_rows() -> None:
     picture = {"type": "image", "source": {"type": "base64", "data": "A" * 100_000}}
     line = {"type": "user", "message": {"content": [picture, {"type": "tool_result", "content": [picture]}]}}
