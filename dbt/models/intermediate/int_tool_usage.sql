@@ -1,5 +1,8 @@
 -- Tool calls: each once, with the result that answers it. A line inside a progress line counts only where no message line holds the
 -- call.
+{#- What is long is cut, but for what it says of its end. -#}
+{%- set result_notes = "concat_ws(chr(10), answers.tool_result_text, answers.tool_result_rest)" %}
+
 with blocks as (
 
     select * from {{ ref('int_tool_call_blocks') }}
@@ -80,7 +83,7 @@ paired as (
         answers.event_at as ended_at,
         {{ milliseconds_between('calls.event_at', 'answers.event_at') }} as duration_ms,
         blocks.answer_block_id is not null as is_complete,
-        {{ is_interruption('result_notes', 'answers.result_interrupted') }} as is_interrupted,
+        {{ is_interruption(result_notes, 'answers.result_interrupted') }} as is_interrupted,
         coalesce(blocks.any_error, false) as is_error,
         case
             when blocks.answer_block_id is null then null
@@ -88,8 +91,7 @@ paired as (
             when blocks.any_error then {{ denial_kind('answers.tool_result_text', 'calls.tool_name') }}
         end as denial_kind,
         answers.tool_result_text as result_text,
-        -- what is long is cut, but for what it says of its end
-        concat_ws(chr(10), answers.tool_result_text, answers.tool_result_rest) as result_notes,
+        {{ result_notes }} as result_notes,
         answers.tool_result_length as result_length,
         answers.result_type,
         answers.result_file_path,
