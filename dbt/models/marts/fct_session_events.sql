@@ -115,4 +115,5 @@ select
     {{ local_date_key('events.occurred_at') }} as date_key,
     {{ local_hour('events.occurred_at') }} as hour_of_day
 from events
-left join {{ ref('dim_agents') }} as agents on {{ agent_key('events.session_id', 'events.agent_id') }} = agents.agent_key
+left join {{ ref('dim_agents') }} as agents
+    on {{ agent_key('events.session_id', 'events.agent_id') }} = agents.agent_key
