@@ -98,11 +98,13 @@ def _timezone(settings: Settings) -> Finding:
 
 def _transcripts(settings: Settings) -> Finding:
     expected = "readable folders of Claude Code's transcripts (*.jsonl)"
+    if settings.collector == "off":
+        return Finding("Transcripts", "ok", "COLLECTOR is off: this host has none of its own", expected)
     folders = ", ".join(map(str, settings.transcripts_dir))
     try:
         found = [find(root, label) for root, label in distinct_roots(settings.transcripts_dir)]
     except TranscriptsError as error:
-        fix = "set TRANSCRIPTS_DIR or pass --transcripts DIR; ./analytics demo needs none"
+        fix = "set TRANSCRIPTS_DIR or pass --transcripts DIR; COLLECTOR=off if this host has none of its own"
         return Finding("Transcripts", "warn", str(error).partition("; set")[0], expected, fix)
     files = [transcript.path for findings in found for transcript in findings.transcripts]
     refused = [name for findings in found for name in findings.unreadable]

@@ -25,6 +25,8 @@ from records import open_store
 HEARTBEAT = Path(tempfile.gettempdir()) / "claude-analytics-collector.heartbeat"
 HEALTHY_SECONDS = 180.0
 """A full pass runs every minute, and a long one says every thousand lines that it is under way."""
+REST_SECONDS = 60.0
+"""How often a collector that is off says that it is."""
 
 log = structlog.get_logger()
 
@@ -64,8 +66,11 @@ def _follow(settings: Settings, stop: threading.Event) -> None:
         raise SettingsError(f"TRANSCRIPTS_DIR: expected one folder to follow, found {len(settings.transcripts_dir)}")
     (transcripts,) = settings.transcripts_dir
     with closing(store):
-        log.info("following", transcripts=str(transcripts), host=settings.host_name)
         standing = Standing(store, transcripts, settings.host_name)
+        if settings.collector == "off":
+            _rest(standing, stop)
+            return
+        log.info("following", transcripts=str(transcripts), host=settings.host_name)
 
         def report(result: CollectResult) -> None:
             _report(result)
@@ -77,6 +82,18 @@ def _follow(settings: Settings, stop: threading.Event) -> None:
             standing.fail(error.found)
             raise
         log.info("stopped")
+
+
+def _rest(standing: Standing, stop: threading.Event) -> None:
+    """Read nothing and say so, on a host that only receives lines."""
+    log.info("off", reason="COLLECTOR=off: this host has no transcripts of its own")
+    while not stop.is_set():
+        try:
+            standing.rest()
+        except AnalyticsError as error:  # a server that is away
+            log.warning("standing_not_told", error=str(error))
+        HEARTBEAT.touch()
+        stop.wait(REST_SECONDS)
 
 
 def _beat(_: CollectProgress) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from common.transcript_files import absence
 from records import RecordStore
-from records.file_state import DIRECTORY, MISSING, OK, UNREADABLE, FileState
+from records.file_state import DIRECTORY, MISSING, OFF, OK, UNREADABLE, FileState
 
 ROOT_NAME = "."
 EVERY = timedelta(seconds=60)
@@ -28,6 +28,10 @@ class Standing:
         """Say that the directory was looked at, once a minute, and at once where it came or went."""
         reason = absence(self._root)
         self._tell(MISSING if reason else OK, reason)
+
+    def rest(self) -> None:
+        """Say once a minute that this host has no transcripts of its own."""
+        self._tell(OFF, None)
 
     def fail(self, error: str) -> None:
         """Say why the collector ends."""

@@ -36,7 +36,9 @@ class CollectorState(BaseModel):
     seen_at: datetime | None
     """When the collector last looked at it."""
     problem: str | None
-    """Why the directory cannot be read; None where it can."""
+    """Why the directory cannot be read; None where it can, or need not be."""
+    is_off: bool = False
+    """Whether COLLECTOR=off says that the machine has no transcripts of its own."""
     files: int
     """Transcripts that were read."""
     last_line_at: datetime | None

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from common.loader_results import CollectorState
-from records.file_state import DIRECTORY, FILE, OK, UNREADABLE, FileState
+from records.file_state import DIRECTORY, FILE, OFF, OK, UNREADABLE, FileState
 
 ROOT_NAME = "."
 
@@ -27,10 +27,17 @@ def _sum_up(root: FileState, below: list[FileState]) -> CollectorState:
         host=root.host,
         transcripts=root.root,
         seen_at=root.collected_at,
-        problem=_unreadable(below) if root.status == OK else root.error or root.status,
+        problem=_problem(root, below),
+        is_off=root.status == OFF,
         files=len(read),
         last_line_at=max(read, default=None),
     )
+
+
+def _problem(root: FileState, below: list[FileState]) -> str | None:
+    if root.status == OFF:
+        return None
+    return _unreadable(below) if root.status == OK else root.error or root.status
 
 
 def _unreadable(below: list[FileState]) -> str | None:

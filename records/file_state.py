@@ -13,6 +13,8 @@ from typing import Any
 LOOSE_FILES_PROJECT = "."
 """The project of transcripts that lie directly in the transcripts directory."""
 OK, MISSING, UNREADABLE = "ok", "missing", "unreadable"
+OFF = "off"
+"""Of a transcripts directory that COLLECTOR=off leaves alone."""
 FILE, DIRECTORY = "file", "directory"
 
 

@@ -71,15 +71,24 @@ class CollectorWatch:
         generation = self._generation()
         if generation is None or generation.row_counts.get(_SESSIONS, 1):
             return None
-        found = "; ".join(f"{state.host} found {state.files} transcripts in {state.transcripts}" for state in states)
-        return f"The published figures hold no session. {found or 'No collector reported'}. Check TRANSCRIPTS_DIR."
+        if states and all(state.is_off for state in states):
+            return "The published figures hold no session: COLLECTOR is off, and no other machine has sent a line yet."
+        found = "; ".join(map(_finding, states)) or "No collector reported"
+        return f"The published figures hold no session. {found}. Check TRANSCRIPTS_DIR."
+
+
+def _finding(state: CollectorState) -> str:
+    if state.is_off:
+        return f"COLLECTOR is off on {state.host}"
+    return f"{state.host} found {state.files} transcripts in {state.transcripts}"
 
 
 def _with_remedy(problem: str) -> str:
     if "set TRANSCRIPTS_UID" in problem:
         return f"{problem} in .env"
-    owner = re.search(r"belongs to user (\d+)", problem)
-    return f"{problem}; set {f'TRANSCRIPTS_UID={owner[1]}' if owner else 'TRANSCRIPTS_DIR'} in .env"
+    if owner := re.search(r"belongs to user (\d+)", problem):
+        return f"{problem}; set TRANSCRIPTS_UID={owner[1]} in .env"
+    return f"{problem}; set TRANSCRIPTS_DIR in .env, or COLLECTOR=off where this host has no transcripts of its own"
 
 
 def is_recent(state: CollectorState) -> bool:

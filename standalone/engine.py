@@ -75,8 +75,9 @@ class Engine:
     def parts(self, exports: Sequence[Export] = ()) -> PipelineParts:
         """The pipeline's parts; exports write the scheduler's own tables before dbt reads them."""
         refresh = [Refresh("report", self._report)]
+        collect = self.collect if self.settings.collector == "on" else None
         return PipelineParts.of(
-            self.settings, self.loader, self.project, collect=self.collect, exports=exports, refresh=refresh
+            self.settings, self.loader, self.project, collect=collect, exports=exports, refresh=refresh
         )
 
     def _report(self, _: Generation) -> None:

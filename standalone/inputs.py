@@ -26,8 +26,11 @@ def check_data_dir(settings: Settings) -> None:
 def check_transcripts(settings: Settings) -> None:
     """Raise UsageError where a transcripts folder is missing, or where there is nothing to read and nothing was kept.
 
-    An empty folder is no error where a history was collected before: Claude Code deletes what is old.
+    An empty folder is no error where a history was collected before: Claude Code deletes what is old. With
+    COLLECTOR=off there is no folder to look at.
     """
+    if settings.collector == "off":
+        return
     roots = distinct_roots(settings.transcripts_dir)
     for root, _ in roots:
         check_folder(root)

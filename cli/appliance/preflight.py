@@ -112,9 +112,11 @@ def _transcripts(config: dict[str, Any]) -> Finding:
     source = Path(mount["source"]) / Path(TRANSCRIPTS).relative_to(mount["target"])
     uid = int(collector["user"].partition(":")[0])
     expected = f"a folder that user {uid} may read"
+    if collector["environment"]["COLLECTOR"] == "off":
+        return Finding("Transcripts", "ok", "COLLECTOR is off: this host has none of its own", expected)
     if not source.is_dir():
         if mount["target"] == HOME:
-            fix = "nothing to do if others send theirs; else set TRANSCRIPTS_DIR in .env"
+            fix = "set TRANSCRIPTS_DIR in .env, or COLLECTOR=off if this host has no transcripts of its own"
             return Finding("Transcripts", "warn", f"no folder {source}, which is waited for", expected, fix)
         return Finding("Transcripts", "fail", f"no folder {source}", expected, "set TRANSCRIPTS_DIR in .env")
     owner = source.stat().st_uid

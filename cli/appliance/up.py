@@ -29,7 +29,9 @@ def found_choices(root: Path = ROOT) -> dict[str, str]:
     given = read_env_file(root) | dict(os.environ)
     found: dict[str, str] = {}
     transcripts = root / Path(given.get("TRANSCRIPTS_DIR") or default_transcripts_dirs()[0]).expanduser()
-    if transcripts.is_dir():  # else compose mounts the home folder, in which it may appear
+    if (
+        given.get("COLLECTOR") != "off" and transcripts.is_dir()
+    ):  # else compose mounts the home folder, in which it may appear
         found["TRANSCRIPTS_DIR"] = str(transcripts)
         # Root owns the folder on a host where Claude Code runs as root; then the collector has to be root, too.
         if (owner := transcripts.stat().st_uid) != 1000:

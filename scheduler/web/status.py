@@ -126,8 +126,8 @@ class Standing:
         return self._collectors.states() if self._collectors else []
 
     def sees_transcripts(self) -> bool:
-        """False where the transcripts are another container's affair."""
-        return any(folder.is_dir() for folder in self.settings.transcripts_dir)
+        """False where the transcripts are another container's affair, or COLLECTOR is off."""
+        return self.settings.collector == "on" and any(folder.is_dir() for folder in self.settings.transcripts_dir)
 
     def _measure(self) -> list[Store]:
         found = ((name, path) for name, path in self._store_paths.items() if path.exists())
@@ -147,6 +147,8 @@ class Standing:
 
     def _ask(self, sql: str, parameters: list[str] | None = None) -> list[tuple[object, ...]]:
         """Rows from the published database; none where there is no such database or table, or it cannot be read."""
+        if self.settings.collector == "off":
+            return []
         path = self.volume.published_database
         if not path.exists():
             return []

@@ -235,6 +235,24 @@ def test_a_collector_that_is_started_again_and_again_has_told_the_status_page_wh
     assert told[0] != told[1]
 
 
+def test_a_collector_that_is_off_reads_nothing_is_healthy_and_says_so(
+    mongo_server: str, mongo_database: Mongo, projects: Path, tmp_path: Path
+) -> None:
+    environment = {
+        "MONGO_URI": mongo_server, "MONGO_DATABASE": mongo_database.name, "TRANSCRIPTS_DIR": str(projects),
+        "HOST_NAME": "server", "COLLECTOR": "off", "TMPDIR": str(tmp_path),
+    }  # fmt: skip
+    process = appliance(**environment)
+    wait_until(lambda: bool(list(tmp_path.glob("*.heartbeat"))))
+    assert is_healthy(environment)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=120)
+    assert process.returncode == 0
+    [standing] = collector_states(MongoStore(mongo_database).all_states())
+    assert (standing.host, standing.is_off, standing.problem) == ("server", True, None)
+    assert documents(mongo_database) == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "uri", "code", "said"),
     [

@@ -45,6 +45,13 @@ def test_a_host_without_transcripts_needs_no_folder(checkout: Path) -> None:
     assert found_choices(checkout) == {"HOST_NAME": HOST}
 
 
+def test_on_a_host_whose_collector_is_off_no_folder_is_chosen_and_none_is_missed(checkout: Path, home: Path) -> None:
+    (checkout / ".env").write_text("COLLECTOR=off\n")
+    transcripts(home)
+    assert found_choices(checkout) == {"HOST_NAME": HOST}
+    assert preflight._transcripts(collector(home / "nowhere", 1000, state="off")).status == "ok"
+
+
 def test_the_usual_folder_alone_is_mounted_where_it_exists_and_its_owner_reads_it(checkout: Path, home: Path) -> None:
     folder = transcripts(home)
     owner = folder.stat().st_uid
@@ -123,9 +130,11 @@ def test_a_port_that_another_program_has_is_named(taken: int) -> None:
     assert preflight._why_taken("127.0.0.1", 0) is None
 
 
-def collector(source: Path, uid: int, target: str = preflight.TRANSCRIPTS) -> dict[str, Any]:
+def collector(source: Path, uid: int, target: str = preflight.TRANSCRIPTS, state: str = "on") -> dict[str, Any]:
     mount = {"source": str(source), "target": target}
-    return {"services": {"collector": {"volumes": [mount], "user": f"{uid}:10001"}}}
+    return {
+        "services": {"collector": {"volumes": [mount], "user": f"{uid}:10001", "environment": {"COLLECTOR": state}}}
+    }
 
 
 def test_transcripts_are_counted_where_they_may_be_read_and_their_owner_named_where_not(home: Path) -> None:

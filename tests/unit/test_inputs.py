@@ -9,9 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from cli.doctor import CHECKS
 from common.errors import UsageError
 from common.settings import load_settings
 from common.transcript_files import TranscriptsError
+from scheduler.pipeline_steps import pipeline_steps
+from scheduler.web.status import Standing
+from standalone.engine import open_engine
 from standalone.inputs import check_data_dir, check_transcripts
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -99,3 +103,16 @@ def test_a_folder_with_compressed_transcripts_only_is_not_empty(tmp_path: Path) 
     (tmp_path / "projects/p").mkdir(parents=True)
     (tmp_path / "projects/p/s.jsonl.gz").write_bytes(gzip.compress(b'{"type":"user"}\n'))
     check_transcripts(load_settings(transcripts_dir=str(tmp_path / "projects"), data_dir=tmp_path / "data"))
+
+
+def test_a_host_that_only_receives_needs_no_folder_and_has_nothing_at_risk(tmp_path: Path) -> None:
+    """A folder that is there all the same is left alone."""
+    missing = load_settings(transcripts_dir=str(tmp_path / "missing"), data_dir=tmp_path / "data", collector="off")
+    check_transcripts(missing)
+    there = load_settings(transcripts_dir=str(with_transcript(tmp_path)), data_dir=tmp_path / "data", collector="off")
+    for settings in (missing, there):
+        assert CHECKS["Transcripts"](settings).status == "ok"
+        standing = Standing(settings, stores={})
+        assert (standing.at_risk(), standing.sees_transcripts()) == ([], False)
+    with open_engine(there) as engine:
+        assert "collect" not in [step.name for step in pipeline_steps(engine.parts())]

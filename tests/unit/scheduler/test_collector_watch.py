@@ -54,7 +54,10 @@ def test_a_collector_that_reads_is_no_problem() -> None:
             "Permission denied: it belongs to user 1001, and this runs as user 1000",
             "as user 1000; set TRANSCRIPTS_UID=1001 in .env",
         ),
-        ("No such file or directory", "directory; set TRANSCRIPTS_DIR in .env"),
+        (
+            "No such file or directory",
+            "set TRANSCRIPTS_DIR in .env, or COLLECTOR=off where this host has no transcripts of its own",
+        ),
     ],
 )
 def test_a_folder_that_cannot_be_read_is_named_with_the_reason_and_the_remedy(reason: str, remedy: str) -> None:
@@ -81,6 +84,16 @@ def test_up_to_date_with_no_session_is_a_problem() -> None:
     said = problem(state(files=0, last_line_at=None), sessions=0)
     assert said is not None
     assert said.startswith("The published figures hold no session. laptop found 0 transcripts in /home/owner")
+
+
+def test_a_host_that_only_receives_is_quiet_once_it_has_received_something() -> None:
+    off = state(files=0, last_line_at=None, is_off=True)
+    assert problem(off) is None
+    assert problem(off, sessions=0) == (
+        "The published figures hold no session: COLLECTOR is off, and no other machine has sent a line yet."
+    )
+    assert "laptop found 0 transcripts" in str(problem(off, state(files=0), sessions=0))
+    assert problem(state(files=0, is_off=True, seen_at=NOW - timedelta(minutes=11))) is not None, "it went silent"
 
 
 def test_a_loader_that_is_away_keeps_what_was_known() -> None:
@@ -119,6 +132,15 @@ def test_the_collector_tells_whether_its_folder_is_there(store: SqliteStore, tmp
     [there] = collector_states(store.all_states())
     assert there.problem is None
     assert there.seen_at
+    store.close()
+
+
+def test_a_collector_that_is_off_says_so_whatever_its_folder_was(store: SqliteStore, tmp_path: Path) -> None:
+    standing = Standing(store, tmp_path / "projects", "laptop")
+    standing.beat()
+    assert [(state.problem is None, state.is_off) for state in collector_states(store.all_states())] == [(False, False)]
+    standing.rest()
+    assert [(state.problem, state.is_off) for state in collector_states(store.all_states())] == [(None, True)]
     store.close()
 
 
