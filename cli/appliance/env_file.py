@@ -19,6 +19,9 @@ CHECKOUT = Path("/checkout")
 """Where the scheduler's container sees compose.yaml and .env, read-only."""
 EXPECTED = "names of .env.example with values that docs/settings.md allows"
 CORRECT = "correct it in .env"
+GIVEN_TO_INIT = frozenset({"ALERT_WEBHOOK_URL", "SMTP_PASSWORD", "METABASE_USER", "METABASE_PASSWORD"})
+"""Secrets that only a person can know, and that the appliance takes through `init set`."""
+INIT_SET = "docker compose run --rm -T init set"
 _ALIKE = 0.8
 _COMMENT = re.compile(r"\s+#.*")
 _SHAPES = (
@@ -42,13 +45,23 @@ def read_env_file(root: Path) -> dict[str, str]:
 
 def known_names(root: Path) -> set[str]:
     """Return every name that the compose file or one of our programs reads."""
-    choices = set(re.findall(r"\$\{([A-Z][A-Z0-9_]*)", (root / "compose.yaml").read_text(encoding="utf-8")))
     settings = {name.upper() for name in (*Settings.model_fields, *FORMER_NAMES.values())}
-    return choices | settings | {f"{name}_FILE" for name in settings}
+    return _choices(root) | settings | {f"{name}_FILE" for name in settings}
+
+
+def not_read_here(root: Path, given: dict[str, str]) -> list[str]:
+    """Return the names in .env that only the standalone mode reads, but for those as .env.example shows them."""
+    example = (root / ".env.example").read_text(encoding="utf-8")
+    as_shown = set(re.findall(r"^#([A-Z][A-Z0-9_]*)=(.*)$", example, re.MULTILINE))
+    ours = known_names(root) - _choices(root)
+    return [name for name, value in given.items() if name in ours and value and (name, value) not in as_shown]
 
 
 def check_env_file(root: Path) -> list[Finding]:
-    """Return a finding for each misspelt name of ours, for each former one and for the first wrong value."""
+    """Return a finding for each misspelt name of ours, for each former one and for the first wrong value.
+
+    Names that only the standalone mode reads are a warning, since one `.env` may serve both modes.
+    """
     given, known = read_env_file(root), known_names(root)
     misspelt = [
         Finding(".env", "fail", f"{name}, which nothing reads", EXPECTED, f"did you mean {alike[0]}?")
@@ -59,9 +72,10 @@ def check_env_file(root: Path) -> list[Finding]:
     renamed = [
         Finding(".env", "warn", f"{former.upper()}, which has a new name", EXPECTED, f"call it {name.upper()}")
         for name, former in FORMER_NAMES.items()
-        if former.upper() in given
+        if former.upper() in given and former.upper() in _choices(root)
     ]
     found = [*misspelt, *renamed, *([Finding(".env", "fail", wrong, EXPECTED, CORRECT)] if wrong else [])]
+    found += _ignored(not_read_here(root, given))
     return found or [Finding(".env", "ok", f"{len(given)} choices", EXPECTED)]
 
 
@@ -69,17 +83,38 @@ def env_file_problem(root: Path = CHECKOUT) -> str | None:
     """Return in one line what is wrong in .env and what to do; None where nothing is, or it may not be read."""
     try:
         findings = check_env_file(root)
+        ignored = _ignored(not_read_here(root, read_env_file(root)))
     except OSError as error:  # a checkout that is closed to other users: `up` alone can look
         log.debug("env_file.not_checked", reason=error.strerror)
         return None
     wrong = [
         finding.found if finding.fix == CORRECT else f"{finding.found} ({finding.fix})"
         for finding in findings
-        if finding.status == "fail"
+        if finding.status == "fail" or finding in ignored
     ]
     if not wrong:
         return None
     return f".env: {'; '.join(wrong)}. Correct it, then run `docker compose up -d --wait`."
+
+
+def _choices(root: Path) -> set[str]:
+    return set(re.findall(r"\$\{([A-Z][A-Z0-9_]*)", (root / "compose.yaml").read_text(encoding="utf-8")))
+
+
+def _ignored(names: list[str]) -> list[Finding]:
+    """Return one finding for what only the standalone mode reads, and one for each secret that init takes instead."""
+    found = [
+        Finding(
+            ".env", "warn", f"{name}, which is not read from .env", EXPECTED, f"`{INIT_SET} {name.lower()}` sets it"
+        )
+        for name in names
+        if name in GIVEN_TO_INIT
+    ]
+    others = [name for name in names if name not in GIVEN_TO_INIT]
+    if others:
+        what = f"{', '.join(others)}, which only the standalone mode reads"
+        found.append(Finding(".env", "warn", what, EXPECTED, "remove it from .env"))
+    return found
 
 
 def _shape(name: str) -> tuple[str, str]:

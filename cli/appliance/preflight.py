@@ -30,7 +30,7 @@ def preflight(compose: Compose) -> list[Finding]:
         if findings[-1].status == "fail" and check in (_engine, _compose):
             return findings
     findings += check_env_file(compose.root)
-    if findings[-1].status == "fail":
+    if any(finding.name == ".env" and finding.status == "fail" for finding in findings):
         return findings
     config = compose.config()
     return [*findings, *_ports(compose, config), _transcripts(config)]

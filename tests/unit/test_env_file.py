@@ -12,15 +12,16 @@ from pathlib import Path
 import pytest
 import requests
 
-from cli.appliance.env_file import check_env_file, env_file_problem, read_env_file
+from cli.appliance.env_file import GIVEN_TO_INIT, check_env_file, env_file_problem, read_env_file
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A folder with our compose file."""
-    (tmp_path / "compose.yaml").write_bytes((ROOT / "compose.yaml").read_bytes())
+    """A folder with our compose file and our example."""
+    for name in ("compose.yaml", ".env.example"):
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
     return tmp_path
 
 
@@ -86,6 +87,24 @@ def test_the_page_s_line_names_every_mistake_and_what_to_do(checkout: Path) -> N
     assert "\n" not in said
     (checkout / ".env").write_text("TIMEZONE=Europe/Berlin\n")
     assert env_file_problem(checkout) is None
+
+
+def test_what_only_the_standalone_mode_reads_is_named_in_one_line_and_stops_nothing(checkout: Path) -> None:
+    (checkout / ".env").write_text("DATA_DIR=/srv\nMONGO_URI_FILE=/x\nRUNNER_HOST=\nMONGO_DATABASE=claude_logs\n")
+    [finding] = check_env_file(checkout)
+    assert finding.status == "warn"
+    assert finding.found == "DATA_DIR, MONGO_URI_FILE, which only the standalone mode reads"
+    assert str(env_file_problem(checkout)).startswith(f".env: {finding.found} (remove it from .env). Correct it")
+
+
+def test_a_secret_that_is_no_choice_is_named_with_the_command_that_sets_it(checkout: Path) -> None:
+    (checkout / ".env").write_text("ALERT_WEBHOOK_URL=https://example.org/secret\n")
+    said = str(env_file_problem(checkout))
+    assert "(`docker compose run --rm -T init set alert_webhook_url` sets it)" in said
+    assert "example.org" not in said
+    script = (ROOT / "services" / "init" / "init.sh").read_text(encoding="utf-8")
+    [settable] = re.findall(r'^yours="(.*)"$', script, re.MULTILINE)
+    assert {name.lower() for name in GIVEN_TO_INIT} == set(settable.split())
 
 
 def test_a_checkout_that_the_scheduler_may_not_read_is_not_a_mistake(
