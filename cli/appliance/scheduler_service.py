@@ -25,6 +25,7 @@ from metabase.recycle import recycle, seen_generation
 from report.html import write_report
 from scheduler.collector_watch import CollectorWatch
 from scheduler.dbt_project import DbtProject
+from scheduler.disk_watch import DiskWatch
 from scheduler.docs import dbt_docs
 from scheduler.loader_client import HttpLoader
 from scheduler.pipeline_steps import PipelineParts, Refresh
@@ -40,6 +41,8 @@ log = structlog.get_logger()
 Account = tuple[str, str, str]
 """Metabase's address, our user there, and its password."""
 
+OTHERS_VOLUMES = Path("/volumes")
+"""Where compose.yaml mounts the other services' volumes, read-only."""
 FIRST_START_SECONDS = 300.0
 """How long the first generation waits for Metabase, which makes its own database then."""
 WAIT_SECONDS = 20.0
@@ -47,6 +50,12 @@ WAIT_SECONDS = 20.0
 FIRST_RUNS, BETWEEN_SECONDS, QUIET_RUNS = 30, 20.0, 2
 """The collector may need a moment, so that one run which finds nothing is no sign that there is nothing."""
 READY_SECONDS = 1.0
+
+
+def volumes(settings: Settings) -> dict[str, Path]:
+    """Return where the scheduler's container sees each volume of the appliance that grows."""
+    ours = {"duckdb": settings.duckdb_dir, "runner": settings.data_dir}
+    return {name: OTHERS_VOLUMES / name for name in ("mongo", "iceberg", "metabase-db")} | ours
 
 
 def make_runner(settings: Settings) -> Runner:
@@ -118,8 +127,13 @@ def main() -> int:
         loader = HttpLoader.of(settings)
         service = Service(runner, settings, at_start=partial(first_runs, is_ready=loader.is_healthy))
         watch = CollectorWatch(loader.collectors, lambda: current_generation(runner.parts.volume))
-        runner.alerts.watches |= {"settings": env_file_problem, "collectors": watch.problem}
-        app = create_app(service, settings, version=VERSION, collectors=watch)
+        disks = DiskWatch(volumes(settings))
+        runner.alerts.watches |= {
+            "disks": disks.problem,
+            "settings": env_file_problem,
+            "collectors": watch.problem,
+        }
+        app = create_app(service, settings, version=VERSION, collectors=watch, disks=disks)
     except (SettingsError, ScheduleError) as error:
         print(f"scheduler: {error}", file=sys.stderr)
         return show_problem(*_problems(str(error)))

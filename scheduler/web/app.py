@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException as AnyHTTPException
 
 from common.settings import Settings
 from scheduler.collector_watch import CollectorWatch
+from scheduler.disk_watch import DiskWatch
 from scheduler.service import Service
 from scheduler.web.api import api_routes
 from scheduler.web.auth import Gate
@@ -35,11 +36,12 @@ def create_app(
     stores: Mapping[str, Path] | None = None,
     version: str = "",
     collectors: CollectorWatch | None = None,
+    disks: DiskWatch | None = None,
 ) -> FastAPI:
     """The ASGI application. It starts the service when it starts, and stops it when it stops.
 
     `stores` names the folders whose sizes are shown; the default is the data directory's. `version` is the product's.
-    `collectors` are watched where they are another container's affair.
+    `collectors` and `disks` are watched where they are other containers' affair.
     """
 
     @asynccontextmanager
@@ -56,7 +58,7 @@ def create_app(
         openapi_url="/api/openapi.json",
         lifespan=lifespan,
     )
-    gate, standing = Gate(settings, service.history.path.parent), Standing(settings, stores, collectors)
+    gate, standing = Gate(settings, service.history.path.parent), Standing(settings, stores, collectors, disks)
     _protect(app, gate)
     _health_routes(app, service, standing)
     app.include_router(api_routes(service, standing, gate))

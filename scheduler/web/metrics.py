@@ -78,6 +78,12 @@ class _Metrics(Collector):
         usage = shutil.disk_usage(folder)
         yield _gauge("disk_free_bytes", "Free bytes where the DuckDB volume lies", usage.free)
         yield _gauge("disk_bytes", "Bytes of that file system", usage.total)
+        free = GaugeMetricFamily(f"{PREFIX}_volume_free_bytes", "Free bytes where it lies", labels=["volume"])
+        total = GaugeMetricFamily(f"{PREFIX}_volume_bytes", "Bytes of that file system", labels=["volume"])
+        for volume in self._standing.volumes():
+            free.add_metric([volume.name], volume.free_bytes)
+            total.add_metric([volume.name], volume.total_bytes)
+        yield from (free, total)
 
     def _published(self) -> Iterator[Metric]:
         generation = self._standing.generation()

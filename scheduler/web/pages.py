@@ -103,7 +103,7 @@ def _page_routes(router: APIRouter, view: _View) -> None:
             next_maintenance=view.service.next_run("maintenance"),
             schedule=view.settings.schedule,
             paused=view.service.is_paused,
-            incident=view.service.runner.alerts.incident(),
+            problems=standing.problems(view.service.runner.alerts.incident()),
             strip=list(reversed(history.runs(_STRIP))),
             recent=history.runs(_RECENT),
             generation=standing.generation(),

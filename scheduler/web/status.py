@@ -12,7 +12,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from platform import python_version
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import duckdb
 import structlog
@@ -24,6 +24,7 @@ from common.paths import DataPaths, DuckDBVolume
 from common.settings import Settings
 from common.transcript_files import TranscriptsError, distinct_roots, find
 from scheduler.collector_watch import CollectorWatch
+from scheduler.disk_watch import DiskWatch, Volume
 from scheduler.publish import Generation, current_generation
 from scheduler.runner import open_history
 
@@ -84,9 +85,10 @@ class Standing:
         settings: Settings,
         stores: Mapping[str, Path] | None = None,
         collectors: CollectorWatch | None = None,
+        disks: DiskWatch | None = None,
     ) -> None:
-        """Look at these stores, or those of the data directory, and at these collectors."""
-        self._collectors = collectors
+        """Look at these stores, or those of the data directory, and at these collectors and disks."""
+        self._collectors, self._disks = collectors, disks or DiskWatch({})
         self.settings, self.paths = settings, DataPaths.of(settings)
         self._store_paths = default_stores(settings) if stores is None else stores
         self._stores = _Kept(self._measure)
@@ -125,6 +127,16 @@ class Standing:
         """How the collectors stand, the one seen last first; none where collecting is a step of the run."""
         return self._collectors.states() if self._collectors else []
 
+    def volumes(self) -> list[Volume]:
+        """The appliance's volumes and how much is free on their disks; none in the standalone mode."""
+        return self._disks.volumes()
+
+    def problems(self, incident: dict[str, Any] | None) -> list[str]:
+        """What needs attention, a line each: a full disk at once, since it may be the history's own."""
+        found: list[str] = incident["problems"] if incident else []
+        full = self._disks.problem()
+        return [full, *found] if full and not any(line.startswith(full.partition(" (")[0]) for line in found) else found
+
     def sees_transcripts(self) -> bool:
         """False where the transcripts are another container's affair, or COLLECTOR is off."""
         return self.settings.collector == "on" and any(folder.is_dir() for folder in self.settings.transcripts_dir)
@@ -135,6 +147,8 @@ class Standing:
         return sorted(stores, key=lambda store: -store.bytes)
 
     def _find_at_risk(self) -> list[AtRisk]:
+        if self.settings.collector == "off":
+            return []
         sql = "select source_file, read_bytes from raw.transcript_files where host = ?"
         collected = {name: size for name, size in self._ask(sql, [self.settings.host_name]) if isinstance(size, int)}
         found, days_kept = [], kept_days(self.settings)
@@ -147,8 +161,6 @@ class Standing:
 
     def _ask(self, sql: str, parameters: list[str] | None = None) -> list[tuple[object, ...]]:
         """Rows from the published database; none where there is no such database or table, or it cannot be read."""
-        if self.settings.collector == "off":
-            return []
         path = self.volume.published_database
         if not path.exists():
             return []

@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from cli.appliance.preflight import HOME, TRANSCRIPTS
-from common.settings import Settings
+from cli.appliance.service import OTHERS_VOLUMES, volumes
+from common.settings import Settings, load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "compose.yaml").read_text(encoding="utf-8")
@@ -35,7 +36,7 @@ def mounts(service: dict[str, Any]) -> dict[str, tuple[str, bool]]:
     for mount in service.get("volumes", []):
         if isinstance(mount, str):
             source, target, *mode = mount.split(":")
-            found[target] = (source, mode == ["ro"])
+            found[target] = (source, mode in (["ro"], ["ro,nocopy"]))
         else:
             found[mount["target"]] = (mount["source"], bool(mount.get("read_only")))
     return found
@@ -170,6 +171,19 @@ def test_transcripts_and_published_databases_are_only_read() -> None:
         for target, (_, readonly) in mounts(service).items():
             if target.startswith("/home") or (target == "/duckdb" and name not in {"loader", "scheduler"}):
                 assert readonly, f"{name} {target}"
+
+
+def test_the_scheduler_sees_the_volumes_of_other_stores_read_only_and_never_as_their_first_owner() -> None:
+    """A volume takes its owner from the first container that mounts it, and these belong to others."""
+    (mongo, iceberg, database) = [mount for mount in SERVICES["scheduler"]["volumes"] if ":/volumes/" in str(mount)]
+    assert {mongo, iceberg, database} == {
+        f"{name}:{OTHERS_VOLUMES}/{name}:ro,nocopy" for name in ("mongo", "iceberg", "metabase-db")
+    }
+
+
+def test_every_volume_that_grows_is_watched() -> None:
+    grows = {name for name in COMPOSE["volumes"] if not name.startswith("secrets") and name != "caddy"}
+    assert volumes(load_settings()).keys() == grows
 
 
 def test_the_file_can_be_read_from_top_to_bottom() -> None:

@@ -7,7 +7,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from common.loader_results import CollectorState
+from scheduler import disk_watch
 from scheduler.collector_watch import CollectorWatch
+from scheduler.disk_watch import DiskWatch
 from scheduler.service import Service
 from scheduler.web import create_app
 from tests.integration.scheduler.small import make_project, make_runner, make_settings
@@ -35,3 +37,23 @@ def test_a_collector_is_shown_with_what_keeps_it_from_reading(tmp_path: Path, pr
     assert f'claude_analytics_collector_problem{{host="laptop"}} {float(problem is not None)}' in metrics
     assert 'claude_analytics_collector_files{host="laptop"} 1234.0' in metrics
     assert "claude_analytics_disk_free_bytes" in metrics
+
+
+def test_a_full_disk_is_on_the_page_at_once_and_in_the_metrics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the history, which may lie on that disk, and once where the history has it as well."""
+    monkeypatch.setattr(disk_watch, "LEAST_BYTES", 2**80)
+    settings = make_settings(tmp_path, schedule="off", maintenance_schedule="off", runner_token="the-token")
+    runner = make_runner(settings, make_project(tmp_path / "project"))
+    disks = DiskWatch({"mongo": tmp_path})
+    runner.alerts.watches["disks"] = disks.problem
+    with TestClient(
+        create_app(Service(runner, settings), settings, disks=disks), base_url="http://127.0.0.1:8321"
+    ) as client:
+        for _ in range(2):
+            page = client.get("/").text
+            assert page.count("The disk of the volume mongo is full") == 1
+            runner.alerts.check()
+        monkeypatch.setattr(disk_watch, "LEAST_BYTES", 0)
+        runner.alerts.check()
+        assert "is full" not in client.get("/").text
+        assert 'claude_analytics_volume_free_bytes{volume="mongo"}' in client.get("/metrics").text
