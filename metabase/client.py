@@ -95,10 +95,18 @@ class Client:
             self.writes.append(f"{method} {path}")
         if answer.status_code >= 400:
             kind = NotFoundError if answer.status_code == 404 else RefusedError
-            raise kind(
-                f"{method} {path}: Metabase answered {answer.status_code}: {' '.join(answer.text.split())[:300]}"
-            )
+            raise kind(f"{method} {path}: Metabase answered {answer.status_code}: {_reason(answer)}")
         return answer.json() if answer.content else None
+
+
+def _reason(answer: requests.Response) -> str:
+    """Return what Metabase says: of an error of its own database the message, which a long trace surrounds."""
+    try:
+        body = answer.json()
+    except ValueError:
+        body = None
+    said = body["message"] if isinstance(body, dict) and isinstance(body.get("message"), str) else answer.text
+    return " ".join(said.split())[:300]
 
 
 def native_query(database: int, sql: str, tags: dict[str, Any] | None = None) -> dict[str, Any]:
