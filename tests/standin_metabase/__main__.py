@@ -1,10 +1,13 @@
 """`python -m tests.standin_metabase --port 3000`: the stand-in as a server, until it is ended."""
 
 import argparse
+import os
 
 import uvicorn
 
 from tests.standin_metabase.app import make_app
+from tests.standin_metabase.application_db import ApplicationDb
+from tests.standin_metabase.state import State
 
 
 def main() -> None:
@@ -12,7 +15,12 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=3000)
     given = parser.parse_args()
-    uvicorn.run(make_app(), host=given.host, port=given.port, log_level="warning")
+    state = State()
+    if os.environ.get("MB_DB_TYPE") == "postgres":
+        kept = ApplicationDb()
+        kept.load(state)
+        state.keep, state.is_kept = kept.save, kept.answers
+    uvicorn.run(make_app(state), host=given.host, port=given.port, log_level="warning")
 
 
 if __name__ == "__main__":

@@ -40,6 +40,8 @@ _COMMON = {"password1", "abc123", "123456", "letmein1"}
 """A few of the 12,000 that Metabase refuses."""
 _OPEN = {"/api/health", "/api/session/properties", "/api/session", "/api/setup"}
 
+_CHANGE_NOTHING = {"/api/dataset", "/api/card/{id:int}/query", "/api/database/{id:int}/sync_schema"}
+
 
 def make_app(state: State | None = None) -> Starlette:
     """The application over its own state, or over `state`."""
@@ -58,6 +60,8 @@ def _route(state: State, method: str, path: str, shape: dict[str, Any] | None, h
             body = _checked(await request.body(), validator)
             state.requests.append(f"{method} {request.url.path}")
             made = await run_in_threadpool(handle, state, request, body)
+            if method != "GET" and path not in _CHANGE_NOTHING:
+                await run_in_threadpool(state.keep, state)
         except RefusedError as refused:
             return JSONResponse({"message": refused.message}, status_code=refused.status)
         return Response(status_code=204) if made is None else Response(_json(made), media_type="application/json")
@@ -90,6 +94,13 @@ def _checked(raw: bytes, validator: jsonschema.Draft202012Validator | None) -> A
 
 
 # Sessions
+
+
+def health(state: State, request: Request, body: Any) -> Any:
+    """Well as long as the application database answers (`server/routes.clj`)."""
+    if not state.is_kept():
+        raise RefusedError(503, "Unable to get app-db connection")
+    return {"status": "ok"}
 
 
 def properties(state: State, request: Request, body: Any) -> Any:
@@ -181,7 +192,7 @@ def query_card(state: State, request: Request, body: Any) -> Any:
 
 
 ROUTES: list[tuple[str, str, dict[str, Any] | None, Handler]] = [
-    ("GET", "/api/health", None, lambda state, request, body: {"status": "ok"}),
+    ("GET", "/api/health", None, health),
     ("GET", "/api/session/properties", None, properties),
     ("POST", "/api/session", shapes.SIGN_IN, sign_in),
     ("POST", "/api/setup", shapes.SETUP, set_up),

@@ -78,8 +78,8 @@ def update_table(state: State, request: Request, body: Any) -> Any:
 
 
 def update_field(state: State, request: Request, body: Any) -> Any:
-    if body.get("fk_target_field_id") is not None:
-        state.find("fields", body["fk_target_field_id"])
+    if body.get("fk_target_field_id") is not None and body["fk_target_field_id"] not in state.fields:
+        raise RefusedError(400, "Invalid target field")
     return _merged(state.find("fields", id_of(request)), body)
 
 

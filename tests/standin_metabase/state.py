@@ -4,6 +4,7 @@ import re
 import secrets
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,6 +52,10 @@ class State:
     pool: Pool = field(default_factory=Pool)
     lock: threading.Lock = field(default_factory=threading.Lock)
     last_id: int = 0
+    keep: Callable[["State"], None] = lambda state: None
+    """Called after each request that may have changed something, before it is answered."""
+    is_kept: Callable[[], bool] = lambda: True
+    """Whether the application database answers."""
 
     def new_id(self) -> int:
         """A number that nothing has yet."""
