@@ -14,9 +14,10 @@ from typing import Any
 import requests
 
 from cli.appliance.bundle import release_files
-from cli.appliance.compose import ROOT, Compose
+from cli.appliance.compose import ROOT, Compose, docker
 from cli.appliance.smoke import UID, add_sample, our_images
 from cli.appliance.up import credentials
+from metabase.client import Client
 
 PATIENCE_SECONDS = 600.0
 _FIGURES = """
@@ -83,16 +84,21 @@ class Appliance:
         until(lambda: self._status(started[0])["status"] != "running", "the run to end")
         return str(self._status(started[0])["message"])
 
-    def run_with_news(self) -> str:
-        """Start runs until one finds what the collector was about to store; its message."""
-        messages: list[str] = []
+    def last_run(self) -> int:
+        """Return the number of the newest run; 0 where there was none."""
+        return max((int(run["id"]) for run in self._runs()), default=0)
 
-        def finds_something() -> bool:
-            messages.append(self.run())
-            return not messages[-1].startswith("nothing new")
+    def run_until_one_says(self, text: str, since: int) -> str:
+        """Start runs until a message of one after `since` holds this text; the schedule's own runs count as well."""
+        found: list[str] = []
 
-        until(finds_something, "a run to find new lines")
-        return messages[-1]
+        def says_it() -> bool:
+            self.run()
+            found.extend(run["message"] for run in self._runs() if run["id"] > since and text in (run["message"] or ""))
+            return bool(found)
+
+        until(says_it, f"a run to say {text!r}")
+        return found[0]
 
     def figures(self) -> dict[str, int]:
         """Count what is published, in the scheduler's container."""
@@ -108,12 +114,42 @@ class Appliance:
         """Run a command in the scheduler's container; what it prints."""
         return self.compose.say("exec", "-T", "scheduler", *command)
 
+    def fill(self, volume: str) -> None:
+        """Leave no byte free on the disk of this volume, which is a small one of its own."""
+        self._in_volume(volume, "for size in 1M 4k; do dd if=/dev/zero of=/volume/filler-$size bs=$size || true; done")
+
+    def make_room(self, volume: str) -> None:
+        """Undo `fill`."""
+        self._in_volume(volume, "rm /volume/filler-*")
+
+    def metabase(self) -> Client:
+        """Sign in to Metabase as its first user."""
+        account = credentials(self.compose)
+        client = Client(self.compose.address("metabase", 3000))
+        client.sign_in(account["metabase_user"], account["metabase_password"])
+        return client
+
+    def logs(self, service: str) -> str:
+        """Return what a service's container has said so far."""
+        return self.compose.say("logs", "--no-log-prefix", service)
+
     def down(self, *options: str) -> None:
         """`docker compose down`."""
         self.compose.say("--profile", "test", "down", "--timeout", "5", "--remove-orphans", *options)
 
     def _url(self) -> str:
         return self.compose.address("scheduler", 8321)
+
+    def _in_volume(self, volume: str, script: str) -> None:
+        image = self.compose.config()["services"]["init"]["image"]
+        mount = f"{self.compose.project}_{volume}:/volume"
+        docker(
+            "run", "--rm", "--user", "0", "--network", "none", "-v", mount, "--entrypoint", "sh", image, "-c", script
+        )
+
+    def _runs(self) -> list[dict[str, Any]]:
+        runs: list[dict[str, Any]] = requests.get(f"{self._url()}/api/runs?kind=pipeline", timeout=30).json()
+        return runs
 
     def _status(self, number: int) -> dict[str, Any]:
         run: dict[str, Any] = requests.get(f"{self._url()}/api/runs/{number}", timeout=30).json()["run"]

@@ -12,10 +12,12 @@ from cli.appliance.preflight import preflight
 from cli.appliance.smoke import UID, add_sample
 from tests.engine import engine as engine  # noqa: PLC0414 - a fixture
 from tests.operator.appliance import Appliance, operated
+from tests.operator.metabase_content import content, edit_a_card, edited_copies
 
 TRIALS = "CLAUDE_ANALYTICS_OPERATOR_TRIALS"
-pytestmark = pytest.mark.skipif(not os.environ.get(TRIALS), reason=f"takes eight minutes: set {TRIALS}=1")
-WELL = "Figures are up to date"
+on_request = pytest.mark.skipif(not os.environ.get(TRIALS), reason=f"takes a quarter of an hour: set {TRIALS}=1")
+pytestmark = on_request
+WELL, PUBLISHED = "Figures are up to date", "published generation"
 SMALL_DISK = """
 volumes:
   duckdb:
@@ -90,22 +92,42 @@ def test_a_misspelt_setting_is_on_the_page_before_anything_is_stopped_or_started
     assert "did you mean TRANSCRIPTS_DIR?" in refused(appliance)[".env"]
     appliance.wait_until_it_says(".env: TRANSCRIPT_DIR, which nothing reads (did you mean TRANSCRIPTS_DIR?)")
     assert appliance.status()["problems"][0].startswith(".env: TRANSCRIPT_DIR")
+    appliance.choose(DATA_DIR="/srv")
+    appliance.wait_until_it_says(".env: DATA_DIR, which only the standalone mode reads (remove it from .env)")
+    assert refused(appliance) == {}
     appliance.choose()
     appliance.wait_until_it_says(WELL)
 
 
+def test_a_host_that_only_receives_says_so_and_is_quiet(
+    appliance: Appliance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a home folder mounted, as where no TRANSCRIPTS_DIR is set: nobody has to make an empty folder."""
+    tmp_path.chmod(0o755)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    appliance.choose(TRANSCRIPTS_DIR="")
+    appliance.up()
+    appliance.wait_until_it_says("or COLLECTOR=off where this host has no transcripts of its own")
+    appliance.choose(TRANSCRIPTS_DIR="", COLLECTOR="off")
+    appliance.up()
+    appliance.wait_until_it_says("has none of its own")
+    appliance.wait_until_it_says(WELL)
+    appliance.choose()
+    appliance.up()
+
+
 def test_a_full_disk_keeps_the_last_figures_and_is_over_when_there_is_room(appliance: Appliance) -> None:
-    before = appliance.figures()
+    before, since = appliance.figures(), appliance.last_run()
     appliance.inside("python", "-c", _FILL)
     add_sample(appliance.transcripts, seed=8, days=3)
-    message = appliance.run_with_news()
-    assert "MiB free, publishing needs" in message
+    message = appliance.run_until_one_says("MiB free, publishing needs", since)
     assert message.endswith("free some space or lower KEEP_GENERATIONS")
     assert appliance.figures() == before
     with pytest.raises(ApplianceError):
         appliance.inside("analytics", "doctor")
+    since = appliance.last_run()
     appliance.inside("rm", "/duckdb/filler")
-    assert appliance.run().startswith("published generation")
+    appliance.run_until_one_says(PUBLISHED, since)
     assert appliance.figures()["lines"] > before["lines"]
 
 
@@ -116,7 +138,20 @@ def test_down_and_up_and_a_machine_that_gets_its_name_later_lose_and_double_noth
     appliance.up()
     appliance.run()
     assert shown(appliance) == before
+    since = appliance.last_run()
     appliance.choose(HOST_NAME="renamed")
     appliance.up()
-    appliance.run_with_news()  # the renamed machine's transcripts, and not one new line in them
+    appliance.run_until_one_says(PUBLISHED, since)  # the renamed machine's transcripts, and not one new line in them
     assert shown(appliance) == before
+
+
+def test_dashboards_outlive_down_and_up_and_a_card_that_somebody_edited_is_kept_aside(appliance: Appliance) -> None:
+    before = content(appliance.metabase())
+    edit_a_card(appliance.metabase(), "As I like it")
+    since = appliance.last_run()
+    appliance.down()
+    appliance.up()
+    appliance.run_until_one_says(PUBLISHED, since)
+    assert content(appliance.metabase()) == before
+    assert edited_copies(appliance.metabase())["card"] == ["As I like it"]
+    assert "'As I like it' was edited in Metabase" in appliance.logs("scheduler")

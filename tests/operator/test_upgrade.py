@@ -16,6 +16,8 @@ from cli.appliance.compose import ROOT, Compose, docker
 from cli.appliance.smoke import add_sample, our_images
 from tests.engine import engine as engine  # noqa: PLC0414 - a fixture
 from tests.operator.appliance import Appliance, operated
+from tests.operator.metabase_content import content, edit_a_card, edited_copies
+from tests.operator.test_operator import PUBLISHED
 
 EARLIER = "CLAUDE_ANALYTICS_UPGRADE_FROM"
 pytestmark = pytest.mark.skipif(
@@ -58,14 +60,20 @@ def test_every_line_and_figure_is_there_after_the_upgrade_and_after_the_way_back
     earlier.run()
     before = earlier.figures()
     assert before["lines"] > 0
+    cards = content(earlier.metabase())
+    edit_a_card(earlier.metabase(), "As I like it")
     shutil.rmtree(next(path for path in sorted(appliance.transcripts.iterdir())))  # as Claude Code does after a month
     appliance.up()
     appliance.run()
     assert appliance.figures() == before
+    since = appliance.last_run()
     add_sample(appliance.transcripts, seed=8, days=3)
-    appliance.run_with_news()
+    appliance.run_until_one_says(PUBLISHED, since)
     after = appliance.figures()
     assert after["lines"] > before["lines"]
+    assert content(appliance.metabase()).keys() == cards.keys()
+    assert edited_copies(appliance.metabase())["card"] == ["As I like it"]
+    assert "'As I like it' was edited in Metabase" in appliance.logs("scheduler")
     appliance.down()
     docker("volume", "rm", *(f"{appliance.compose.project}_{name}" for name in ("duckdb", "iceberg")))
     earlier.up()
