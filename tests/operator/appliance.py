@@ -114,13 +114,14 @@ class Appliance:
         """Run a command in the scheduler's container; what it prints."""
         return self.compose.say("exec", "-T", "scheduler", *command)
 
-    def fill(self, volume: str) -> None:
-        """Leave no byte free on the disk of this volume, which is a small one of its own."""
+    @contextmanager
+    def full(self, volume: str) -> Iterator[None]:
+        """Leave no byte free on the disk of this volume, which is a small one of its own; make room at the end."""
         self._in_volume(volume, "for size in 1M 4k; do dd if=/dev/zero of=/volume/filler-$size bs=$size || true; done")
-
-    def make_room(self, volume: str) -> None:
-        """Undo `fill`."""
-        self._in_volume(volume, "rm /volume/filler-*")
+        try:
+            yield
+        finally:
+            self._in_volume(volume, "rm /volume/filler-*")
 
     def metabase(self) -> Client:
         """Sign in to Metabase as its first user."""
