@@ -16,7 +16,7 @@ _STOPS = {
     "mongo": "no new line can be stored",
     "iceberg": "no new line can be extracted",
     "duckdb": "nothing can be built or published",
-    "runner": "the history of runs cannot be kept",
+    "scheduler": "the history of runs cannot be kept",
     "metabase-db": "Metabase cannot keep users, questions and dashboards",
 }
 

@@ -54,7 +54,7 @@ READY_SECONDS = 1.0
 
 def volumes(settings: Settings) -> dict[str, Path]:
     """Return where the scheduler's container sees each volume of the appliance that grows."""
-    ours = {"duckdb": settings.duckdb_dir, "runner": settings.data_dir}
+    ours = {"duckdb": settings.duckdb_dir, "scheduler": settings.data_dir}
     return {name: OTHERS_VOLUMES / name for name in ("mongo", "iceberg", "metabase-db")} | ours
 
 
