@@ -65,6 +65,16 @@ class Compose:
         return os.environ | dict(self.choices)
 
 
+def is_rootless() -> bool:
+    """Whether the engine runs without root: then root in a container is the user who started the engine."""
+    return "rootless" in docker("info", "--format", "{{.SecurityOptions}}")
+
+
+def uid_inside(owner: int, *, rootless: bool) -> int:
+    """Return what a user of this host is called in a container: the engine's own user is root in a rootless one."""
+    return 0 if rootless and owner == os.getuid() else owner
+
+
 def docker(*arguments: str) -> str:
     """What a docker command prints."""
     try:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from cli.appliance.compose import ApplianceError, Compose, docker
+from cli.appliance.compose import ApplianceError, Compose, docker, is_rootless, uid_inside
 from cli.appliance.env_file import check_env_file
 from cli.finding import Finding, Status
 from common.transcript_files import find
@@ -33,7 +33,7 @@ def preflight(compose: Compose) -> list[Finding]:
     if any(finding.name == ".env" and finding.status == "fail" for finding in findings):
         return findings
     config = compose.config()
-    return [*findings, *_ports(compose, config), _transcripts(config)]
+    return [*findings, *_ports(compose, config), _transcripts(config, rootless=is_rootless())]
 
 
 def _engine() -> Finding:
@@ -106,7 +106,7 @@ def _why_taken(host: str, port: int) -> str | None:
         return error.strerror or str(error)
 
 
-def _transcripts(config: dict[str, Any]) -> Finding:
+def _transcripts(config: dict[str, Any], *, rootless: bool = False) -> Finding:
     collector = config["services"]["collector"]
     mount = next(each for each in collector["volumes"] if each["target"].startswith(HOME))
     source = Path(mount["source"]) / Path(TRANSCRIPTS).relative_to(mount["target"])
@@ -119,7 +119,7 @@ def _transcripts(config: dict[str, Any]) -> Finding:
             fix = "set TRANSCRIPTS_DIR in .env, or COLLECTOR=off if this host has no transcripts of its own"
             return Finding("Transcripts", "warn", f"no folder {source}, which is waited for", expected, fix)
         return Finding("Transcripts", "fail", f"no folder {source}", expected, "set TRANSCRIPTS_DIR in .env")
-    owner = source.stat().st_uid
+    owner = uid_inside(source.stat().st_uid, rootless=rootless)
     if owner != uid and source.stat().st_mode & 0o005 != 0o005:
         fix = f"set TRANSCRIPTS_UID={owner} in .env"
         return Finding("Transcripts", "fail", f"{source} belongs to user {owner} alone", expected, fix)

@@ -9,7 +9,7 @@ import os
 import socket
 from pathlib import Path
 
-from cli.appliance.compose import ROOT, ApplianceError, Compose, docker
+from cli.appliance.compose import ROOT, ApplianceError, Compose, docker, is_rootless, uid_inside
 from cli.appliance.env_file import read_env_file
 from cli.appliance.preflight import preflight
 from cli.finding import Finding
@@ -24,8 +24,8 @@ SECRETS = {
 """What `credentials` can show."""
 
 
-def found_choices(root: Path = ROOT) -> dict[str, str]:
-    """What this host needs in .env beyond what is there."""
+def found_choices(root: Path = ROOT, *, rootless: bool = False) -> dict[str, str]:
+    """Return what this host needs in .env beyond what is there; `rootless` is about its engine."""
     given = read_env_file(root) | dict(os.environ)
     found: dict[str, str] = {}
     transcripts = root / Path(given.get("TRANSCRIPTS_DIR") or default_transcripts_dirs()[0]).expanduser()
@@ -34,7 +34,7 @@ def found_choices(root: Path = ROOT) -> dict[str, str]:
     ):  # else compose mounts the home folder, in which it may appear
         found["TRANSCRIPTS_DIR"] = str(transcripts)
         # Root owns the folder on a host where Claude Code runs as root; then the collector has to be root, too.
-        if (owner := transcripts.stat().st_uid) != 1000:
+        if (owner := uid_inside(transcripts.stat().st_uid, rootless=rootless)) != 1000:
             found["TRANSCRIPTS_UID"] = str(owner)
     found["HOST_NAME"] = socket.gethostname()
     if (zone := machine_timezone()) not in {"UTC", "Etc/UTC"}:
@@ -55,7 +55,7 @@ def write_choices(choices: dict[str, str], root: Path = ROOT) -> None:
 def check(compose: Compose) -> list[Finding]:
     """The preflight, after the host's own choices were written down."""
     docker("version")
-    write_choices(found_choices(compose.root), compose.root)
+    write_choices(found_choices(compose.root, rootless=is_rootless()), compose.root)
     return preflight(compose)
 
 

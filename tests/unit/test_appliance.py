@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cli.appliance import preflight
-from cli.appliance.compose import ONE_SHOTS, ApplianceError, Compose
+from cli.appliance.compose import ONE_SHOTS, ApplianceError, Compose, uid_inside
 from cli.appliance.up import credentials, found_choices, write_choices
 from tests.unit.test_compose import LASTING, SERVICES
 
@@ -147,6 +147,16 @@ def test_transcripts_are_counted_where_they_may_be_read_and_their_owner_named_wh
         assert preflight._transcripts(config).found == f"1 transcripts in {folder}"
     refused = preflight._transcripts(collector(folder, owner + 1))
     assert (refused.status, refused.fix) == ("fail", f"set TRANSCRIPTS_UID={owner} in .env")
+
+
+def test_with_a_rootless_engine_the_owner_is_root_in_the_container(checkout: Path, home: Path) -> None:
+    folder = transcripts(home)
+    folder.chmod(0o700)
+    assert found_choices(checkout, rootless=True)["TRANSCRIPTS_UID"] == "0"
+    assert preflight._transcripts(collector(folder, 0), rootless=True).status == "ok"
+    refused = preflight._transcripts(collector(folder, 1234), rootless=True)
+    assert (refused.status, refused.fix) == ("fail", "set TRANSCRIPTS_UID=0 in .env")
+    assert (uid_inside(4321, rootless=True), uid_inside(4321, rootless=False)) == (4321, 4321)
 
 
 def test_a_chosen_folder_must_be_there_and_one_that_nobody_chose_is_waited_for(home: Path) -> None:
