@@ -14,21 +14,26 @@ from typing import Any
 EXIT_USAGE = 2
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Not started · claude-analytics</title>
 <h1>The appliance has not started</h1>{problems}
-<p>Correct it in <code>.env</code>, then <code>docker compose up -d --wait</code>. Nothing was lost, and the next run
-starts by itself.</p></html>"""
+<p>{then} Nothing was lost, and the next run starts by itself.</p></html>"""
+_CORRECT = "Correct it in <code>.env</code>, then <code>docker compose up -d --wait</code>."
+_AGAIN = "It is tried again every minute."
 
 
-def show_problem(*problems: str, host: str | None = None, port: int | None = None) -> int:
+def show_problem(*problems: str, host: str | None = None, port: int | None = None, seconds: float | None = None) -> int:
     """Answer every request with the problems and status 503 until SIGTERM; the exit code of a wrong setting.
 
     Args:
         problems: a line each; it names the setting and what it expects.
+        seconds: end after so long, for a problem that may pass by itself: the engine starts the container again.
         host: where to listen; by default SCHEDULER_HOST, which may be what is wrong.
         port: likewise.
     """
     address = host or os.environ.get("SCHEDULER_HOST") or "127.0.0.1", _port() if port is None else port
     lines = "".join(f"<p><strong>{html.escape(problem)}</strong></p>" for problem in problems)
-    with ThreadingHTTPServer(address, _handler(_PAGE.format(problems=lines).encode())) as server:
+    page = _PAGE.format(problems=lines, then=_AGAIN if seconds else _CORRECT)
+    with ThreadingHTTPServer(address, _handler(page.encode())) as server:
+        if seconds:
+            threading.Timer(seconds, server.shutdown).start()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: threading.Thread(target=server.shutdown).start())
         server.serve_forever(0.2)

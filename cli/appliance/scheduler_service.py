@@ -27,6 +27,7 @@ from scheduler.collector_watch import CollectorWatch
 from scheduler.dbt_project import DbtProject
 from scheduler.disk_watch import DiskWatch
 from scheduler.docs import dbt_docs
+from scheduler.history import HistoryError
 from scheduler.loader_client import HttpLoader
 from scheduler.pipeline_steps import PipelineParts, Refresh
 from scheduler.publish import Generation, current_generation
@@ -50,6 +51,8 @@ WAIT_SECONDS = 20.0
 FIRST_RUNS, BETWEEN_SECONDS, QUIET_RUNS = 30, 20.0, 2
 """The collector may need a moment, so that one run which finds nothing is no sign that there is nothing."""
 READY_SECONDS = 1.0
+PROBLEM_SECONDS = 60.0
+"""How long the page says that the history cannot be opened, before Docker starts this container again."""
 
 
 def volumes(settings: Settings) -> dict[str, Path]:
@@ -137,6 +140,10 @@ def main() -> int:
     except (SettingsError, ScheduleError) as error:
         print(f"scheduler: {error}", file=sys.stderr)
         return show_problem(*_problems(str(error)))
+    except HistoryError as error:
+        print(f"scheduler: {error}", file=sys.stderr)
+        show_problem(str(error), seconds=PROBLEM_SECONDS)
+        return 1
     serve(app, service, settings.scheduler_host, settings.scheduler_port)
     return 0
 

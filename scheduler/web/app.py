@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException as AnyHTTPException
 from common.settings import Settings
 from scheduler.collector_watch import CollectorWatch
 from scheduler.disk_watch import DiskWatch
+from scheduler.history import HistoryError
 from scheduler.service import Service
 from scheduler.web.api import api_routes
 from scheduler.web.auth import Gate
@@ -59,7 +60,7 @@ def create_app(
         lifespan=lifespan,
     )
     gate, standing = Gate(settings, service.history.path.parent), Standing(settings, stores, collectors, disks)
-    _protect(app, gate)
+    _protect(app, gate, standing)
     _health_routes(app, service, standing)
     app.include_router(api_routes(service, standing, gate))
     app.include_router(page_routes(service, standing, gate, settings, version))
@@ -67,7 +68,7 @@ def create_app(
     return app
 
 
-def _protect(app: FastAPI, gate: Gate) -> None:
+def _protect(app: FastAPI, gate: Gate, standing: Standing) -> None:
     @app.middleware("http")
     async def guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
         try:
@@ -84,6 +85,11 @@ def _protect(app: FastAPI, gate: Gate) -> None:
         if request.url.path.startswith("/api/"):
             return JSONResponse({"error": error.detail}, error.status_code, headers=error.headers)
         return error_page(request, error)
+
+    @app.exception_handler(HistoryError)
+    async def without_history(request: Request, error: HistoryError) -> Response:
+        full = standing.full_disk()
+        return await explain(request, HTTPException(503, f"{full} ({error})" if full else str(error)))
 
 
 def _health_routes(app: FastAPI, service: Service, standing: Standing) -> None:

@@ -131,10 +131,14 @@ class Standing:
         """The appliance's volumes and how much is free on their disks; none in the standalone mode."""
         return self._disks.volumes()
 
+    def full_disk(self) -> str | None:
+        """Which disk is full, in one line; None where none is."""
+        return self._disks.problem()
+
     def problems(self, incident: dict[str, Any] | None) -> list[str]:
-        """What needs attention, a line each: a full disk at once, since it may be the history's own."""
+        """What needs attention, a line each: a full disk at once, before the history has it."""
         found: list[str] = incident["problems"] if incident else []
-        full = self._disks.problem()
+        full = self.full_disk()
         return [full, *found] if full and not any(line.startswith(full.partition(" (")[0]) for line in found) else found
 
     def sees_transcripts(self) -> bool:

@@ -39,6 +39,26 @@ def test_a_collector_is_shown_with_what_keeps_it_from_reading(tmp_path: Path, pr
     assert "claude_analytics_disk_free_bytes" in metrics
 
 
+def test_a_history_that_cannot_be_read_is_one_line_on_the_page_and_in_the_api(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the disk of the scheduler's own volume is full."""
+    settings = make_settings(tmp_path, schedule="off", maintenance_schedule="off", scheduler_token="the-token")
+    service = Service(make_runner(settings, make_project(tmp_path / "project")), settings)
+    app = create_app(service, settings, disks=DiskWatch({"scheduler": tmp_path}))
+    with TestClient(app, base_url="http://127.0.0.1:8321") as client:
+        whole = service.history.path
+        monkeypatch.setattr(service.history, "path", tmp_path)  # a folder is no database
+        page, answer = client.get("/"), client.get("/api/runs")
+        monkeypatch.setattr(disk_watch, "LEAST_BYTES", 2**80)
+        full = client.get("/healthz")
+        monkeypatch.setattr(service.history, "path", whole)
+    assert (page.status_code, answer.status_code, full.status_code) == (503, 503, 503)
+    assert "see that its disk has room" in page.text
+    assert answer.json()["error"].startswith("the history of runs ")
+    assert "The disk of the volume scheduler is full" in full.text
+
+
 def test_a_full_disk_is_on_the_page_at_once_and_in_the_metrics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the history, which may lie on that disk, and once where the history has it as well."""
     monkeypatch.setattr(disk_watch, "LEAST_BYTES", 2**80)
