@@ -64,7 +64,8 @@ def test_a_full_disk_is_named_with_its_volume_and_costs_nothing_once_there_is_ro
         appliance.wait_until_it_says(f"The disk of the volume {volume} is full (0 MiB of 400 MiB free): ")
         appliance.run()  # which fails at another place for each store, and for some not at all
         assert appliance.figures()["lines"] >= before["lines"], "what was published can be read"
-    appliance.wait_until_it_says(WELL)
+    until(lambda: not appliance.says("is full"), "the page to see that there is room")
     until(lambda: has_everything(appliance), "everything to be published once there is room")
+    appliance.wait_until_it_says(WELL)
     assert content(appliance.metabase()) == cards
     assert appliance.figures()["lines"] > before["lines"]
