@@ -142,6 +142,30 @@ def test_the_page_says_which_setting_keeps_the_scheduler_from_starting() -> None
         process.communicate()
 
 
+def test_a_history_that_cannot_be_opened_is_on_a_page_until_the_container_is_started_again(tmp_path: Path) -> None:
+    (tmp_path / "history.db").mkdir()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = os.environ | {
+        "SCHEDULER_PORT": str(port),
+        "SCHEDULER_DIR": str(tmp_path),
+        "DATA_DIR": str(tmp_path),
+        "LOADER_URL": "http://127.0.0.1:1",
+    }
+    code = "import sys; from cli.appliance import service; service.PROBLEM_SECONDS = 5; sys.exit(service.main())"
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=environment, stderr=subprocess.PIPE)
+    try:
+        answer = _answer(f"http://127.0.0.1:{port}/")
+        assert answer.status_code == 503
+        assert "see that its disk has room" in answer.text
+        assert "It is tried again every minute" in answer.text
+        assert process.wait(120) == 1
+    finally:
+        process.kill()
+        process.communicate()
+
+
 def _answer(url: str) -> requests.Response:
     deadline = time.monotonic() + 120
     while True:
