@@ -14,7 +14,7 @@ from typing import Any
 import requests
 
 from cli.appliance.bundle import release_files
-from cli.appliance.compose import ROOT, Compose, docker
+from cli.appliance.compose import ROOT, ApplianceError, Compose, docker
 from cli.appliance.smoke import UID, add_sample, our_images
 from cli.appliance.up import credentials
 from metabase.client import Client
@@ -71,8 +71,7 @@ class Appliance:
 
     def run(self) -> str:
         """Start a run and return its message at its end."""
-        token = credentials(self.compose, "scheduler")["scheduler_token"]
-        headers = {"Authorization": f"Bearer {token}"}
+        headers = {"Authorization": f"Bearer {self._token()}"}
         started: list[int] = []
 
         def start() -> bool:
@@ -140,6 +139,12 @@ class Appliance:
 
     def _url(self) -> str:
         return self.compose.address("scheduler", 8321)
+
+    def _token(self) -> str:
+        try:
+            return credentials(self.compose, "scheduler")["scheduler_token"]
+        except ApplianceError:  # what a version before the upgrade calls it
+            return self.compose.say("run", "--rm", "--no-deps", "--no-TTY", "init", "show", "runner_token").strip()
 
     def _in_volume(self, volume: str, script: str) -> None:
         image = self.compose.config()["services"]["init"]["image"]

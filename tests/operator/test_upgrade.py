@@ -40,7 +40,7 @@ def earlier(appliance: Appliance, tmp_path: Path) -> Appliance:
     folder.mkdir()
     archive = subprocess.run(["git", "-C", str(ROOT), "archive", os.environ[EARLIER]], check=True, capture_output=True)
     subprocess.run(["tar", "-x", "-C", str(folder)], input=archive.stdout, check=True)
-    found = Appliance(folder, appliance.transcripts, str(appliance.compose.project))
+    found = Appliance(folder, appliance.transcripts, str(appliance.compose.project), RUNNER_PORT="0")  # its former name
     found.compose = replace(found.compose, choices={"VERSION": _VERSION})
     if metabase := docker("image", "ls", "--quiet", _image(appliance.compose)).split():
         docker("tag", metabase[0], _image(found.compose))
