@@ -262,3 +262,24 @@ def test_compose_itself_finds_no_fault() -> None:
     command = ["docker", "compose", "--file", "compose.yaml", "--profile", "test", "config", "--quiet"]
     checked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (checked.returncode, checked.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(("free", "was_full", "ends"), [(99_999, True, True), (99_999, False, False), (9, True, False)])
+def test_the_store_is_started_again_once_there_is_room_after_its_disk_was_full(
+    tmp_path: Path, free: int, was_full: bool, ends: bool
+) -> None:
+    """With the programs that the script runs replaced: it says what it would end, and reads an object that is there."""
+    programs = {"df": f"echo '/dev/x 400000 1 {free} 1% /data'", "wget": "echo alive", "sleep": ""}
+    for name, does in programs.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{does}\n")
+        (tmp_path / name).chmod(0o755)
+    marker = tmp_path / "disk-was-full"
+    if was_full:
+        marker.touch()
+    script = (ROOT / "services" / "iceberg" / "healthy.sh").read_text(encoding="utf-8")
+    script = re.sub(r"^was_full=.*$", f"was_full={marker}", script, flags=re.MULTILINE)
+    command = ["sh", "-c", f'kill() {{ echo "kill $*"; }}\n{script}']
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    assert re.findall(r"^kill .*$", said, re.MULTILINE) == (["kill 1", "kill -9 -1"] if ends else [])
+    assert marker.exists() == (was_full or free < 65_536)
