@@ -7,9 +7,9 @@
 set -eu
 was_full=/tmp/disk-was-full
 set -- $(df -Pk /data | tail -n 1)
-if [ "$4" -lt 65536 ]; then
+if [ "$4" -lt 16384 ]; then # KiB
     touch "$was_full"
-elif [ -e "$was_full" ]; then
+elif [ -e "$was_full" ] && [ "$4" -gt 65536 ]; then
     echo "there is room again: starting the server again"
     kill 1
     sleep 5
