@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from cli.appliance.preflight import HOME, TRANSCRIPTS
-from cli.appliance.service import OTHERS_VOLUMES, volumes
+from cli.appliance.scheduler_service import OTHERS_VOLUMES, volumes
 from common.settings import Settings, load_settings
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -153,7 +153,7 @@ def test_a_history_that_cannot_be_opened_is_on_a_page_until_the_container_is_sta
         "DATA_DIR": str(tmp_path),
         "LOADER_URL": "http://127.0.0.1:1",
     }
-    code = "import sys; from cli.appliance import service; service.PROBLEM_SECONDS = 5; sys.exit(service.main())"
+    code = "import sys; from cli.appliance import scheduler_service as it; it.PROBLEM_SECONDS = 5; sys.exit(it.main())"
     process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=environment, stderr=subprocess.PIPE)
     try:
         answer = _answer(f"http://127.0.0.1:{port}/")
