@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
 from verify.copies import Copies
-from verify.lines import FOREVER, Answer, Line
+from verify.line_facts import FOREVER, Answer, Line
 from verify.terms import Advisor, Terms, Tokens, merged
 
 AnswerKey = tuple[str | bytes | None, ...]

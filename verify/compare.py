@@ -21,13 +21,13 @@ from verify.compare_outcomes import compare_endings, compare_git, compare_git_co
 from verify.compare_responses import compare_responses
 from verify.compare_sessions import compare_calls, compare_history, compare_sessions
 from verify.files import transcript_files
-from verify.history import is_history
-from verify.prices import PRICES, PriceList, price_list
-from verify.published import NO_DAY, Lines, Published, place
+from verify.line_values import instant
+from verify.price_list import PRICES, PriceList, price_list
+from verify.prompt_history import is_history
+from verify.published_figures import NO_DAY, Lines, Published, place
 from verify.published_outcomes import charges, endings, git_counts, git_events
 from verify.recount import Recount, Recounted, Session
 from verify.report import Difference, VerifyReport
-from verify.values import instant
 
 MEMORY_LIMIT = "512MB"
 """What DuckDB may take beside the second count."""

@@ -6,11 +6,11 @@ from datetime import UTC, date
 from typing import NamedTuple
 
 from verify.answers import Response
-from verify.prices import Bill, PriceList
-from verify.published import Lines
+from verify.line_values import instant
+from verify.price_list import Bill, PriceList
+from verify.published_figures import Lines
 from verify.report import Difference
 from verify.terms import Terms
-from verify.values import instant
 
 _CENTS = 1e-9
 """What sums in another order may differ by, in US dollars and of a cost."""

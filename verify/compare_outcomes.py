@@ -2,10 +2,10 @@
 
 from collections import Counter, defaultdict
 
+from verify.counted_calls import Ending, GitCounts, ToolCall
 from verify.git import Git
-from verify.published import Lines
+from verify.published_figures import Lines
 from verify.report import Difference
-from verify.tool_calls import Ending, GitCounts, ToolCall
 
 Endings = Counter[tuple[ToolCall, Ending]]
 Events = Counter[tuple[str, Git]]

@@ -3,9 +3,9 @@
 from collections import Counter, defaultdict
 
 from verify.answers import Response
-from verify.published import Lines
+from verify.line_values import instant
+from verify.published_figures import Lines
 from verify.report import Difference
-from verify.values import instant
 
 TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens")
 MEASURES = ("responses", *TOKENS)

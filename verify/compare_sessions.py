@@ -3,12 +3,12 @@
 from collections import Counter
 from collections.abc import Callable
 
-from verify.history import HISTORY
-from verify.published import Lines, place
+from verify.counted_calls import ToolCall
+from verify.line_values import instant
+from verify.prompt_history import HISTORY
+from verify.published_figures import Lines, place
 from verify.recount import Session
 from verify.report import Difference
-from verify.tool_calls import ToolCall
-from verify.values import instant
 
 Sessions = dict[str, Session]
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from hashlib import md5
 
-from verify.lines import FOREVER, Line
+from verify.line_facts import FOREVER, Line
 
 MOST_FORKS = 64
 """A line of more sessions is an id that repeats; which of them was first is not asked."""

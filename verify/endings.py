@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 from verify.files import Json
 from verify.git import Command, Git, command_of, printed_in, reported_by
+from verify.line_values import count, flag, part, text, written
 from verify.turns import Block
-from verify.values import count, flag, part, text, written
 
 _LARGEST_COUNT = 2**31 - 1
 _ERROR = "Error: "

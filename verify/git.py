@@ -4,7 +4,7 @@ import re
 from typing import Any, NamedTuple
 
 from verify.files import Json
-from verify.values import count, text, written
+from verify.line_values import count, text, written
 
 _SHELLS = frozenset({"Bash", "PowerShell"})
 _COMMAND_LENGTH = 4096

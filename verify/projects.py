@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from verify.files import Json, folder
-from verify.lines import Line
-from verify.values import part, text
+from verify.line_facts import Line
+from verify.line_values import part, text
 
 _WINDOWS = re.compile(r"[A-Za-z]:([\\/]|$)|\\\\")
 _INSIDE = re.compile(r"(.+?)/(?:\.claude/worktrees|\.worktrees|\.git/worktrees)/[^/]", re.DOTALL)

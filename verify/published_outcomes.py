@@ -6,9 +6,9 @@ import duckdb
 
 from verify.answers import Response
 from verify.compare_costs import Charge
+from verify.counted_calls import Ending, GitCounts, ToolCall
 from verify.git import Git
-from verify.published import day_of, place
-from verify.tool_calls import Ending, GitCounts, ToolCall
+from verify.published_figures import day_of, place
 
 
 def charges(connection: duckdb.DuckDBPyConnection) -> dict[Response, list[Charge]]:

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 from verify.files import Json
-from verify.lines import FOREVER, Line, digest
+from verify.line_facts import FOREVER, Line, digest
 from verify.turns import Block, is_prompt, is_sent, queued_text, typed
 
 

@@ -10,14 +10,14 @@ from pathlib import Path
 
 from verify.answers import Response, answers_of, responses_of
 from verify.copies import Arrivals, Copies, find_copies
+from verify.counted_calls import Ending, GitCounts, ToolCall, calls_made, git_counts, git_of, searches_of
 from verify.files import Json, line_id, objects_of_file
 from verify.git import Git, linked_by
-from verify.history import History, is_history
-from verify.lines import FOREVER, Line, read_line, user_texts
+from verify.line_facts import FOREVER, Line, read_line, user_texts
 from verify.projects import Whereabouts
+from verify.prompt_history import History, is_history
 from verify.queued import Queue
 from verify.terms import Terms
-from verify.tool_calls import Ending, GitCounts, ToolCall, calls_made, git_counts, git_of, searches_of
 
 
 @dataclass(slots=True)

@@ -4,8 +4,8 @@ from sys import intern
 from typing import Any, NamedTuple
 
 from verify.files import Json
-from verify.prices import is_fast_id
-from verify.values import count, part, text
+from verify.line_values import count, part, text
+from verify.price_list import is_fast_id
 
 Tokens = tuple[int, int, int, int]
 """Input, output, cache reads, cache writes."""

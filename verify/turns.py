@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from verify.files import Json, whole
-from verify.values import flag, part, text, written
+from verify.line_values import flag, part, text, written
 
 _WHITE = " \t\n\r"
 _ASIDES = ("system-reminder", "ide_opened_file", "ide_selection", "ide_diagnostics")

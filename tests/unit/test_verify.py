@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from verify.files import transcript_files
-from verify.lines import Line as CountedLine
+from verify.line_facts import Line as CountedLine
+from verify.line_values import count as whole_number
+from verify.line_values import instant, moment
 from verify.recount import Recount, Recounted
 from verify.terms import Tokens
-from verify.values import count as whole_number
-from verify.values import instant, moment
 
 Line = dict[str, Any]
 DAY = "2026-03-01"

@@ -6,7 +6,7 @@ import pytest
 
 from verify.endings import calls_of, results_of
 from verify.git import command_of, printed_in, reported_by
-from verify.prices import Bill, Price, PriceList, is_plain, price_list, spelling, spellings
+from verify.price_list import Bill, Price, PriceList, is_plain, price_list, spelling, spellings
 from verify.turns import blocks_of
 
 REFUSALS = {

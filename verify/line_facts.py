@@ -7,9 +7,9 @@ from sys import intern
 
 from verify.endings import Call, Result, calls_of, results_of
 from verify.files import Found, Json
+from verify.line_values import flag, moment, part, text
 from verify.terms import Advisor, Terms, Tokens, advisors_of, reported_of, terms_of, tokens_of
 from verify.turns import Block, attached_text, blocks_of, is_prompt, queued_text, typed
-from verify.values import flag, moment, part, text
 
 MESSAGES = ("user", "assistant")
 _ERROR = "isApiErrorMessage"

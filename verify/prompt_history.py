@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from verify.files import Json, whole
+from verify.line_values import moment, text, written
 from verify.turns import typed
-from verify.values import moment, text, written
 
 HISTORY = "../history.jsonl"
 _SECOND = 10**6

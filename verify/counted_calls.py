@@ -10,7 +10,7 @@ from verify.answers import AnswerKey
 from verify.copies import Copies
 from verify.endings import Call, Result
 from verify.git import Git
-from verify.lines import FOREVER, Line
+from verify.line_facts import FOREVER, Line
 
 CallKey = tuple[AnswerKey, str]
 

@@ -9,11 +9,11 @@ from typing import Any
 import duckdb
 
 from verify.answers import Response
+from verify.counted_calls import ToolCall
 from verify.files import stem
-from verify.history import HISTORY
-from verify.lines import Line
+from verify.line_facts import Line
+from verify.prompt_history import HISTORY
 from verify.recount import Session
-from verify.tool_calls import ToolCall
 
 NO_DAY = "no date"
 _ROWS = 10_000
