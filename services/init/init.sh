@@ -92,7 +92,8 @@ make s3_secret_access_key 32
 make metabase_db_password 32
 make_password metabase_password
 make loader_token 32
-[ -s "$all/scheduler_token" ] || [ ! -s "$all/runner_token" ] || mv "$all/runner_token" "$all/scheduler_token" # its former name
+# Its former name, which an earlier version still reads: the token is the same after an upgrade and after the way back.
+[ -s "$all/scheduler_token" ] || [ ! -s "$all/runner_token" ] || put "$all/scheduler_token" <"$all/runner_token"
 make scheduler_token 32
 keep metabase_user owner@claude-analytics.local
 keep alert_webhook_url ''
