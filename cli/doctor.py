@@ -50,7 +50,7 @@ def _python(_: Settings) -> Finding:
     found = f"{platform.python_version()} at {sys.executable}"
     if sys.version_info >= (3, 14):
         fix = "install Python 3.13, delete .venv and run again; or set MONGO_URI to a MongoDB of your own"
-        return Finding("Python", "warn", found, "3.11, 3.12 or 3.13 (no MongoDB server of ours for newer ones)", fix)
+        return Finding("Python", "warn", found, "3.11, 3.12 or 3.13 (newer ones were never tried)", fix)
     return Finding("Python", "ok", found, "3.11, 3.12 or 3.13")
 
 
@@ -99,12 +99,12 @@ def _timezone(settings: Settings) -> Finding:
 def _transcripts(settings: Settings) -> Finding:
     expected = "readable folders of Claude Code's transcripts (*.jsonl)"
     if settings.collector == "off":
-        return Finding("Transcripts", "ok", "COLLECTOR is off: this host has none of its own", expected)
+        return Finding("Transcripts", "ok", "COLLECTOR is off: this host collects none", expected)
     folders = ", ".join(map(str, settings.transcripts_dir))
     try:
         found = [find(root, label) for root, label in distinct_roots(settings.transcripts_dir)]
     except TranscriptsError as error:
-        fix = "set TRANSCRIPTS_DIR or pass --transcripts DIR; COLLECTOR=off if this host has none of its own"
+        fix = "set TRANSCRIPTS_DIR or pass --transcripts DIR; COLLECTOR=off if this host collects none"
         return Finding("Transcripts", "warn", str(error).partition("; set")[0], expected, fix)
     files = [transcript.path for findings in found for transcript in findings.transcripts]
     refused = [name for findings in found for name in findings.unreadable]

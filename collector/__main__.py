@@ -86,7 +86,7 @@ def _follow(settings: Settings, stop: threading.Event) -> None:
 
 def _rest(standing: Standing, stop: threading.Event) -> None:
     """Read nothing and say so, on a host that only receives lines."""
-    log.info("off", reason="COLLECTOR=off: this host has no transcripts of its own")
+    log.info("off", reason="COLLECTOR=off: this host has no transcripts")
     while not stop.is_set():
         try:
             standing.rest()

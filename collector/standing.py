@@ -30,7 +30,7 @@ class Standing:
         self._tell(MISSING if reason else OK, reason)
 
     def rest(self) -> None:
-        """Say once a minute that this host has no transcripts of its own."""
+        """Say once a minute that this host has no transcripts."""
         self._tell(OFF, None)
 
     def fail(self, error: str) -> None:

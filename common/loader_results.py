@@ -38,7 +38,7 @@ class CollectorState(BaseModel):
     problem: str | None
     """Why the directory cannot be read; None where it can, or need not be."""
     is_off: bool = False
-    """Whether COLLECTOR=off says that the machine has no transcripts of its own."""
+    """Whether COLLECTOR=off says that the machine has no transcripts."""
     files: int
     """Transcripts that were read."""
     last_line_at: datetime | None

@@ -111,7 +111,7 @@ class Settings(BaseSettings):
     transcripts_dir: UserPaths = Field(
         default_factory=default_transcripts_dirs, validate_default=True
     )  # commas between several
-    collector: Literal["on", "off"] = "on"  # off where this host has no transcripts of its own
+    collector: Literal["on", "off"] = "on"  # off where this host has no transcripts
     data_dir: UserPath = Field(default=Path("~/.local/share/claude-analytics"), validate_default=True)
     host_name: str = Field(default_factory=socket.gethostname, min_length=1)
     duckdb_path: UserPath | None = None

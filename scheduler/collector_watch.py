@@ -88,7 +88,7 @@ def _with_remedy(problem: str) -> str:
         return f"{problem} in .env"
     if owner := re.search(r"belongs to user (\d+)", problem):
         return f"{problem}; set TRANSCRIPTS_UID={owner[1]} in .env"
-    return f"{problem}; set TRANSCRIPTS_DIR in .env, or COLLECTOR=off where this host has no transcripts of its own"
+    return f"{problem}; set TRANSCRIPTS_DIR in .env, or COLLECTOR=off where this host has no transcripts"
 
 
 def is_recent(state: CollectorState) -> bool:

@@ -58,7 +58,7 @@ def not_read_here(root: Path, given: dict[str, str]) -> list[str]:
 
 
 def check_env_file(root: Path) -> list[Finding]:
-    """Return a finding for each misspelt name of ours, for each former one and for the first wrong value.
+    """Return a finding for each misspelt setting, for each former name and for the first wrong value.
 
     Names that only the standalone mode reads are a warning, since one `.env` may serve both modes.
     """

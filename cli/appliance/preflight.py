@@ -113,10 +113,10 @@ def _transcripts(config: dict[str, Any], *, rootless: bool = False) -> Finding:
     uid = int(collector["user"].partition(":")[0])
     expected = f"a folder that user {uid} may read"
     if collector["environment"]["COLLECTOR"] == "off":
-        return Finding("Transcripts", "ok", "COLLECTOR is off: this host has none of its own", expected)
+        return Finding("Transcripts", "ok", "COLLECTOR is off: this host collects none", expected)
     if not source.is_dir():
         if mount["target"] == HOME:
-            fix = "set TRANSCRIPTS_DIR in .env, or COLLECTOR=off if this host has no transcripts of its own"
+            fix = "set TRANSCRIPTS_DIR in .env, or COLLECTOR=off if this host has no transcripts"
             return Finding("Transcripts", "warn", f"no folder {source}, which is waited for", expected, fix)
         return Finding("Transcripts", "fail", f"no folder {source}", expected, "set TRANSCRIPTS_DIR in .env")
     owner = uid_inside(source.stat().st_uid, rootless=rootless)

@@ -56,7 +56,7 @@ def test_a_collector_that_reads_is_no_problem() -> None:
         ),
         (
             "No such file or directory",
-            "set TRANSCRIPTS_DIR in .env, or COLLECTOR=off where this host has no transcripts of its own",
+            "set TRANSCRIPTS_DIR in .env, or COLLECTOR=off where this host has no transcripts",
         ),
     ],
 )
