@@ -25,6 +25,7 @@ __all__ = ["DbtEvent", "DbtInterruptedError", "DbtOutcome", "DbtProcessError", "
 
 _OURS = Path(__file__).parent.parent / "dbt"
 _IGNORED_FOLDERS = frozenset({"target", "logs", "dbt_packages", "__pycache__"})
+_PARSED = "partial_parse.msgpack"
 _MADE_BY_DBT = frozenset({"package-lock.yml", ".user.yml"})
 
 
@@ -51,10 +52,11 @@ class DbtProject:
         Where the project was never parsed, which takes as long as many builds, that is done meanwhile as well.
         """
         folder = self.target_path()
-        if (folder / "partial_parse.msgpack").exists():
+        self._prepare(folder)
+        self._forget_parse_of_other_files(folder)
+        if (folder / _PARSED).exists():
             self._process.start()
             return
-        self._prepare(folder)
         self._process.prepare(self._with_vars(["parse"]), self._environment_of_a_run(), self.volume.work_database)
 
     def close(self) -> None:
@@ -63,7 +65,7 @@ class DbtProject:
 
     def target_path(self, target: str | None = None) -> Path:
         """Where dbt writes artifacts: a folder per target, so that no target spoils another's partial parse."""
-        return self._files / f"target-{target or self.target}"
+        return self._files / (target or self.target)
 
     def fingerprint(self) -> str:
         """Changes with any file of the project, a custom price list, and the version of dbt or DuckDB."""
@@ -128,6 +130,7 @@ class DbtProject:
         """
         started, folder = time.monotonic(), self.target_path(target)
         self._prepare(folder)
+        self._forget_parse_of_other_files(folder)
         success, error = self._process.run(
             self._with_vars(args),
             self._environment_of_a_run(target) | dict(env or {}),
@@ -176,6 +179,13 @@ class DbtProject:
             path.mkdir(parents=True, exist_ok=True)
         for name in ("run_results.json", "sources.json"):
             (folder / name).unlink(missing_ok=True)
+
+    def _forget_parse_of_other_files(self, folder: Path) -> None:
+        """After an upgrade or a way back dbt may trip over what it parsed of the other version: it starts anew then."""
+        note, fingerprint = folder / "parsed.fingerprint", self.fingerprint()
+        if not note.exists() or note.read_text(encoding="utf-8") != fingerprint:
+            (folder / _PARSED).unlink(missing_ok=True)
+            note.write_text(fingerprint, encoding="utf-8")
 
     def _with_vars(self, args: list[str]) -> list[str]:
         """Our variables below those that the command brings itself."""

@@ -162,6 +162,22 @@ def test_a_project_that_was_never_parsed_is_parsed_while_other_steps_work(projec
     project.close()
 
 
+def test_what_dbt_parsed_of_another_version_of_the_project_is_not_read(project: DbtProject) -> None:
+    """After an upgrade's way back dbt missed documents that only the newer version had."""
+    events: list[str] = []
+
+    def build() -> bool:
+        events.clear()
+        success = project.build(on_event=lambda event: events.append(event["name"])).success
+        return success and "UnableToPartialParse" in events
+
+    assert build()  # there is nothing to read yet
+    assert not build()
+    (project.project_dir / "models/words.md").write_text("{% docs word %}What it is.{% enddocs %}", encoding="utf-8")
+    assert build()
+    project.close()
+
+
 def test_what_is_wrong_with_a_project_is_told_by_the_build_and_not_by_the_warm_up(project: DbtProject) -> None:
     (project.project_dir / "models/wrong.sql").write_text("select * from {{ ref('nothing') }}", encoding="utf-8")
     project.warm_up()
