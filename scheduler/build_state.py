@@ -44,13 +44,15 @@ class BuildNote:
     def __init__(self, volume: DuckDBVolume) -> None:
         self._path = volume.work_database.with_name("build.json")
 
-    def needs_full_refresh(self, facts: Facts) -> bool:
-        """True when the incremental models cannot be trusted to hold what these facts would give."""
+    def built_load_id(self, facts: Facts) -> int | None:
+        """The load that every model is complete for and tested; None where these facts ask for a build from nothing."""
         built = self._read().get("built")
-        return built is None or any(built.get(name) != facts.get(name) for name in _DEFINITION)
+        if built is None or any(built.get(name) != facts.get(name) for name in _DEFINITION):
+            return None
+        return int(built["load_id"])
 
     def forget_build(self) -> None:
-        """From here on the models are not what the note says: raw or the models are being rebuilt from nothing."""
+        """From here on the models are not what the note says: a build is under way, or raw is loaded anew."""
         self._write(self._read() | {"built": None})
 
     def remember_build(self, facts: Facts) -> None:

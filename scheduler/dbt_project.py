@@ -26,6 +26,7 @@ __all__ = ["DbtEvent", "DbtInterruptedError", "DbtOutcome", "DbtProcessError", "
 _OURS = Path(__file__).parent.parent / "dbt"
 _IGNORED_FOLDERS = frozenset({"target", "logs", "dbt_packages", "__pycache__"})
 _PARSED = "partial_parse.msgpack"
+_AFTER_NEW_LINES = "after_new_lines"
 _MADE_BY_DBT = frozenset({"package-lock.yml", ".user.yml"})
 
 
@@ -79,27 +80,36 @@ class DbtProject:
             digest.update(self.own_prices.read_bytes())
         return digest.hexdigest()[:16]
 
+    def can_go_on(self) -> bool:
+        """Tell whether the project has a selector for builds after new lines; one without it is built from nothing."""
+        selectors = self.project_dir / "selectors.yml"
+        return selectors.exists() and f"name: {_AFTER_NEW_LINES}\n" in selectors.read_text(encoding="utf-8")
+
     def build(
         self,
         *,
-        full_refresh: bool = False,
+        built_load_id: int | None = None,
         on_event: Callable[[DbtEvent], None] | None = None,
         stop: threading.Event | None = None,
         time_limit: float | None = None,
     ) -> DbtOutcome:
         """Build and test everything. Unit tests check the code on fixed rows, not the data: CI runs those.
 
-        Where memory was too short for queries side by side, everything is done once more by one thread alone.
+        After `built_load_id`, the load that every model is complete for, only what later loads changed is built and tested.
+        Where memory was too short for queries side by side, everything is built from nothing by one thread alone.
         """
-        args = ["build", "--exclude-resource-type", "unit_test", *(["--full-refresh"] if full_refresh else [])]
-        outcome = self.invoke(args, on_event=on_event, stop=stop, time_limit=time_limit)
+        everything = ["build", "--exclude-resource-type", "unit_test", "--full-refresh"]
+        args, env = everything, dict[str, str]()
+        if built_load_id is not None:
+            args, env = ["build", "--selector", _AFTER_NEW_LINES], {"BUILT_LOAD_ID": str(built_load_id)}
+        outcome = self.invoke(args, env=env, on_event=on_event, stop=stop, time_limit=time_limit)
         if not outcome.lacked_memory:
             return outcome
         if on_event:
             message = f"{outcome.describe()}; once more with one query at a time"
             on_event({"level": "warn", "name": "OutOfMemory", "message": message, "index": 0, "total": 0})
         left = None if time_limit is None else max(time_limit - outcome.seconds, 0)
-        return self.invoke(args, env={"DUCKDB_THREADS": "1"}, on_event=on_event, stop=stop, time_limit=left)
+        return self.invoke(everything, env={"DUCKDB_THREADS": "1"}, on_event=on_event, stop=stop, time_limit=left)
 
     def freshness(self, *, stop: threading.Event | None = None, time_limit: float | None = None) -> DbtOutcome:
         """How old the sources are. Old data is no reason against publishing: the caller only records this."""
@@ -161,6 +171,7 @@ class DbtProject:
             **({"DUCKDB_TEMP_DIRECTORY": str(folder)} if (folder := self._limits.temp_directory) else {}),
             "TIMEZONE": self.timezone,
             "MODEL_PRICES_CSV": str(self.own_prices or ""),
+            "BUILT_LOAD_ID": "",
             "DBT_TARGET": target or self.target,
             "DBT_PROJECT_DIR": str(self.project_dir),
             "DBT_PROFILES_DIR": str(self.project_dir),

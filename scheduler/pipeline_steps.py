@@ -193,11 +193,10 @@ def _transform(context: Context) -> Output:
         return Output("nothing new since the last publication", status="skipped")
     _wait_for_database(context)
     _export(context)
-    full = context.note.needs_full_refresh(context.facts)
-    if full:
-        context.note.forget_build()
+    built = context.note.built_load_id(context.facts) if context.parts.project.can_go_on() else None
+    context.note.forget_build()  # one that ends before its end leaves models that the next build does not go on from
     outcome = context.parts.project.build(
-        full_refresh=full, on_event=_dbt_events(context), stop=context.stop, time_limit=context.deadline()
+        built_load_id=built, on_event=_dbt_events(context), stop=context.stop, time_limit=context.deadline()
     )
     context.dbt.extend(outcome.nodes)
     if not outcome.success:

@@ -29,23 +29,6 @@
     and ({{ rates }}.valid_to is null or {{ day }} < {{ rates }}.valid_to)
 {%- endmacro -%}
 
-{#- Rows of a fact whose prices are not today's list's any more, as a subquery of one column. -#}
-{%- macro responses_with_old_prices() -%}
-    select coalesce(used.advised_request_key, used.request_key)
-    from {{ this }} as used
-    inner join (
-        select days.model, days.priced_on, days.price_key
-        from (select distinct model, priced_on, price_key from {{ this }}) as days
-        left join {{ ref('int_model_rates') }} as rates
-            on days.model = rates.model and {{ price_holds_on('rates', 'days.priced_on') }}
-        group by all
-        having arg_min(rates.price_key, rates.priority) is distinct from days.price_key
-    ) as old
-        on used.model = old.model
-        and used.priced_on is not distinct from old.priced_on
-        and used.price_key is not distinct from old.price_key
-{%- endmacro -%}
-
 {#- A count that figures can use, else 0: neither negative nor beyond what a double holds exactly. -#}
 {%- macro known_count(value) -%}
     coalesce(if({{ value }} between 0 and 9007199254740992, {{ value }}, 0), 0)

@@ -1,4 +1,6 @@
 -- Lines are counted from the patches of the calls, and each call's once.
+{{ config(meta={'reads': 'day'}) }}
+
 with expected as (
 
     select

@@ -1,4 +1,6 @@
 -- Every message, tool call and changed line with a date is in the summary of its day, once.
+{{ config(meta={'reads': 'day'}) }}
+
 with expected as (
 
     select

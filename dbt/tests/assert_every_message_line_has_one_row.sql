@@ -1,5 +1,7 @@
--- The incremental fact holds what the lines hold: none missing, none left over. Operations of the queue are messages only where no other
+-- The fact holds what the lines hold: none missing, none left over. Operations of the queue are messages only where no other
 -- line repeats them.
+{{ config(meta={'reads': 'session'}) }}
+
 select
     lines.document_id as found_in_lines,
     messages.message_key as found_in_fct_messages

@@ -1,4 +1,6 @@
 -- Sessions are counted over lines of every kind; a session that holds no message is one too.
+{{ config(meta={'reads': 'session'}) }}
+
 select
     lines.session_id as found_in_lines,
     sessions.session_id as found_in_dim_sessions

@@ -1,4 +1,6 @@
 -- Copies merge, nothing else does: the calls that the lines hold are the rows of fct_tool_calls.
+{{ config(meta={'reads': 'session'}) }}
+
 select
     pairs.tool_call_key as found_in_lines,
     calls.tool_call_key as found_in_fct_tool_calls

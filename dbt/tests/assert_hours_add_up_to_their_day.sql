@@ -1,4 +1,6 @@
 -- Hours and days are cut in the same timezone, so the hours of a day hold what the day holds.
+{{ config(meta={'reads': 'day'}) }}
+
 with hours as (
 
     select

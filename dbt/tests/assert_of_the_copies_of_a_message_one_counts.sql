@@ -1,4 +1,6 @@
 -- However many sessions repeat a message, exactly one row of it counts.
+{{ config(meta={'reads': 'session'}) }}
+
 select
     copy_key,
     count(*) filter (where not is_copy) as originals

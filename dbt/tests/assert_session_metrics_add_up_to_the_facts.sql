@@ -1,4 +1,6 @@
 -- Every message and tool call of a session is in its metrics, once.
+{{ config(meta={'reads': 'session'}) }}
+
 with expected as (
 
     select

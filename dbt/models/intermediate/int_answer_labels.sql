@@ -1,6 +1,6 @@
 -- What tells the answers of one session and message id apart: the request, and within it what the finished lines report. Only of ids for
 -- which that is a question: relays and gateways write one id for several answers, and forks go on with an answer of their parent.
-{{ config(materialized='table') }}
+{{ config(materialized='incremental', incremental_strategy='by_session') }}
 
 with assistant_lines as (
 

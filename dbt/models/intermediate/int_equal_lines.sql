@@ -1,6 +1,10 @@
 -- Messages that say the same at the same time under two uuids: in one session, where a resume wrote its lines again, or in two files of
 -- which one repeats the other's answers. Each step is on few columns, and most lines leave after the first. A table, for it is asked twice.
-{{ config(materialized='table') }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='by_session',
+    meta={'belongs': "line_key in (select line_key from touched.int_line_identities)"}
+) }}
 
 with recursive identities as (
 

@@ -1,6 +1,10 @@
 -- Uuids of lines that were forked from one another, whoever of them says so. In a progress line the pointer speaks of the line around it,
 -- and not of the one inside. A table, for several models ask it.
-{{ config(materialized='table') }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='by_session',
+    meta={'belongs': "uuid in (select uuid from touched.conversations union all select forked_from_uuid from touched.conversations)"}
+) }}
 
 with recursive pointers as materialized (
 

@@ -1,6 +1,6 @@
 -- Of the lines that stand more than once: which session owns them, and which of the versions is the one that counts. Everything that
 -- must not count a copy asks this table; a line that is not in it has no copy.
-{{ config(materialized='table') }}
+{{ config(materialized='incremental', incremental_strategy='by_session') }}
 
 with repeated as (
 

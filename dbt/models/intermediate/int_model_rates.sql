@@ -1,5 +1,11 @@
 -- Which prices a model met in the transcripts may cost. Which of them it does cost is the day's matter: fct_api_requests picks
 -- among those valid on that day by priority, the user's own list first, then the longer pattern.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='by_session',
+    meta={'belongs': "model in (select model from touched.int_model_rates)"}
+) }}
+
 with named as (
 
     select model

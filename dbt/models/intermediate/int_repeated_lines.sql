@@ -1,6 +1,6 @@
 -- Lines that stand more than once, with the key that the versions of a line share: the same uuid, or the same content at the same time. A
 -- table, for several models read it, and few lines are in it.
-{{ config(materialized='table') }}
+{{ config(materialized='incremental', incremental_strategy='by_session') }}
 
 with identities as (
 

@@ -1,7 +1,7 @@
 -- The project of each session: the directory that its work was in, a worktree's repository in its place. Never decoded from the
 -- transcript's folder, whose name does not tell data_lab, data-lab and data.lab apart; that name stands only where no line names a
 -- directory.
-{{ config(materialized='table') }}
+{{ config(materialized='incremental', incremental_strategy='by_session') }}
 
 with lines as (
 

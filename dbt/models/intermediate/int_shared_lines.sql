@@ -1,6 +1,6 @@
 -- Lines that several sessions hold, and the set of sessions that each is held by. Who owns a line is decided per set, of which there are
 -- few, and not per line. A table, for two models read it.
-{{ config(materialized='table') }}
+{{ config(materialized='incremental', incremental_strategy='by_session') }}
 
 with holders as (
 

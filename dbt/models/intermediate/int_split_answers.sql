@@ -1,6 +1,10 @@
 -- Lines of answers for which session and message id do not say it all: an id that stands for several answers of a session, and answers
 -- that were copied from another session or file. Few lines, so a table.
-{{ config(materialized='table') }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='by_session',
+    meta={'belongs': "document_id in (select document_id from touched.conversations)"}
+) }}
 
 with recursive labels as (
 

@@ -1,6 +1,10 @@
 -- Which block asks for each call and which one answers it, of all copies that forks and progress lines hold. Decided on keys alone, and
 -- kept in a table: together with the wide columns (input, output) a long history would not fit in memory.
-{{ config(materialized='table') }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='by_session',
+    meta={'belongs': "list_has_any(session_keys, (select list(session_key) from touched.sessions))"}
+) }}
 
 with ranked as (
 

@@ -1,6 +1,8 @@
+{{ config(materialized='incremental', incremental_strategy='by_day') }}
+
 with operations as (
 
-    select * from {{ ref('fct_file_operations') }}
+    select * from {{ of_touched_days(ref('fct_file_operations')) }}
     where is_change and date_key is not null
 
 ),

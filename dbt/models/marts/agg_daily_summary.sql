@@ -1,3 +1,5 @@
+{{ config(materialized='incremental', incremental_strategy='by_day') }}
+
 with messages as (
 
     select
@@ -7,7 +9,7 @@ with messages as (
         count(*) as message_count,
         count(*) filter (where is_human_prompt) as prompt_count,
         count(*) filter (where turn_type = 'slash_command') as slash_command_count
-    from {{ ref('fct_messages') }}
+    from {{ of_touched_days(ref('fct_messages')) }}
     where date_key is not null and not is_copy
     group by date_key
 
@@ -25,7 +27,7 @@ calls as (
         count(*) filter (where outcome = 'incomplete') as incomplete_count,
         count(*) filter (where {{ is_silent_commit() }}) as silent_commits,
         count(*) filter (where {{ is_silent_pull_request() }}) as silent_pull_requests
-    from {{ ref('fct_tool_calls') }}
+    from {{ of_touched_days(ref('fct_tool_calls')) }}
     where date_key is not null
     group by date_key
 
@@ -38,7 +40,7 @@ files as (
         count(distinct file_path) filter (where is_change) as changed_file_count,
         coalesce(sum(lines_added), 0) as lines_added,
         coalesce(sum(lines_removed), 0) as lines_removed
-    from {{ ref('fct_file_operations') }}
+    from {{ of_touched_days(ref('fct_file_operations')) }}
     where date_key is not null
     group by date_key
 
@@ -49,7 +51,7 @@ agents as (
     select
         date_key,
         count(*) as agent_count
-    from {{ ref('dim_agents') }}
+    from {{ of_touched_days(ref('dim_agents')) }}
     where date_key is not null
     group by date_key
 
@@ -61,7 +63,7 @@ commits as (
         date_key,
         count(*) filter (where git_event = 'commit') as commit_count,
         count(distinct pull_request_url) as pull_request_count
-    from {{ ref('fct_commits') }}
+    from {{ of_touched_days(ref('fct_commits')) }}
     where date_key is not null
     group by date_key
 
@@ -75,7 +77,7 @@ events as (
         count(*) filter (where event_kind = 'api_error') as api_error_count,
         count(*) filter (where event_kind = 'compaction') as compaction_count,
         count(*) filter (where event_kind = 'interruption') as interruption_count
-    from {{ ref('fct_session_events') }}
+    from {{ of_touched_days(ref('fct_session_events')) }}
     where date_key is not null
     group by date_key
 

@@ -1,7 +1,9 @@
 -- Tokens and cost by local day, project, model and machine.
+{{ config(materialized='incremental', incremental_strategy='by_day') }}
+
 with requests as (
 
-    select * from {{ ref('fct_api_requests') }}
+    select * from {{ of_touched_days(ref('fct_api_requests')) }}
 
 ),
 

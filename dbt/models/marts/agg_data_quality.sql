@@ -43,11 +43,7 @@
 
 with lines as (
 
-    select
-        *,
-        {{ is_unknown_line_type('line_type') }} as is_unknown
-    from {{ ref('stg_conversations') }}
-    where block_index = 0
+    select * from {{ ref('int_line_counts') }}
 
 ),
 
@@ -63,10 +59,10 @@ calls as (
 line_totals as (
 
     select
-        count(*) as documents,
-        count(*) filter (where event_at is null) as lines_without_time,
-        count(*) filter (where session_id is null) as lines_without_session,
-        count(*) filter (where is_unknown) as unknown_lines
+        coalesce(sum(line_count), 0) as documents,
+        coalesce(sum(timeless_line_count), 0) as lines_without_time,
+        coalesce(sum(line_count) filter (where session_id is null), 0) as lines_without_session,
+        coalesce(sum(line_count) filter (where is_unknown), 0) as unknown_lines
     from lines
 
 ),
@@ -158,10 +154,8 @@ agent_totals as (
 
 result_totals as (
 
-    select count(distinct concat_ws(chr(31), {{ session_key('results.') }}, results.tool_use_id)) as unclaimed_results
-    from {{ ref('stg_tool_calls') }} as results
-    left join {{ ref('int_tool_pairs') }} as pairs on results.tool_block_id = pairs.tool_block_id
-    where results.block_kind = 'result' and pairs.tool_block_id is null
+    select count(*) as unclaimed_results
+    from {{ ref('int_unclaimed_results') }}
 
 ),
 
@@ -234,12 +228,12 @@ items as (
     union all by name
     select
         'unknown_line_types' as metric,
-        coalesce(line_type, '(none)') as item,
-        coalesce(version, '(none)') as version,
-        count(*) as item_count
+        line_type as item,
+        version,
+        sum(line_count) as item_count
     from lines
     where is_unknown
-    group by coalesce(line_type, '(none)'), coalesce(version, '(none)')
+    group by line_type, version
     union all by name
     select
         'unknown_languages' as metric,

@@ -1,3 +1,5 @@
+{{ config(materialized='incremental', incremental_strategy='by_day') }}
+
 with activity as (
 
     select
@@ -8,7 +10,7 @@ with activity as (
         1 as messages,
         cast(is_human_prompt as integer) as prompts,
         0 as tool_calls
-    from {{ ref('fct_messages') }}
+    from {{ of_touched_days(ref('fct_messages')) }}
     where date_key is not null and not is_copy
     union all
     select
@@ -19,7 +21,7 @@ with activity as (
         0 as messages,
         0 as prompts,
         1 as tool_calls
-    from {{ ref('fct_tool_calls') }}
+    from {{ of_touched_days(ref('fct_tool_calls')) }}
     where date_key is not null
 
 ),

@@ -1,8 +1,10 @@
 -- What the answers that called a tool cost, by local day, project and tool. An answer's tokens and cost are shared evenly among the
 -- calls it makes; '(no tool)' stands for answers that call none, so the sums are those of fct_api_requests.
+{{ config(materialized='incremental', incremental_strategy='by_day') }}
+
 with requests as (
 
-    select * from {{ ref('fct_api_requests') }}
+    select * from {{ of_touched_days(ref('fct_api_requests')) }}
 
 ),
 

@@ -12,9 +12,11 @@ reporting_sessions as (
 
 ),
 
-silent_messages as (
+answer_lines as (
 
-    select message_id
+    select
+        message_id,
+        usage
     from {{ ref('stg_messages') }}
     where
         message_type = 'assistant'
@@ -22,8 +24,17 @@ silent_messages as (
         and message_id is not null
         and model is distinct from '<synthetic>'
         and not is_api_error
-    group by message_id
-    having count(usage) = 0
+
+),
+
+silent_messages as (
+
+    select distinct message_id
+    from answer_lines
+    where usage is null and message_id not in (
+        select reporting.message_id from answer_lines as reporting
+        where reporting.usage is not null
+    )
 
 ),
 

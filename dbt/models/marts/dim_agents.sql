@@ -1,5 +1,11 @@
 -- Sub-agents: those whose lines we hold, those that a side file names, and those that only the call which started them tells of. A start
 -- that was refused is no agent.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='by_session',
+    meta={'belongs': "session_id in (select session_key from touched.sessions)"}
+) }}
+
 with messages as (
 
     select * from {{ ref('fct_messages') }}

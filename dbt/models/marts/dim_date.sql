@@ -2,7 +2,7 @@
 with lines as (
 
     select distinct event_date
-    from {{ ref('stg_conversations') }}
+    from {{ ref('int_line_counts') }}
     where event_date is not null
     union
     select event_date from {{ ref('int_history_prompts') }}

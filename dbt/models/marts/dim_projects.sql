@@ -10,22 +10,21 @@ with sessions as (
 lines as (
 
     select
-        {{ session_key() }} as session_key,
-        min(event_at) as first_seen_at,
-        max(event_at) as last_seen_at
-    from {{ ref('stg_conversations') }}
-    where block_index = 0
-    group by all
+        session_key,
+        min(first_event_at) as first_seen_at,
+        max(last_event_at) as last_seen_at
+    from {{ ref('int_line_counts') }}
+    group by session_key
 
 ),
 
 hosts as (
 
     select distinct
-        {{ session_key() }} as session_key,
+        session_key,
         host
-    from {{ ref('stg_conversations') }}
-    where block_index = 0 and host is not null
+    from {{ ref('int_line_counts') }}
+    where host is not null
 
 ),
 

@@ -1,3 +1,9 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='by_session',
+    meta={'belongs': "session_id in (select session_key from touched.sessions)"}
+) }}
+
 with sessions as (
 
     select * from {{ ref('int_sessions_computed') }}

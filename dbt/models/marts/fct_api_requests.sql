@@ -1,41 +1,15 @@
 -- What each answer of a model used and cost: every response once, its usage the field-wise maximum over the lines that finished it, or
--- over all where none did. Longer than other models on purpose: an incremental run filters the keys once, before anything is computed.
-{{ config(
-    materialized='incremental',
-    incremental_strategy='touched_sessions',
-    unique_key='request_key',
-    post_hook="{{ record_fingerprint() }}"
-) }}
--- touched_sessions() reads them only in incremental runs, where dbt no longer looks:
--- depends_on: {{ ref('stg_conversations') }}, {{ ref('int_line_copies') }}, {{ ref('int_session_projects') }}
+-- over all where none did. Longer than other models on purpose: a response is merged, dated and priced in one pass.
+{{ config(materialized='incremental', incremental_strategy='by_session') }}
 
-with
-{%- if is_incremental() %}
-wanted as (
-
-    select document_id
-    from {{ ref('int_api_response_lines') }}
-    where request_key in (
-        select request_key from {{ ref('int_api_response_lines') }} where session_key in ({{ touched_sessions() }})
-        union all
-        {{ responses_with_old_prices() }}
-    )
-
-),
-{%- endif %}
-
-lines as (
+with lines as (
 
     select
         *,
         {{ unknown_usage_fields('usage') }} as unknown_fields,
         {{ usage_iterations('usage') }} as iterations
     from {{ ref('int_api_response_lines') }}
-    {%- if is_incremental() %}
-    -- by a column of the table itself, so that the scan skips what is not wanted before any JSON is read
-    where document_id in (select document_id from wanted)
-    {%- endif %}
-
+    
 ),
 
 ranked as (

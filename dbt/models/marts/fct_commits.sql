@@ -1,5 +1,7 @@
 -- Git as Claude Code reports it: commits, pushes and pull requests in the results of tool calls, and pull requests linked to sessions.
 -- Versions that report none tell of commits and pull requests only in the output of git itself.
+{{ config(materialized='incremental', incremental_strategy='by_session') }}
+
 with calls as (
 
     select * from {{ ref('fct_tool_calls') }}
@@ -25,6 +27,7 @@ reported as (
         calls.tool_call_key || ':' || operation.key as commit_key,
         case operation.key when 'pr' then 'pull_request' else operation.key end as git_event,
         calls.session_id,
+        calls.session_key,
         calls.project_id,
         calls.tool_call_key,
         calls.agent_key,
@@ -56,6 +59,7 @@ printed as (
         tool_call_key || ':' || line_number as commit_key,
         if(starts_with(line, '['), 'commit', 'pull_request') as git_event,
         session_id,
+        session_key,
         project_id,
         tool_call_key,
         agent_key,
@@ -80,6 +84,7 @@ linked as (
         {{ surrogate_key(["links.session_id", "links.attributes ->> '$.prUrl'"]) }} as commit_key,
         'pull_request' as git_event,
         links.session_id,
+        links.session_id as session_key,
         min(sessions.project_id) as project_id,
         null as tool_call_key,
         null as agent_key,

@@ -1,3 +1,5 @@
+{{ config(materialized='incremental', incremental_strategy='by_session') }}
+
 with calls as (
 
     select * from {{ ref('fct_tool_calls') }}
@@ -38,6 +40,7 @@ final as (
         extended.tool_call_key as file_operation_key,
         extended.tool_call_key,
         extended.session_id,
+        extended.session_key,
         extended.project_id,
         extended.agent_key,
         extended.tool_name,

@@ -1,28 +1,9 @@
-{{ config(
-    materialized='incremental',
-    incremental_strategy='touched_sessions',
-    unique_key='message_key',
-    post_hook='{{ record_fingerprint() }}'
-) }}
--- depends_on: {{ ref('stg_conversations') }}, {{ ref('stg_messages') }}, {{ ref('int_line_copies') }}, {{ ref('int_session_projects') }}
+{{ config(materialized='incremental', incremental_strategy='by_session') }}
 
-with
-{% if is_incremental() %}
-touched_lines as (
-
-    select document_id
-    from {{ ref('stg_messages') }}
-    where {{ session_key() }} in ({{ touched_sessions() }})
-
-),
-{% endif %}
-messages as (
+with messages as (
 
     select * from {{ ref('int_messages_enriched') }}
-    {% if is_incremental() %}
-    where message_key in (select document_id from touched_lines)
-    {% endif %}
-
+    
 ),
 
 answers as (

@@ -1,8 +1,15 @@
 -- Prompts that people typed: those of the transcripts, and those that only Claude Code's history of prompts still tells of.
+{{ config(
+    materialized='incremental',
+    incremental_strategy='by_session',
+    meta={'belongs': "provenance = 'history' or session_key in (select session_key from touched.sessions)"}
+) }}
+
 select
     message_key as prompt_key,
     'transcript' as provenance,
     session_id,
+    session_key,
     null as history_session_id,
     project_id,
     host,
@@ -19,6 +26,7 @@ select
     document_id as prompt_key,
     'history' as provenance,
     null as session_id,
+    null as session_key,
     session_id as history_session_id,
     project_id,
     host,

@@ -1,4 +1,6 @@
 -- What Claude Code notes about the running of a session, from its system lines and from turns that were cut short.
+{{ config(materialized='incremental', incremental_strategy='by_session') }}
+
 with lines as (
 
     select * from {{ ref('stg_conversations') }}
@@ -11,6 +13,7 @@ originals as (
 
     select
         lines.*,
+        {{ session_key('lines.') }} as session_key,
         projects.project_id
     from lines
     left join {{ ref('int_line_copies') }} as copies on lines.document_id = copies.document_id
@@ -29,6 +32,7 @@ noted as (
         document_id as event_key,
         uuid,
         session_id,
+        session_key,
         project_id,
         agent_id,
         is_sidechain as is_subagent,
@@ -59,6 +63,7 @@ cut_short as (
     select
         message_key as event_key,
         session_id,
+        session_key,
         project_id,
         agent_id,
         is_subagent,
@@ -78,6 +83,7 @@ summaries as (
     select
         messages.message_key as event_key,
         messages.session_id,
+        messages.session_key,
         messages.project_id,
         messages.agent_id,
         messages.is_subagent,

@@ -1,34 +1,9 @@
-{{ config(
-    materialized='incremental',
-    incremental_strategy='touched_sessions',
-    unique_key='tool_call_key',
-    post_hook='{{ record_fingerprint() }}'
-) }}
--- depends_on: {{ ref('stg_conversations') }}, {{ ref('int_line_copies') }}, {{ ref('int_session_projects') }}, {{ ref('int_tool_call_blocks') }}
+{{ config(materialized='incremental', incremental_strategy='by_session') }}
 
-with
-{% if is_incremental() %}
-touched_sessions as (
-
-    {{ touched_sessions() }}
-
-),
-
-touched_keys as (
-
-    select tool_call_key
-    from {{ ref('int_tool_call_blocks') }}
-    where list_has_any(session_keys, (select array_agg(session_key) from touched_sessions))
-
-),
-{% endif %}
-calls as (
+with calls as (
 
     select * from {{ ref('int_tool_usage') }}
-    {% if is_incremental() %}
-    where tool_call_key in (select tool_call_key from touched_keys)
-    {% endif %}
-
+    
 ),
 
 final as (

@@ -1,4 +1,6 @@
--- The fact holds each key of the transcripts once, and no key that they do not hold: an incremental run has missed nothing.
+-- The fact holds each key of the transcripts once, and no key that they do not hold.
+{{ config(meta={'reads': 'session'}) }}
+
 with keys as (
 
     select distinct request_key

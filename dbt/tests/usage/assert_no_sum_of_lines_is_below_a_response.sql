@@ -1,4 +1,6 @@
 -- Merging a response's lines cannot give more tokens than the lines hold together.
+{{ config(meta={'reads': 'session'}) }}
+
 with lines as (
 
     select

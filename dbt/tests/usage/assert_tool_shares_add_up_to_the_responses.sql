@@ -1,4 +1,6 @@
 -- Sharing answers among their tool calls loses nothing and adds nothing.
+{{ config(meta={'reads': 'day'}) }}
+
 with shares as (
 
     select

@@ -1,0 +1,75 @@
+{#-
+  In a build after new lines, the tests of a model as one query over the rows that it wrote: the same conditions as in the YAML, which a
+  build from nothing tests one by one. A test that is no condition on a row or a key (adds_up_to_responses) stays a test of its own there.
+-#}
+
+{#-
+  Rows (model, test, failures) of the tests of these models that fail. A query a model, one after the other, for all in one would hold the
+  keys of every table in memory.
+-#}
+{%- macro failing_tests_of_written_rows(names) -%}
+    {%- set found = [] -%}
+    {%- for name in names -%}
+        {%- set node = graph.nodes['model.' ~ project_name ~ '.' ~ name] -%}
+        {%- set counts, columns = [], [] -%}
+        {%- for test in graph.nodes.values() if test.resource_type == 'test' and test.attached_node == node.unique_id and test.config.severity | lower == 'error' -%}
+            {%- set check = written_rows_check(test, columns | length) -%}
+            {%- if check is not none -%}
+                {%- do counts.append("{'test': '" ~ test.name | replace("'", "''") ~ "', 'failures': " ~ check.failures ~ "}") -%}
+                {%- do columns.append(check.column) if check.column -%}
+            {%- endif -%}
+        {%- endfor -%}
+        {%- if counts -%}
+            {%- set rows = run_query(
+                "select * from (select unnest([" ~ counts | join(', ') ~ "], recursive := true) from (select " ~ (['*'] + columns) | join(', ')
+                ~ " from " ~ node.relation_name ~ " where " ~ is_written(node) ~ ")) where failures > 0").rows -%}
+            {%- for row in rows -%}
+                {%- do found.append("select '" ~ name ~ "' as model, '" ~ row[0] ~ "' as test, " ~ row[1] ~ " as failures") -%}
+            {%- endfor -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{- found | join(' union all ') if found else "select null as model, null as test, 0 as failures where false" -}}
+{%- endmacro -%}
+
+{#- SQL: did this build write the row? -#}
+{%- macro is_written(node) -%}
+    {%- if is_by_session(node) -%}
+        {{- is_of_touched_sessions(node) -}}
+    {%- elif node.config.materialized == 'incremental' -%}
+        {{- is_of_touched_days() -}}
+    {%- else -%}
+        true
+    {%- endif -%}
+{%- endmacro -%}
+
+{#- SQL that counts the rows on which a test fails, and the column beside the model's own that it needs; none for other kinds of tests. -#}
+{%- macro written_rows_check(test, number) -%}
+    {%- set kind, given = test.test_metadata.name, test.test_metadata.kwargs -%}
+    {%- set applies = test.config.get('where') or 'true' -%}
+    {%- set column, failures, beside = given.get('column_name'), none, none -%}
+    {%- if kind == 'not_null' -%}
+        {%- set failures = fails_where(column ~ ' is null', applies) -%}
+    {%- elif kind == 'never_null' -%}
+        {%- set failures = fails_where(given['columns'] | join(' is null or ') ~ ' is null', applies) -%}
+    {%- elif kind == 'not_negative' -%}
+        {%- set failures = fails_where((given.get('columns') or [column]) | join(' < 0 or ') ~ ' < 0', applies) -%}
+    {%- elif kind == 'holds' -%}
+        {%- set failures = fails_where('not (' ~ given['condition'] ~ ')', applies) -%}
+    {%- elif kind == 'accepted_values' -%}
+        {%- set mark = "'" if given.get('quote', true) else '' -%}
+        {%- set failures = fails_where(column ~ ' not in (' ~ mark ~ given['values'] | join(mark ~ ', ' ~ mark) ~ mark ~ ')', applies) -%}
+    {%- elif kind == 'unique' -%}
+        {%- set failures = 'count(' ~ column ~ ') - count(distinct ' ~ column ~ ')' -%}
+    {%- elif kind == 'unique_together' -%}
+        {%- set failures = 'count(*) - count(distinct (' ~ given['columns'] | join(', ') ~ '))' -%}
+    {%- elif kind == 'relationships' -%}
+        {%- set parent = graph.nodes.values() | selectattr('unique_id', 'in', test.depends_on.nodes) | selectattr('name', 'equalto', given['to'].split("'")[1]) | first -%}
+        {%- set beside = column ~ ' not in (select ' ~ given['field'] ~ ' from ' ~ parent.relation_name ~ ' where ' ~ given['field'] ~ ' is not null) as orphan_' ~ number -%}
+        {%- set failures = fails_where('orphan_' ~ number, applies) -%}
+    {%- endif -%}
+    {%- do return({'failures': failures, 'column': beside} if failures else none) -%}
+{%- endmacro -%}
+
+{%- macro fails_where(condition, applies) -%}
+    count(*) filter (where ({{ condition }}) and ({{ applies }}))
+{%- endmacro -%}
