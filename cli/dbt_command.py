@@ -5,9 +5,13 @@ from contextlib import closing
 from common.paths import DataPaths
 from common.settings import Settings
 from loader.raw_schema import create_raw
+from scheduler.build_state import BuildNote
 from scheduler.dbt_project import DbtProject
 from scheduler.lock import PipelineLock
 from standalone.sample_raw_tables import sample_raw
+
+_READING = frozenset({"clean", "compile", "debug", "deps", "docs", "list", "ls", "parse", "show", "source", "test"})
+"""Commands that leave every table as it is."""
 
 
 def run_dbt(settings: Settings, args: list[str]) -> int:
@@ -25,6 +29,8 @@ def run_dbt(settings: Settings, args: list[str]) -> int:
         if target == "test":
             return project.console(args, target=target, env={"SAMPLE_RAW_PATH": str(sample_raw(paths.root / "dbt"))})
         create_raw(paths.duckdb.work_database)
+        if not _READING & set(args):
+            BuildNote(paths.duckdb).forget_build()  # it may leave tables of other variables, or of a part of the models
         return project.console(args, target=target)
 
 

@@ -15,6 +15,7 @@ def maintenance_steps(history: History, logs: Path, *, run_retention_days: int, 
     return [
         Step("iceberg", _iceberg, retries=3),
         Step("generations", _generations),
+        Step("models", _models),
         Step("history", lambda context: _history(history, run_retention_days)),
         Step("logs", lambda context: _logs(logs, log_retention_days)),
     ]
@@ -32,6 +33,11 @@ def _iceberg(context: Context) -> Output:
 def _generations(context: Context) -> Output:
     removed = remove_old_generations(context.parts.volume, context.parts.keep_generations)
     return Output(f"{removed} old generations deleted", rows_out=removed)
+
+
+def _models(context: Context) -> Output:
+    context.note.forget_build()
+    return Output("the next build is one from nothing, with every test")
 
 
 def _history(history: History, days: int) -> Output:

@@ -167,7 +167,7 @@
     {%- set models = graph.nodes.values() | selectattr('resource_type', 'equalto', 'model') | selectattr('config.enabled') | list -%}
     {%- set tables = models | selectattr('config.incremental_strategy', 'equalto', 'by_session') | selectattr('schema', 'equalto', 'intermediate') | list -%}
     {%- set views = models | selectattr('config.materialized', 'equalto', 'view') | list -%}
-    {%- for node in tables -%}
+    {%- for node in tables if load_relation(api.Relation.create(database=node.database, schema=node.schema, identifier=node.name)) -%}
         {%- do run_query('create table touched.' ~ node.name ~ ' as from intermediate.' ~ node.name ~ ' limit 0') -%}
     {%- endfor -%}
     {%- set names = (tables + views) | map(attribute='name') | join('|') -%}
@@ -179,7 +179,7 @@
     {%- for row in found.rows -%}{%- do sql_of.update({row[0]: row[1]}) -%}{%- endfor -%}
     {%- set made = [] -%}
     {%- for _ in views -%}
-        {%- for node in views if node.unique_id not in made -%}
+        {%- for node in views if node.unique_id not in made and node.name in sql_of -%}
             {%- set open = node.depends_on.nodes | reject('in', made) | select('in', views | map(attribute='unique_id') | list) | list -%}
             {%- if not open -%}
                 {%- do run_query(sql_of[node.name]) -%}

@@ -31,10 +31,10 @@
     {{- found | join(' union all ') if found else "select null as model, null as test, 0 as failures where false" -}}
 {%- endmacro -%}
 
-{#- SQL: did this build write the row? -#}
+{#- SQL: did this build write the row? One that says not what it belongs to is no row of an earlier build. -#}
 {%- macro is_written(node) -%}
     {%- if is_by_session(node) -%}
-        {{- is_of_touched_sessions(node) -}}
+        coalesce({{ is_of_touched_sessions(node) }}, true)
     {%- elif node.config.materialized == 'incremental' -%}
         {{- is_of_touched_days() -}}
     {%- else -%}
@@ -64,7 +64,7 @@
         {%- set failures = 'count(*) - count(distinct (' ~ given['columns'] | join(', ') ~ '))' -%}
     {%- elif kind == 'relationships' -%}
         {%- set parent = graph.nodes.values() | selectattr('unique_id', 'in', test.depends_on.nodes) | selectattr('name', 'equalto', given['to'].split("'")[1]) | first -%}
-        {%- set beside = column ~ ' not in (select ' ~ given['field'] ~ ' from ' ~ parent.relation_name ~ ' where ' ~ given['field'] ~ ' is not null) as orphan_' ~ number -%}
+        {%- set beside = '(' ~ column ~ ' is not null and ' ~ column ~ ' not in (select ' ~ given['field'] ~ ' from ' ~ parent.relation_name ~ ' where ' ~ given['field'] ~ ' is not null)) as orphan_' ~ number -%}
         {%- set failures = fails_where('orphan_' ~ number, applies) -%}
     {%- endif -%}
     {%- do return({'failures': failures, 'column': beside} if failures else none) -%}

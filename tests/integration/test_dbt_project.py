@@ -159,7 +159,7 @@ def test_a_late_line_leaves_the_same_tables_as_a_full_refresh(dbt: Dbt, history:
     """Lines that arrive late correct the old rows and everything above them, whichever session they change."""
     database, before = history.path, _marts(history.path)
     late_load(history)
-    _passed(dbt("run", "--target", "prod", database=database))
+    _passed(dbt("run", "--target", "prod", database=database, BUILT_LOAD_ID="1"))
     incremental = _marts(database)
     calls = "select tool_use_id, session_id, outcome from marts.fct_tool_calls where outcome = 'error'"
     assert sorted(_rows(database, calls)) == [("bash-1", "main", "error"), ("edit-1", "fork", "error")]
@@ -173,7 +173,7 @@ def test_a_late_line_leaves_the_same_tables_as_a_full_refresh(dbt: Dbt, history:
 def test_a_run_without_anything_new_changes_no_row(dbt: Dbt, history: SmallHistory) -> None:
     """The second run finds every table as it would make it."""
     before = _marts(history.path)
-    _passed(dbt("run", "--target", "prod", database=history.path))
+    _passed(dbt("run", "--target", "prod", database=history.path, BUILT_LOAD_ID="1"))
     assert _marts(history.path) == before
 
 

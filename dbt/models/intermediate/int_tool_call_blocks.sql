@@ -29,7 +29,7 @@ calls as (
     select
         tool_call_key,
         max(load_id) as load_id,
-        array_agg(distinct session_key) as session_keys
+        list_sort(array_agg(distinct session_key)) as session_keys
     from ranked
     group by tool_call_key
 

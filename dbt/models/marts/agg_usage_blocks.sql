@@ -12,7 +12,11 @@ with recursive requests as (
 
 active_hours as (
 
-    select distinct active_hour from requests
+    -- After a pause of five hours a block starts in any case, so the pauses begin many searches at once.
+    select
+        active_hour,
+        coalesce(active_hour - lag(active_hour) over (order by active_hour) >= 5, true) as is_after_pause
+    from (select distinct active_hour from requests)
 
 ),
 
@@ -21,23 +25,31 @@ next_starts as materialized (
     -- Where the next block would start if one started in this hour. Materialized, and a window in place of an ASOF join, for
     -- DuckDB 1.5 corrupts its heap when the recursion repeats that join.
     select
-        active_hour,
-        min(active_hour) over (
-            order by active_hour
-            range between 5 following and unbounded following
-        ) as next_start
-    from active_hours
+        hours.active_hour,
+        hours.next_start
+    from (
+        select
+            active_hour,
+            min(active_hour) over (
+                order by active_hour
+                range between 5 following and unbounded following
+            ) as next_start
+        from active_hours
+    ) as hours
+    inner join active_hours as following on hours.next_start = following.active_hour
+    where not following.is_after_pause
 
 ),
 
 starts as (
 
-    select min(active_hour) as block_start from active_hours
+    select active_hour as block_start
+    from active_hours
+    where is_after_pause
     union all
     select next_starts.next_start
     from starts
     inner join next_starts on starts.block_start = next_starts.active_hour
-    where next_starts.next_start is not null
 
 ),
 

@@ -16,7 +16,7 @@ answer_lines as (
 
     select
         message_id,
-        usage
+        usage is not null as has_usage
     from {{ ref('stg_messages') }}
     where
         message_type = 'assistant'
@@ -31,9 +31,9 @@ silent_messages as (
 
     select distinct message_id
     from answer_lines
-    where usage is null and message_id not in (
+    where not has_usage and message_id not in (
         select reporting.message_id from answer_lines as reporting
-        where reporting.usage is not null
+        where reporting.has_usage
     )
 
 ),

@@ -9,7 +9,7 @@ with lines as (
         {{ unknown_usage_fields('usage') }} as unknown_fields,
         {{ usage_iterations('usage') }} as iterations
     from {{ ref('int_api_response_lines') }}
-    
+
 ),
 
 ranked as (

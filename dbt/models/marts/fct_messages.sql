@@ -3,7 +3,7 @@
 with messages as (
 
     select * from {{ ref('int_messages_enriched') }}
-    
+
 ),
 
 answers as (

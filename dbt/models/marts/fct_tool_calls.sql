@@ -3,7 +3,7 @@
 with calls as (
 
     select * from {{ ref('int_tool_usage') }}
-    
+
 ),
 
 final as (

@@ -221,11 +221,11 @@ def test_the_published_database_holds_the_schedulers_own_history(runner: Runner)
         ("load", 2),
     ]
     kinds = "select resource_type, count(*) from raw.dbt_results group by all order by all"
-    assert published(runner, kinds) == [("freshness", 1), ("model", 1), ("test", 2)]
+    assert published(runner, kinds) == [("model", 1), ("test", 2)]
 
 
 def test_maintenance_forgets_old_logs_and_says_what_it_did(runner: Runner) -> None:
     result = runner.maintenance("command")
     assert result.status == "succeeded"
-    assert [step.name for step in result.steps] == ["iceberg", "generations", "history", "logs"]
+    assert [step.name for step in result.steps] == ["iceberg", "generations", "models", "history", "logs"]
     assert runner.history.runs()[0].kind == "maintenance"

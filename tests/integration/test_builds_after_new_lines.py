@@ -1,0 +1,123 @@
+"""A build after new lines gives what a build from nothing gives, and refuses a fault in whatever it writes.
+
+RANDOM_HISTORIES=2000 RANDOM_SEED=7 ./analytics test tests/integration/test_builds_after_new_lines.py
+"""
+
+import os
+import random
+import shutil
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from scheduler.dbt_project import DbtOutcome, DbtProject
+from scheduler.dbt_results import failing_rows
+from tests.integration.random_history import History
+from tests.integration.warehouse import ROOT, Warehouse
+
+COUNT = int(os.environ.get("RANDOM_HISTORIES", "80"))
+SEED = int(os.environ.get("RANDOM_SEED", "1")) * 1_000_000
+LOADS = 4
+TEST = "assert_the_rows_that_a_build_wrote_hold"
+OF_THE_RUNS = ("fct_dbt_results", "fct_pipeline_runs")
+PLANT = """
+{%- macro plant() -%}
+    {%- if execute and model.resource_type == 'model' and model.config.materialized in ['table', 'incremental'] -%}
+        {%- set columns = [] -%}
+        {%- for test in graph.nodes.values() if test.resource_type == 'test' and test.attached_node == model.unique_id -%}
+            {%- if test.test_metadata.name == 'not_null' -%}
+                {%- do columns.append(test.test_metadata.kwargs['column_name']) -%}
+            {%- elif test.test_metadata.name == 'never_null' -%}
+                {%- do columns.append(test.test_metadata.kwargs['columns'][0]) -%}
+            {%- endif -%}
+        {%- endfor -%}
+        {%- set written = 'rowid = (select min(rowid) from ' ~ this ~ ' where ' ~ is_written(model) ~ ')' -%}
+        {%- if columns -%}
+            update {{ this }} set {{ columns[0] }} = null where {{ written }}
+        {%- else -%}
+            insert into {{ this }} select * from {{ this }} where {{ written }}
+        {%- endif -%}
+    {%- endif -%}
+{%- endmacro -%}
+"""
+
+
+def _parts() -> list[list[tuple[str, bytes]]]:
+    """The lines in loads: of most histories some lines come late, and some histories are new in a later load."""
+    chance = random.Random(SEED)
+    parts: list[list[tuple[str, bytes]]] = [[] for _ in range(LOADS)]
+    for seed in range(SEED, SEED + COUNT):
+        first, late = chance.choice((0, 0, 0, *range(LOADS))), chance.choice((0.0, 0.0, 0.1, 0.5))
+        for line in History(seed, odd=chance.random() < 0.3).files():
+            parts[chance.randrange(first, LOADS) if chance.random() < late else first].append(line)
+    return parts
+
+
+def _tables(database: Path) -> dict[str, list[tuple[Any, ...]]]:
+    with duckdb.connect(str(database), read_only=True) as connection:
+        names = connection.execute(
+            "select schema_name || '.' || table_name, 'load_id' in (select column_name from duckdb_columns() as c"
+            " where c.table_oid = t.table_oid) from duckdb_tables() as t"
+            " where schema_name in ('intermediate', 'marts') and not list_contains(?, table_name)",
+            [list(OF_THE_RUNS)],
+        ).fetchall()
+        return {
+            name: connection.execute(
+                f"select * {'exclude (load_id)' if has_load else ''} from {name} order by all"
+            ).fetchall()
+            for name, has_load in names
+        }
+
+
+def _why(outcome: DbtOutcome) -> str:
+    return f"{outcome.describe()} {outcome.error} {[(node.message, node.query) for node in outcome.failures]}"
+
+
+def test_builds_after_new_lines_give_what_a_build_from_nothing_gives(tmp_path: Path) -> None:
+    warehouse = Warehouse(tmp_path)
+    with closing(warehouse.dbt):
+        for number, part in enumerate(_parts()):
+            warehouse.load(part)
+            outcome = warehouse.dbt.build(built_load_id=number or None)
+            assert outcome.success, _why(outcome)
+        gone_on = _tables(warehouse.volume.work_database)
+        outcome = warehouse.dbt.build()
+        assert outcome.success, _why(outcome)
+    at_once = _tables(warehouse.volume.work_database)
+    assert gone_on.keys() == at_once.keys()
+    for name, rows in at_once.items():
+        assert gone_on[name] == rows, name
+
+
+def test_a_build_after_new_lines_refuses_a_fault_in_every_table_that_it_writes(tmp_path: Path) -> None:
+    """A row that each model writes is spoilt: the first column that is never NULL is, or the row stands twice."""
+    warehouse = Warehouse(tmp_path / "data")
+    first, *others = _parts()
+    with closing(warehouse.dbt):
+        warehouse.load(first)
+        outcome = warehouse.dbt.build()
+        assert outcome.success, _why(outcome)
+    written = {name for name, rows in _tables(warehouse.volume.work_database).items() if rows}
+    copy = Path(shutil.copytree(ROOT / "dbt", tmp_path / "dbt", ignore=shutil.ignore_patterns("target", "logs")))
+    (copy / "macros/plant.sql").write_text(PLANT, encoding="utf-8")
+    described = copy / "dbt_project.yml"
+    text = described.read_text(encoding="utf-8")
+    described.write_text(
+        text.replace(
+            "models:\n  claude_analytics:\n", 'models:\n  claude_analytics:\n    +post-hook: "{{ plant() }}"\n'
+        ),
+        encoding="utf-8",
+    )
+    warehouse.load([line for part in others for line in part])
+    with closing(DbtProject(copy, warehouse.volume, warehouse.settings)) as faulty:
+        # without the tests that would stop the models after theirs
+        select = ["config.materialized:table", "config.materialized:incremental", TEST]
+        args = ["build", "--select", *select, "--indirect-selection", "empty"]
+        outcome = faulty.invoke(args, env={"BUILT_LOAD_ID": "1"})
+    [test] = outcome.failures
+    assert test.name == TEST
+    assert test.query is not None
+    _, rows = failing_rows(warehouse.volume.work_database, test.query, limit=1000)
+    assert {name.split(".")[1] for name in written} - {row[0] for row in rows} == set()
