@@ -95,7 +95,7 @@ class DbtProject:
     ) -> DbtOutcome:
         """Build and test everything. Unit tests check the code on fixed rows, not the data: CI runs those.
 
-        After `built_load_id`, the load that every model is complete for, only what later loads touch is built and tested.
+        After `built_load_id`, the load that every model is complete for, what later loads touch is built and tested.
         Where memory was too short for queries side by side, everything is built from nothing by one thread alone.
         """
         everything = ["build", "--exclude-resource-type", "unit_test", "--full-refresh"]

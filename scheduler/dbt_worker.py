@@ -70,10 +70,8 @@ def _import_runner(send: Callable[[Message], None]) -> Any:
 
 def _run(runner: Any, args: list[str]) -> Message:
     result = runner.invoke(args)
-    if "--no-write-json" in args and result.result is not None:
-        result.result.write(
-            str(Path(os.environ["DBT_TARGET_PATH"], "run_results.json"))
-        )  # these alone are read after it
+    if "--no-write-json" in args and result.result is not None:  # the results are read all the same
+        result.result.write(str(Path(os.environ["DBT_TARGET_PATH"], "run_results.json")))
     error = None if result.exception is None else f"{type(result.exception).__name__}: {result.exception}"
     return {"success": bool(result.success), "error": error}
 

@@ -262,7 +262,7 @@ def _export(context: Context) -> None:
 
 
 def _check_freshness(context: Context) -> None:
-    """Old data is worth a warning, and no reason to keep what there is from being published; rows of this run are not old."""
+    """Old data is worth a warning, and no reason to keep what there is from being published. New rows are not old."""
     if context.loaded is not None and context.loaded.rows > 0:
         return
     outcome = context.parts.project.freshness(stop=context.stop, time_limit=context.deadline())

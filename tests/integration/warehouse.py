@@ -109,7 +109,7 @@ class Warehouse:
     def build(
         self, *select: str, command: str = "run", env: dict[str, str] | None = None, full: bool = False
     ) -> DbtOutcome:
-        """Build models; fails with what dbt says. It goes on from the build before, where that was of the same models."""
+        """Build models; fails with what dbt says. It goes on from the build before, if that was of the same models."""
         built, self._built = self._built, None
         if built and built[1] == select and env is None and not full:
             env = {"BUILT_LOAD_ID": str(built[0])}
