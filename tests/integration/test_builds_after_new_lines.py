@@ -1,6 +1,6 @@
 """A build after new lines gives what a build from nothing gives, and refuses a fault in whatever it writes.
 
-RANDOM_HISTORIES=2000 RANDOM_SEED=7 ./analytics test tests/integration/test_builds_after_new_lines.py
+More histories: RANDOM_HISTORIES=2000 RANDOM_SEED=7 ./analytics test tests/integration/test_builds_after_new_lines.py
 """
 
 import os
@@ -20,13 +20,14 @@ from tests.integration.warehouse import ROOT, Warehouse
 COUNT = int(os.environ.get("RANDOM_HISTORIES", "80"))
 SEED = int(os.environ.get("RANDOM_SEED", "1")) * 1_000_000
 LOADS = 4
+MODELS = "models:\n  claude_analytics:\n"
 TEST = "assert_the_rows_that_a_build_wrote_hold"
 OF_THE_RUNS = ("fct_dbt_results", "fct_pipeline_runs")
 PLANT = """
 {%- macro plant() -%}
     {%- if execute and model.resource_type == 'model' and model.config.materialized in ['table', 'incremental'] -%}
         {%- set columns = [] -%}
-        {%- for test in graph.nodes.values() if test.resource_type == 'test' and test.attached_node == model.unique_id -%}
+        {%- for test in graph.nodes.values() if test.attached_node == model.unique_id -%}
             {%- if test.test_metadata.name == 'not_null' -%}
                 {%- do columns.append(test.test_metadata.kwargs['column_name']) -%}
             {%- elif test.test_metadata.name == 'never_null' -%}
@@ -105,9 +106,7 @@ def test_a_build_after_new_lines_refuses_a_fault_in_every_table_that_it_writes(t
     described = copy / "dbt_project.yml"
     text = described.read_text(encoding="utf-8")
     described.write_text(
-        text.replace(
-            "models:\n  claude_analytics:\n", 'models:\n  claude_analytics:\n    +post-hook: "{{ plant() }}"\n'
-        ),
+        text.replace(MODELS, MODELS + '    +post-hook: "{{ plant() }}"\n'),
         encoding="utf-8",
     )
     warehouse.load([line for part in others for line in part])

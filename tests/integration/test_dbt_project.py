@@ -187,6 +187,14 @@ def test_another_timezone_or_date_range_rebuilds_the_facts(dbt: Dbt, history: Sm
     assert _rows(history.path, days) == [(20260307,)]
 
 
+def test_what_a_build_writes_is_all_in_the_list_of_what_it_tests(manifest: dict[str, Any]) -> None:
+    kinds = ("table", "incremental")
+    nodes = manifest["nodes"].values()
+    tables = {node["unique_id"] for node in nodes if node["config"].get("materialized") in kinds}
+    [test] = [node for node in nodes if node["name"] == "assert_the_rows_that_a_build_wrote_hold"]
+    assert set(test["depends_on"]["nodes"]) == tables
+
+
 def test_dates_do_not_depend_on_the_session_that_reads_them(built: SmallHistory) -> None:
     """The views cut days in the configured timezone, whatever TimeZone the reader has set."""
     found = []
