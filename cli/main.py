@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from cli import scheduler_commands, sql
+from cli import bench_command, scheduler_commands, sql
 from cli.appliance import commands as appliance
 from cli.published_summary import published, summarise
 from cli.terminal import (
@@ -271,6 +271,7 @@ def test(context: typer.Context) -> None:
 
 
 sql.register(app)
+bench_command.register(app)
 scheduler_commands.register(app)
 appliance.register(app)
 

@@ -1,9 +1,6 @@
 """A MongoDB server for the tests of several rooms, and an empty database on it for each test."""
 
-import socket
 import subprocess
-import sys
-import time
 import uuid
 from collections.abc import Iterator
 from datetime import date
@@ -13,46 +10,17 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
-from pymongo.errors import PyMongoError
 
+from bench.mongo_server import await_answer, free_port, start_server
 from sample.transcripts import SampleStats, write_sample
 from tests.integration.collecting import LINE, write
 
-_START_SECONDS = 120.0
+__all__ = ["await_answer", "free_port", "start_mongo"]
 
 
-def free_port() -> int:
-    """A port on loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def start_mongo(folder: Path, port: int) -> subprocess.Popen[bytes]:
+def start_mongo(folder: Path, port: int) -> "subprocess.Popen[bytes]":
     """A server without credentials that keeps its data in this folder and answers on this port."""
-    program = Path(sys.prefix, "bin", "secantusd-py")
-    options = ["--host", "127.0.0.1", "--port", str(port), "--storage-path", str(folder / "data")]
-    with (folder / "log").open("ab") as log:
-        process = subprocess.Popen(
-            [program, *options, "--sync-on-commit", "--cache-size", "256M"], cwd=folder, stdout=log, stderr=log
-        )
-    await_answer(process, port, folder / "log")
-    return process
-
-
-def await_answer(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    """Wait until the server answers; fail the test with the end of its log when it ends or takes a minute."""
-    deadline = time.monotonic() + _START_SECONDS
-    with MongoClient[dict[str, Any]](f"mongodb://127.0.0.1:{port}", serverSelectionTimeoutMS=500) as client:
-        while time.monotonic() < deadline and process.poll() is None:
-            try:
-                client.admin.command("ping")
-            except PyMongoError:
-                continue  # waits for half a second itself
-            return
-    process.kill()
-    pytest.fail(f"secantusd-py does not answer on port {port}: {log.read_text(errors='replace')[-800:]}")
+    return start_server(folder, port, "--sync-on-commit", "--cache-size", "256M")
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ ENTRIES = {
 }
 DISTRIBUTIONS = {"bson": "pymongo", "vl_convert": "vl-convert-python", "yaml": "pyyaml", "dbt": "dbt-core"}
 """The packages whose distribution has another name than the module."""
-OPTIONAL = {"playwright"}
+OPTIONAL = {"dlt", "playwright"}
 """Imported where it is installed; who lacks it is told."""
 ROOMS = set(MAY_IMPORT)
 

@@ -94,6 +94,13 @@ def test_the_users_own_python_variables_do_not_reach_the_command(checkout: Path,
     assert echoed(launch(checkout / "analytics", "x", env=env))[0] == ["x"]
 
 
+def test_bench_has_what_it_compares_us_with(tmp_path: Path) -> None:
+    program = make_checkout(tmp_path / "checkout") / "analytics"
+    first = launch(program, "bench", "--json")
+    assert f"{INSTALLING}dev.txt" in first.stderr
+    assert echoed(first)[0] == ["bench", "--json"]
+
+
 def test_test_runs_pytest_in_the_checkout_with_the_packages_for_development(checkout: Path, tmp_path: Path) -> None:
     first = launch(checkout / "analytics", "test", "-k", "a or b", cwd=tmp_path)
     assert f"{INSTALLING}dev.txt" in first.stderr

@@ -31,8 +31,9 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 _CHAIN = set(MAY_IMPORT)
 MAY_IMPORT["standalone"] = _CHAIN
-MAY_IMPORT["cli"] = _CHAIN | {"standalone"}
-MAY_IMPORT["tests"] = _CHAIN | {"standalone", "cli"}
+MAY_IMPORT["bench"] = _CHAIN | {"standalone"}
+MAY_IMPORT["cli"] = _CHAIN | {"standalone", "bench"}
+MAY_IMPORT["tests"] = _CHAIN | {"standalone", "bench", "cli"}
 ROOMS = set(MAY_IMPORT)
 
 LONGEST = {".py": 300, ".sql": 80}
