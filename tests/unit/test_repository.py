@@ -50,7 +50,6 @@ LONGER: dict[str, str] = {
     "dbt/models/intermediate/int_session_projects.sql": "where the work was has five sources, each a step",
     "dbt/models/marts/dim_projects.sql": "the name that no other project has is found in four steps",
     "dbt/models/marts/fct_commits.sql": "commits are told of in three ways, each a part",
-    "dbt/models/marts/fct_messages.sql": "names every column of a message once, a line each",
     "dbt/models/marts/fct_session_events.sql": "events come from system lines, messages and summaries, each a part",
     "dbt/models/intermediate/int_answer_labels.sql": "requests and finished usage are told apart one within the other",
     "dbt/models/intermediate/int_equal_lines.sql": "equal lines need their conversations, and these the equal answers",

@@ -1,8 +1,4 @@
-{{ config(
-    materialized='incremental',
-    incremental_strategy='by_session',
-    meta={'belongs': "session_id in (select session_key from touched.sessions)"}
-) }}
+{{ config(materialized='incremental', incremental_strategy='by_session') }}
 
 with sessions as (
 

@@ -1,10 +1,6 @@
 -- Tokens and cost by session, and what Claude Code itself reported of it. A session that only copied another's responses has
 -- none of its own, and is here only where it reported a cost.
-{{ config(
-    materialized='incremental',
-    incremental_strategy='by_session',
-    meta={'belongs': "session_id in (select session_key from touched.sessions)"}
-) }}
+{{ config(materialized='incremental', incremental_strategy='by_session') }}
 
 with requests as (
 

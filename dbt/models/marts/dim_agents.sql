@@ -1,10 +1,6 @@
 -- Sub-agents: those whose lines we hold, those that a side file names, and those that only the call which started them tells of. A start
 -- that was refused is no agent.
-{{ config(
-    materialized='incremental',
-    incremental_strategy='by_session',
-    meta={'belongs': "session_id in (select session_key from touched.sessions)"}
-) }}
+{{ config(materialized='incremental', incremental_strategy='by_session') }}
 
 with messages as (
 
