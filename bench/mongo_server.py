@@ -86,7 +86,7 @@ class Server:
 
 @contextlib.contextmanager
 def mongo_server(folder: Path, uri: str | None) -> Iterator[Server]:
-    """Yield a server with a database of its own, which is gone afterwards. Raises BenchError where there is none."""
+    """Yield a server and the name of a new database, dropped at the end. Raises BenchError if there is no server."""
     database = f"claude_analytics_bench_{secrets.token_hex(4)}"
     if uri is not None:
         try:

@@ -1,7 +1,7 @@
 """Starts programs and measures them: seconds, CPU seconds of the whole tree, and the most memory of each process.
 
-Memory and the CPU of processes that live on are read from /proc; where there is none they are not recorded. A program
-runs in its own process group: that group, and what is below the program, is all that is ever ended.
+Memory, and the CPU time of processes that keep running, are read from /proc; systems without /proc do not record them.
+A program runs in a process group: only that group and the program's descendants are ever ended.
 """
 
 import contextlib
@@ -127,7 +127,7 @@ def stop(process: "subprocess.Popen[bytes]") -> None:
         process.terminate()
         try:
             process.wait(_END_SECONDS)
-        except subprocess.TimeoutExpired:  # what is below it may have a process group of its own
+        except subprocess.TimeoutExpired:  # descendants may be in another process group
             for pid in reversed(list(Tree(process.pid).alive())):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)

@@ -10,8 +10,8 @@ from scheduler.dbt_project import DbtProject
 from scheduler.lock import PipelineLock
 from standalone.sample_raw_tables import sample_raw
 
-_READING = frozenset({"clean", "compile", "debug", "deps", "docs", "list", "ls", "parse", "show", "source", "test"})
-"""Commands that leave every table as it is."""
+_WRITING = frozenset({"build", "clone", "retry", "run", "run-operation", "seed", "snapshot"})
+"""Commands that may change tables. Looked for among all arguments: a mistaken match only costs one full build."""
 
 
 def run_dbt(settings: Settings, args: list[str]) -> int:
@@ -29,8 +29,8 @@ def run_dbt(settings: Settings, args: list[str]) -> int:
         if target == "test":
             return project.console(args, target=target, env={"SAMPLE_RAW_PATH": str(sample_raw(paths.root / "dbt"))})
         create_raw(paths.duckdb.work_database)
-        if not _READING & set(args):
-            BuildNote(paths.duckdb).forget_build()  # it may leave tables of other variables, or of a part of the models
+        if _WRITING & set(args):
+            BuildNote(paths.duckdb).forget_build()  # tables may then differ in variables, or only some be up to date
         return project.console(args, target=target)
 
 

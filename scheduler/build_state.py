@@ -52,7 +52,7 @@ class BuildNote:
         return int(built["load_id"])
 
     def forget_build(self) -> None:
-        """From here on the models are not what the note says: a build is under way, or raw is loaded anew."""
+        """Record that the models may be incomplete: a build has started, or the raw tables are loaded again."""
         self._write(self._read() | {"built": None})
 
     def remember_build(self, facts: Facts) -> None:

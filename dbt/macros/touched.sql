@@ -16,7 +16,7 @@
     {{- (env_var('BUILT_LOAD_ID', '') if execute and not flags.FULL_REFRESH else '') | trim -}}
 {%- endmacro -%}
 
-{#- A model's node, or none for what is no model of ours. -#}
+{#- The node of a model; none if the relation is not a model of this project. -#}
 {%- macro node_of(relation) -%}
     {%- do return(graph.nodes.get('model.' ~ project_name ~ '.' ~ relation.identifier)) -%}
 {%- endmacro -%}

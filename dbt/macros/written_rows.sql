@@ -1,6 +1,6 @@
 {#-
   In a build after new lines, the tests of a model as one query over the rows that it wrote: the same conditions as in the YAML, which a
-  build from nothing tests one by one. A test that is no condition on a row or a key (adds_up_to_responses) stays a test of its own there.
+  build from nothing tests one by one. Tests of sums (adds_up_to_responses) are not included; they run as separate tests.
 -#}
 
 {#-
@@ -31,7 +31,7 @@
     {{- found | join(' union all ') if found else "select null as model, null as test, 0 as failures where false" -}}
 {%- endmacro -%}
 
-{#- SQL: did this build write the row? One that says not what it belongs to is no row of an earlier build. -#}
+{#- SQL: did this build write the row? A row without a session key counts as written, so that a lost key is found. -#}
 {%- macro is_written(node) -%}
     {%- if is_by_session(node) -%}
         coalesce({{ is_of_touched_sessions(node) }}, true)
@@ -59,15 +59,19 @@
         {%- set mark = "'" if given.get('quote', true) else '' -%}
         {%- set failures = fails_where(column ~ ' not in (' ~ mark ~ given['values'] | join(mark ~ ', ' ~ mark) ~ mark ~ ')', applies) -%}
     {%- elif kind == 'unique' -%}
-        {%- set failures = 'count(' ~ column ~ ') - count(distinct ' ~ column ~ ')' -%}
+        {%- set failures = repeated(column, applies) -%}
     {%- elif kind == 'unique_together' -%}
-        {%- set failures = 'count(*) - count(distinct (' ~ given['columns'] | join(', ') ~ '))' -%}
+        {%- set failures = repeated('row(' ~ given['columns'] | join(', ') ~ ')', applies) -%}
     {%- elif kind == 'relationships' -%}
         {%- set parent = graph.nodes.values() | selectattr('unique_id', 'in', test.depends_on.nodes) | selectattr('name', 'equalto', given['to'].split("'")[1]) | first -%}
         {%- set beside = '(' ~ column ~ ' is not null and ' ~ column ~ ' not in (select ' ~ given['field'] ~ ' from ' ~ parent.relation_name ~ ' where ' ~ given['field'] ~ ' is not null)) as orphan_' ~ number -%}
         {%- set failures = fails_where('orphan_' ~ number, applies) -%}
     {%- endif -%}
     {%- do return({'failures': failures, 'column': beside} if failures else none) -%}
+{%- endmacro -%}
+
+{%- macro repeated(key, applies) -%}
+    count({{ key }}) filter (where {{ applies }}) - count(distinct {{ key }}) filter (where {{ applies }})
 {%- endmacro -%}
 
 {%- macro fails_where(condition, applies) -%}
