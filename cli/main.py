@@ -150,7 +150,13 @@ def report(
             paths = DataPaths.of(settings)
         target = output or paths.report
         sample = paths.demo_marker.exists()
-        write_report(paths.duckdb.published_database, target, timezone=settings.timezone, sample=sample)
+        write_report(
+            paths.duckdb.published_database,
+            target,
+            timezone=settings.timezone,
+            sample=sample,
+            vega_dir=paths.vega,
+        )
         console.print(str(target), highlight=False, soft_wrap=True)
         for folder, export in ((png, export_png), (csv, export_csv)):
             if folder is not None:

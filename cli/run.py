@@ -1,4 +1,7 @@
-"""The scheduler of the standalone mode: one run from the command line, or the service that runs on schedule."""
+"""The scheduler of the standalone mode: one run from the command line, or the service that runs on schedule.
+
+What only the service needs is imported where it starts: a run that finds nothing new is mostly its imports.
+"""
 
 import signal
 import threading
@@ -10,30 +13,27 @@ from typing import Any
 
 from rich.console import Console
 
-from cli.appliance.scheduler_service import make_runner
 from cli.published_summary import summarise
 from cli.show import RunView, show_failures, show_summary
-from common import VERSION
 from common.logs import configure_logs
 from common.paths import DataPaths
 from common.settings import Settings
-from scheduler.docs import dbt_docs
 from scheduler.lock import LockHeld, PipelineLock
 from scheduler.run_result import RunResult
 from scheduler.runner import Runner
-from scheduler.serve import serve
-from scheduler.service import Service
-from scheduler.web import create_app
-from standalone.engine import open_engine
 
 
 @contextmanager
 def open_runner(settings: Settings) -> Iterator[Runner]:
     """Yield what carries out runs on this machine, with the servers it needs; in the appliance, over its services."""
     if settings.loader_url:
+        from cli.appliance.scheduler_service import make_runner
+
         with closing(make_runner(settings)) as runner:
             yield runner
         return
+    from standalone.engine import open_engine
+
     with open_engine(settings) as engine, closing(Runner(engine.parts(), settings)) as runner:
         yield runner
 
@@ -58,6 +58,12 @@ def run_once(settings: Settings, *, full_refresh: bool = False, console: Console
 
 def serve_forever(settings: Settings, console: Console) -> None:
     """Run on schedule and serve the status page until SIGTERM or Ctrl-C; the first run starts at once."""
+    from common import VERSION
+    from scheduler.docs import dbt_docs
+    from scheduler.serve import serve
+    from scheduler.service import Service
+    from scheduler.web import create_app
+
     configure_logs(settings)
     with open_runner(settings) as runner:
         runner.parts = replace(runner.parts, refresh=(*runner.parts.refresh, dbt_docs(runner.parts.project)))

@@ -74,6 +74,11 @@ class DataPaths:
         return self.root / "report.html"
 
     @property
+    def vega(self) -> Path:
+        """What Vega's tools made for the last report."""
+        return self.root / "cache" / "vega"
+
+    @property
     def demo_marker(self) -> Path:
         """The file that says that a demo made this directory: what it holds is a generated sample."""
         return self.root / "demo"

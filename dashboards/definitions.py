@@ -231,7 +231,7 @@ class Catalog:
         return ", ".join(f"marts.{name}" for name in leading)
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
+class _UniqueKeyLoader(yaml.CSafeLoader):
     """YAML where a key given twice is an error instead of a silent loss."""
 
 

@@ -6,8 +6,6 @@ config, so that one specification serves light, dark and print.
 
 from typing import Any
 
-import vl_convert
-
 from common.design import colours, tokens
 from dashboards.card_sql import label_of
 from dashboards.definitions import Card, Column, Format, Value
@@ -85,23 +83,6 @@ def theme(dark: bool) -> dict[str, Any]:
         "title": {"color": ink, "subtitleColor": quiet, "font": font, "subtitleFont": font, "subtitlePadding": 6},
         "text": {"color": ink, "font": font, "fontSize": 11},
     }
-
-
-def compiled(chart: dict[str, Any]) -> dict[str, Any]:
-    """The same chart as a Vega specification in the light theme's colours, for a page that brings Vega alone.
-
-    The page fills in data and width, gives the config of its own theme and swaps the colours of marks for a dark one.
-    """
-    sized = chart | {"width": 400, "autosize": {"type": "fit", "contains": "padding"}}
-    made: dict[str, Any] = vl_convert.vegalite_to_vega(sized, config=theme(dark=False))
-    return {key: value for key, value in made.items() if key not in ("config", "$schema")}
-
-
-def compiled_theme(dark: bool) -> dict[str, Any]:
-    """The theme as Vega itself reads it."""
-    anything = {"data": {"name": "rows"}, "mark": "bar", "encoding": {"x": {"field": "a", "type": "quantitative"}}}
-    made: dict[str, Any] = vl_convert.vegalite_to_vega(anything, config=theme(dark))["config"]
-    return made | {"background": "transparent"}
 
 
 def has_chart(card: Card) -> bool:

@@ -6,14 +6,12 @@ period or project.
 
 import json
 from datetime import datetime, timedelta
-from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import duckdb
-import vl_convert
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -25,6 +23,7 @@ from dashboards.formats import show, show_cell
 from report.charts import OTHER, has_chart
 from report.payload import TABLE_ROWS, Shown, days_since_epoch, encode_catalog
 from report.script import bundled
+from report.vega import Vega
 
 PAGE = Path(__file__).parent / "page"
 TITLE = "Claude Code history"
@@ -37,11 +36,17 @@ inner join marts.dim_date using (date_key)
 where year between 2000 and 2100"""
 
 
-def write_report(database: Path, target: Path, *, timezone: str, sample: bool = False) -> None:
-    """Write the report of a published database to `target`, whole or not at all; a sample's says that it is one."""
-    catalog = load_catalog()
+def write_report(
+    database: Path, target: Path, *, timezone: str, sample: bool = False, vega_dir: Path | None = None
+) -> None:
+    """Write the report of a published database to `target`, whole or not at all; a sample's says that it is one.
+
+    `vega_dir` keeps what Vega's tools make for the next report.
+    """
+    catalog, vega = load_catalog(), Vega(vega_dir)
     with opened(database, timezone) as connection:
-        page = _render(connection, catalog, timezone, sample=sample)
+        page = _render(connection, catalog, timezone, vega, sample=sample)
+    vega.forget_others()
     target.parent.mkdir(parents=True, exist_ok=True)
     # Its own name, for a run and a person may write the same report at once.
     unfinished = target.with_name(f".{target.name}.{uuid4().hex[:8]}.unfinished")
@@ -52,9 +57,9 @@ def write_report(database: Path, target: Path, *, timezone: str, sample: bool = 
         unfinished.unlink(missing_ok=True)
 
 
-def _render(connection: duckdb.DuckDBPyConnection, catalog: Catalog, timezone: str, *, sample: bool) -> str:
+def _render(connection: duckdb.DuckDBPyConnection, catalog: Catalog, timezone: str, vega: Vega, *, sample: bool) -> str:
     meta = period_of(connection, timezone)
-    payload, shown = encode_catalog(connection, catalog, date_from=meta["from_text"], date_to=meta["to_text"])
+    payload, shown = encode_catalog(connection, catalog, vega, date_from=meta["from_text"], date_to=meta["to_text"])
     payload["meta"] = meta | {"table_rows": TABLE_ROWS, "other": OTHER, "session_card": _session_card(catalog)}
     environment = Environment(
         loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True
@@ -73,20 +78,14 @@ def _render(connection: duckdb.DuckDBPyConnection, catalog: Catalog, timezone: s
         can_open=_can_open(payload["datasets"]),
         style=_own(stylesheet() + (PAGE / "page.css").read_text(encoding="utf-8")),
         data=_json_for_script(payload),
-        vega=_vega(),
+        vega=_own(vega.script().replace("</script", "<\\/script")),
         script=_own(bundled(PAGE / "page.js")),
     )
 
 
 def _own(text: str) -> Markup:
-    """Return our own text as it is: nothing in it comes from a transcript."""
+    """Return our own text, or a library's, as it is: nothing in it comes from a transcript."""
     return Markup(text)  # noqa: S704  see above
-
-
-@cache
-def _vega() -> Markup:
-    bundle = str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
-    return Markup(bundle.replace("</script", "<\\/script"))  # noqa: S704  the library's own text
 
 
 def _json_for_script(value: Any) -> Markup:

@@ -11,7 +11,8 @@ from dashboards.card_query import Rows, run_card, run_sql, shown_columns
 from dashboards.card_sql import sort_keys
 from dashboards.definitions import Card, Catalog, Column, Dataset
 from dashboards.palette import DARK, LIGHT
-from report.charts import OTHER, SERIES_LIMIT, compiled, compiled_theme, folds, has_chart, specification
+from report.charts import OTHER, SERIES_LIMIT, folds, has_chart, specification
+from report.vega import Vega
 
 TABLE_ROWS = 200
 TEXT_LIMIT = 160
@@ -86,7 +87,7 @@ def _text(value: Any) -> str | None:
     return text if len(text) <= TEXT_LIMIT else text[: TEXT_LIMIT - 1] + "…"
 
 
-def encode_card(catalog: Catalog, key: str, card: Card, facts: Rows | None, own: Shown) -> dict[str, Any]:
+def encode_card(catalog: Catalog, key: str, card: Card, facts: Rows | None, own: Shown, vega: Vega) -> dict[str, Any]:
     """One card: its measures, order, columns and chart. `facts` are its dataset's rows, `own` its SQL's."""
     columns = catalog.columns_of(card)
     series = series_of(card, columns, facts.rows if facts else own.rows)
@@ -121,7 +122,7 @@ def encode_card(catalog: Catalog, key: str, card: Card, facts: Rows | None, own:
         "folds": folds(card),
     }
     if has_chart(card):
-        made["chart"] = compiled(specification(card, columns, series))
+        made["chart"] = vega.chart(specification(card, columns, series))
     if not card.dataset:
         made["rows"] = [{name: _json(value) for name, value in row.items()} for row in own.rows[: TABLE_ROWS * 5]]
         made["total"] = own.total
@@ -169,7 +170,7 @@ def _shown(connection: duckdb.DuckDBPyConnection, catalog: Catalog, card: Card, 
 
 
 def encode_catalog(
-    connection: duckdb.DuckDBPyConnection, catalog: Catalog, **period: str
+    connection: duckdb.DuckDBPyConnection, catalog: Catalog, vega: Vega, **period: str
 ) -> tuple[dict[str, Any], dict[str, Shown]]:
     """Return datasets and cards for the page, and what each card shows in the period given."""
     datasets: dict[str, Any] = {}
@@ -178,12 +179,12 @@ def encode_catalog(
         datasets[name], facts[name] = encode_dataset(connection, catalog.datasets[name])
     shown = {key: _shown(connection, catalog, card, **period) for key, card in catalog.cards.items()}
     cards = {
-        key: encode_card(catalog, key, card, facts.get(card.dataset or ""), shown[key])
+        key: encode_card(catalog, key, card, facts.get(card.dataset or ""), shown[key], vega)
         for key, card in catalog.cards.items()
     }
     themes = {
-        "light": compiled_theme(dark=False),
-        "dark": compiled_theme(dark=True),
+        "light": vega.theme(dark=False),
+        "dark": vega.theme(dark=True),
         "swap": dict(zip(LIGHT, DARK, strict=True)),
     }
     return {"datasets": datasets, "cards": cards, "themes": themes}, shown

@@ -153,8 +153,9 @@ def pipeline_steps(parts: PipelineParts) -> list[Step]:
 
 def _collect(context: Context) -> Output:
     assert context.parts.collect is not None  # the step exists only then
-    context.parts.project.warm_up()
     collected = context.parts.collect(context.progress)
+    if collected.documents or collected.restored:  # dbt starts beside the steps before it
+        context.parts.project.warm_up()
     message = f"{collected.documents} new lines{_restored(collected.restored)}"
     return Output(message, collected.lines, collected.documents)
 
@@ -164,8 +165,9 @@ def _restored(lines: int) -> str:
 
 
 def _extract(context: Context) -> Output:
-    context.parts.project.warm_up()
     result = context.parts.loader.extract(full_refresh=context.full_refresh, progress=context.progress)
+    if result.documents:
+        context.parts.project.warm_up()
     context.extracted = result
     late = f", {result.late_documents} of them late" if result.late_documents else ""
     restored = _restored(result.restored_documents)
@@ -180,8 +182,7 @@ def _load(context: Context) -> Output:
     result = context.parts.loader.load(full_refresh=context.full_refresh, progress=context.progress)
     if result.full:
         context.note.forget_build()
-    context.loaded = result
-    context.generation = current_generation(context.parts.volume)
+    context.loaded, context.generation = result, current_generation(context.parts.volume)
     context.facts = read_facts(context.parts.volume, context.parts.project)
     context.unchanged = not context.full_refresh and is_published(context.facts, context.generation)
     message = f"{result.rows} new rows, {result.total_rows} in raw (load {result.load_id})"
@@ -215,8 +216,8 @@ def _publish(context: Context) -> Output:
     _wait_for_database(context)
     generation = publish(context.parts.volume, keep=context.parts.keep_generations, facts=context.facts)
     context.generation, context.published = generation, True
-    rows = sum(generation.row_counts.values())
-    return Output(f"generation {generation.number}, {generation.bytes / 2**20:.1f} MiB", rows_out=rows)
+    message = f"generation {generation.number}, {generation.bytes / 2**20:.1f} MiB"
+    return Output(message, rows_out=sum(generation.row_counts.values()))
 
 
 def _refresh(context: Context) -> Output:
@@ -229,9 +230,8 @@ def _refresh(context: Context) -> Output:
         return Output("all up to date", status="skipped")
     done = [each.name for each in due if _refreshed(context, each, generation)]
     failed = [each.name for each in due if each.name not in done]
-    message = "; ".join(
-        f"{', '.join(names)} {what}" for names, what in ((done, "refreshed"), (failed, "failed")) if names
-    )
+    said = ((done, "refreshed"), (failed, "failed"))
+    message = "; ".join(f"{', '.join(names)} {what}" for names, what in said if names)
     return Output(message, status="warned" if failed else "succeeded")
 
 
@@ -251,8 +251,8 @@ def _refreshed(context: Context, refresh: Refresh, generation: Generation) -> bo
 
 
 def _wait_for_database(context: Context) -> None:
-    parts = context.parts
-    wait_until_free(parts.volume, parts.database_wait, context.stop, lambda text: context.say(text, "warn"))
+    wait = context.parts.database_wait
+    wait_until_free(context.parts.volume, wait, context.stop, lambda text: context.say(text, "warn"))
 
 
 def _export(context: Context) -> None:
@@ -263,7 +263,7 @@ def _export(context: Context) -> None:
 
 def _check_freshness(context: Context) -> None:
     """Old data is worth a warning, and no reason to keep what there is from being published. New rows are not old."""
-    if context.loaded is not None and context.loaded.rows > 0:
+    if context.loaded and context.loaded.rows > 0:
         return
     outcome = context.parts.project.freshness(stop=context.stop, time_limit=context.deadline())
     context.dbt.extend(outcome.nodes)

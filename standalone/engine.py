@@ -15,7 +15,6 @@ from common.paths import DataPaths
 from common.settings import Settings
 from loader.table_maintenance import maintain
 from records import RecordStore, open_store
-from report.html import write_report
 from scheduler.dbt_project import DbtProject
 from scheduler.loader_calls import Progress
 from scheduler.pipeline_steps import Collected, Export, PipelineParts, Refresh
@@ -81,8 +80,16 @@ class Engine:
         )
 
     def _report(self, _: Generation) -> None:
-        paths, sample = self.paths, self.paths.demo_marker.exists()
-        write_report(paths.duckdb.published_database, paths.report, timezone=self.settings.timezone, sample=sample)
+        from report.html import write_report  # noqa: PLC0415 (half a second that a run without news does not need)
+
+        paths = self.paths
+        write_report(
+            paths.duckdb.published_database,
+            paths.report,
+            timezone=self.settings.timezone,
+            sample=paths.demo_marker.exists(),
+            vega_dir=paths.vega,
+        )
 
 
 @contextmanager

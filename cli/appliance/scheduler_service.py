@@ -75,7 +75,7 @@ def make_runner(settings: Settings) -> Runner:
 
 def _write_report(settings: Settings) -> None:
     paths = DataPaths.of(settings)
-    write_report(paths.duckdb.published_database, paths.report, timezone=settings.timezone)
+    write_report(paths.duckdb.published_database, paths.report, timezone=settings.timezone, vega_dir=paths.vega)
 
 
 def _show_in_metabase(account: Account, settings: Settings, manifest: Path, generation: Generation) -> None:

@@ -4,7 +4,8 @@ import pytest
 
 from dashboards.definitions import Catalog, load_catalog
 from dashboards.palette import DARK, LIGHT, in_dark, places
-from report.charts import compiled, folds, has_chart, specification
+from report.charts import folds, has_chart, specification
+from report.vega import Vega
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +17,7 @@ def test_vega_lite_takes_the_specification_of_every_card(catalog: Catalog) -> No
     """It compiles, draws marks from the card's rows, and has the axes that the card names."""
     for key, card in catalog.cards.items():
         if has_chart(card):
-            chart = compiled(specification(card, catalog.columns_of(card), ["a", "b"]))
+            chart = Vega().chart(specification(card, catalog.columns_of(card), ["a", "b"]))
             assert next(source["name"] for source in chart["data"]) == "rows", key
             assert {scale["name"] for scale in chart["scales"]} >= {"x", "y"}, key
             assert chart["marks"], key

@@ -1,0 +1,80 @@
+"""What Vega's own tools make for the page: the library as one script, and charts compiled to specifications.
+
+Both take longer than a report's queries and change only with the library, the cards and the series they show: what was
+made once is kept in a folder, one file each, named by what it was made from.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import vl_convert
+
+from report.charts import Spec, theme
+
+_ANY_CHART: Spec = {
+    "data": {"name": "rows"},
+    "mark": "bar",
+    "encoding": {"x": {"field": "a", "type": "quantitative"}},
+}
+
+
+class Vega:
+    """Vega's tools, with a memory in `folder`; without one everything is made anew."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
+        self._used: set[str] = set()
+
+    def script(self) -> str:
+        """The library as one script that sets `window.vegaEmbed`."""
+        source = "window.vegaEmbed = vegaEmbed;"
+        return self._kept(source, lambda: str(vl_convert.javascript_bundle(source)))
+
+    def chart(self, chart: Spec) -> Spec:
+        """The same chart as a Vega specification in the light theme's colours, for a page that brings Vega alone.
+
+        The page fills in data and width, gives the config of its own theme and swaps marks' colours for a dark one.
+        """
+        sized = chart | {"width": 400, "autosize": {"type": "fit", "contains": "padding"}}
+        return {
+            key: value for key, value in self._compiled(sized, dark=False).items() if key not in ("config", "$schema")
+        }
+
+    def theme(self, *, dark: bool) -> Spec:
+        """The theme as Vega itself reads it."""
+        return {**self._compiled(_ANY_CHART, dark=dark)["config"], "background": "transparent"}
+
+    def forget_others(self) -> None:
+        """Delete what was kept and not asked for since: of other cards, and of another version of the library."""
+        if self._folder is not None and self._folder.is_dir():
+            for path in self._folder.iterdir():
+                if path.name not in self._used:
+                    path.unlink(missing_ok=True)
+
+    def _compiled(self, chart: Spec, *, dark: bool) -> Spec:
+        config = theme(dark)
+        made = self._kept(
+            json.dumps([chart, config]), lambda: json.dumps(vl_convert.vegalite_to_vega(chart, config=config))
+        )
+        compiled: dict[str, Any] = json.loads(made)
+        return compiled
+
+    def _kept(self, source: str, make: Callable[[], str]) -> str:
+        if self._folder is None:
+            return make()
+        key = hashlib.sha256(f"{version('vl-convert-python')}\0{source}".encode()).hexdigest()
+        self._used.add(key)
+        path = self._folder / key
+        if path.exists():
+            return path.read_text(encoding="utf-8")
+        made = make()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f"{key}.{uuid4().hex[:8]}")
+        unfinished.write_text(made, encoding="utf-8")
+        unfinished.replace(path)
+        return made
