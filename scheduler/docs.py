@@ -4,7 +4,7 @@ from pathlib import Path
 
 from common.errors import AnalyticsError
 from scheduler.dbt_project import DbtProject
-from scheduler.pipeline_steps import Refresh
+from scheduler.pipeline_parts import Refresh
 from scheduler.publish import Generation
 
 _TIME_LIMIT_SECONDS = 300

@@ -16,7 +16,8 @@ import stamina
 
 from common.errors import AnalyticsError
 from scheduler.dbt_project import DbtInterruptedError
-from scheduler.pipeline_steps import Context, Output, PipelineParts, Step, pipeline_steps
+from scheduler.pipeline_parts import PipelineParts
+from scheduler.pipeline_steps import Context, Output, Step, pipeline_steps
 from scheduler.run_result import Event, RunResult, RunStatus, StepResult, StepStatus
 from scheduler.transient import is_transient
 

@@ -1,87 +1,29 @@
 """The steps of the pipeline, in order: collect (standalone only), extract, load, transform, publish, refresh."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import duckdb
 
-from common.duckdb_files import DEFAULT_LIMITS, DuckDBLimits
 from common.errors import AnalyticsError
 from common.loader_results import ExtractResult, LoadResult
-from common.paths import DataPaths, DuckDBVolume
-from common.settings import Settings, SettingsError
 from scheduler.build_state import BuildNote, Facts, is_published, read_facts
-from scheduler.dbt_project import DbtEvent, DbtProject
+from scheduler.dbt_project import DbtEvent
 from scheduler.dbt_results import DbtNode, failing_rows
-from scheduler.loader_calls import Loader, Progress
+from scheduler.loader_calls import Progress
+from scheduler.pipeline_parts import PipelineParts, Refresh
 from scheduler.publish import Generation, current_generation, publish
 from scheduler.run_result import Event, FailedTest, Level
-from scheduler.work_database import connect, wait_until_free
+from scheduler.work_database import connect, drop_models, wait_until_free
 
-Export = Callable[[duckdb.DuckDBPyConnection], None]
 _TESTS_WITH_ROWS = 10
 
 
 class BuildFailedError(AnalyticsError):
     """A dbt test or model failed; nothing is published."""
-
-
-@dataclass(frozen=True)
-class Collected:
-    """What the collect step hands to the log: complete lines seen, lines added, lines restored from Iceberg."""
-
-    lines: int
-    documents: int
-    restored: int = 0
-
-
-@dataclass(frozen=True)
-class Refresh:
-    """Something that follows a new generation: the HTML report, Metabase, the docs. Its failure is a warning."""
-
-    name: str
-    run: Callable[[Generation], None]
-    holds: Callable[[Generation], bool] | None = None
-    """Whether what `run` once did is still so, where somebody else can undo it; asked by runs that publish nothing."""
-
-
-@dataclass(frozen=True)
-class PipelineParts:
-    """Everything the steps work with, assembled once at the start."""
-
-    volume: DuckDBVolume
-    loader: Loader
-    project: DbtProject
-    keep_generations: int = 3
-    collect: Callable[[Progress], Collected] | None = None
-    exports: Sequence[Export] = ()
-    """Write the scheduler's own tables into the work database before dbt reads them."""
-    refresh: Sequence[Refresh] = ()
-    step_time_limit: float | None = 3600
-    database_wait: float = 300
-    duckdb_limits: DuckDBLimits = DEFAULT_LIMITS
-
-    @classmethod
-    def of(cls, settings: Settings, loader: Loader, project: DbtProject, **more: Any) -> "PipelineParts":
-        """As the settings say; `more` are the other fields.
-
-        Raises SettingsError for dbt's target `test`, which builds in memory and leaves nothing to publish.
-        """
-        if settings.dbt_target == "test":
-            raise SettingsError("DBT_TARGET: expected dev or prod for a run, found test, which is for ./analytics dbt")
-        return cls(
-            volume=DataPaths.of(settings).duckdb,
-            loader=loader,
-            project=project,
-            keep_generations=settings.keep_generations,
-            step_time_limit=settings.step_timeout_seconds,
-            database_wait=settings.database_timeout_seconds,
-            duckdb_limits=DuckDBLimits.of(settings),
-            **more,
-        )
 
 
 @dataclass
@@ -193,9 +135,10 @@ def _transform(context: Context) -> Output:
     if context.unchanged:
         return Output("nothing new since the last publication", status="skipped")
     _wait_for_database(context)
-    _export(context)
-    built = context.note.built_load_id(context.facts) if context.parts.project.can_go_on() else None
+    goes_on = context.parts.project.can_go_on()
+    built = context.note.built_load_id(context.facts) if goes_on else None
     context.note.forget_build()  # one that ends before its end leaves models that the next build does not go on from
+    _prepare(context, drop=goes_on and built is None)
     outcome = context.parts.project.build(
         built_load_id=built, on_event=_dbt_events(context), stop=context.stop, time_limit=context.deadline()
     )
@@ -255,8 +198,11 @@ def _wait_for_database(context: Context) -> None:
     wait_until_free(context.parts.volume, wait, context.stop, lambda text: context.say(text, "warn"))
 
 
-def _export(context: Context) -> None:
+def _prepare(context: Context, *, drop: bool) -> None:
+    """Write the scheduler's own tables, and make room for a build that reads none of the last one's."""
     with closing(connect(context.parts.volume.work_database, context.parts.duckdb_limits)) as connection:
+        if drop:
+            drop_models(connection)
         for export in context.parts.exports:
             export(connection)
 

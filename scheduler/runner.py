@@ -22,7 +22,7 @@ from scheduler.history_export import export_history
 from scheduler.lock import LockHeld, PipelineLock
 from scheduler.maintenance_run import maintenance_steps
 from scheduler.pipeline import run_pipeline
-from scheduler.pipeline_steps import PipelineParts
+from scheduler.pipeline_parts import PipelineParts
 from scheduler.run_result import Event, RunResult
 
 log = structlog.get_logger()

@@ -17,6 +17,9 @@ from common.duckdb_files import DEFAULT_LIMITS, DuckDBLimits, open_work_database
 from common.errors import AnalyticsError
 from common.paths import DuckDBVolume
 
+MODEL_SCHEMAS = ("staging", "intermediate", "marts", "seeds", "touched")
+"""What our dbt project makes, and nothing else of it."""
+
 _CONFLICT = re.compile(r"[Cc]onflicting lock is held(?: in (?P<program>.*?))? ?\(PID (?P<pid>\d+)\)")
 _BROKEN = re.compile(r"not a valid DuckDB database|[Cc]orrupt")
 _CONTAINER = re.compile(r"[0-9a-f]{64}")
@@ -34,6 +37,13 @@ class DatabaseBrokenError(AnalyticsError):
 def connect(database: Path, limits: DuckDBLimits = DEFAULT_LIMITS) -> duckdb.DuckDBPyConnection:
     """Open for writing, in a format that every DuckDB from 1.4 reads, within the limits."""
     return open_work_database(database, limits)
+
+
+def drop_models(connection: duckdb.DuckDBPyConnection) -> None:
+    """Drop what the last build made. A build from nothing then takes its blocks, else the file would keep both."""
+    for name in MODEL_SCHEMAS:
+        connection.execute(f"drop schema if exists {name} cascade")
+    connection.execute("checkpoint")
 
 
 def is_lock_conflict(error: BaseException) -> bool:

@@ -17,7 +17,7 @@ from loader.table_maintenance import maintain
 from records import RecordStore, open_store
 from scheduler.dbt_project import DbtProject
 from scheduler.loader_calls import Progress
-from scheduler.pipeline_steps import Collected, Export, PipelineParts, Refresh
+from scheduler.pipeline_parts import Collected, Export, PipelineParts, Refresh
 from scheduler.publish import Generation
 
 

@@ -29,7 +29,7 @@ from scheduler.disk_watch import DiskWatch
 from scheduler.docs import dbt_docs
 from scheduler.history import HistoryError
 from scheduler.loader_client import HttpLoader
-from scheduler.pipeline_steps import PipelineParts, Refresh
+from scheduler.pipeline_parts import PipelineParts, Refresh
 from scheduler.publish import Generation, current_generation
 from scheduler.runner import Runner
 from scheduler.schedule import ScheduleError

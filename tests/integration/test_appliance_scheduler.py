@@ -17,7 +17,7 @@ from common.settings import Settings
 from metabase.client import Client, RefusedError, UnreachableError
 from metabase.first_start import connect
 from metabase.recycle import seen_generation
-from scheduler.pipeline_steps import Refresh
+from scheduler.pipeline_parts import Refresh
 from scheduler.publish import Generation, publish
 from scheduler.service import Service
 from tests.integration.conftest import free_port

@@ -11,7 +11,7 @@ from common.paths import DataPaths
 from common.settings import Settings
 from scheduler.dbt_project import DbtProject
 from scheduler.loader_calls import Progress
-from scheduler.pipeline_steps import PipelineParts
+from scheduler.pipeline_parts import PipelineParts
 from scheduler.run_result import RunResult
 from scheduler.runner import Runner
 from scheduler.work_database import connect

@@ -11,7 +11,7 @@ import pytest
 
 from scheduler.docs import dbt_docs
 from scheduler.lock import LockHeld
-from scheduler.pipeline_steps import Collected, Refresh
+from scheduler.pipeline_parts import Collected, Refresh
 from scheduler.publish import Generation
 from scheduler.run_result import Event, RunResult
 from scheduler.runner import Runner

@@ -1,0 +1,71 @@
+"""What a run works with, assembled once at the start: the volume, the loader, dbt, and what follows a generation."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from common.duckdb_files import DEFAULT_LIMITS, DuckDBLimits
+from common.paths import DataPaths, DuckDBVolume
+from common.settings import Settings, SettingsError
+from scheduler.dbt_project import DbtProject
+from scheduler.loader_calls import Loader, Progress
+from scheduler.publish import Generation
+
+Export = Callable[[duckdb.DuckDBPyConnection], None]
+"""Writes the scheduler's own tables into the work database before dbt reads them."""
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What the collect step hands to the log: complete lines seen, lines added, lines restored from Iceberg."""
+
+    lines: int
+    documents: int
+    restored: int = 0
+
+
+@dataclass(frozen=True)
+class Refresh:
+    """Something that follows a new generation: the HTML report, Metabase, the docs. Its failure is a warning."""
+
+    name: str
+    run: Callable[[Generation], None]
+    holds: Callable[[Generation], bool] | None = None
+    """Whether what `run` once did is still so, where somebody else can undo it; asked by runs that publish nothing."""
+
+
+@dataclass(frozen=True)
+class PipelineParts:
+    """Everything the steps work with, assembled once at the start."""
+
+    volume: DuckDBVolume
+    loader: Loader
+    project: DbtProject
+    keep_generations: int = 3
+    collect: Callable[[Progress], Collected] | None = None
+    exports: Sequence[Export] = ()
+    refresh: Sequence[Refresh] = ()
+    step_time_limit: float | None = 3600
+    database_wait: float = 300
+    duckdb_limits: DuckDBLimits = DEFAULT_LIMITS
+
+    @classmethod
+    def of(cls, settings: Settings, loader: Loader, project: DbtProject, **more: Any) -> "PipelineParts":
+        """As the settings say; `more` are the other fields.
+
+        Raises SettingsError for dbt's target `test`, which builds in memory and leaves nothing to publish.
+        """
+        if settings.dbt_target == "test":
+            raise SettingsError("DBT_TARGET: expected dev or prod for a run, found test, which is for ./analytics dbt")
+        return cls(
+            volume=DataPaths.of(settings).duckdb,
+            loader=loader,
+            project=project,
+            keep_generations=settings.keep_generations,
+            step_time_limit=settings.step_timeout_seconds,
+            database_wait=settings.database_timeout_seconds,
+            duckdb_limits=DuckDBLimits.of(settings),
+            **more,
+        )
