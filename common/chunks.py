@@ -1,6 +1,7 @@
-"""Cuts a stream into lists of bounded length or size."""
+"""Streams: cut into lists of bounded length or size, and read one item ahead."""
 
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -19,3 +20,19 @@ def chunks(items: Iterable[Item], most: int, *, weight: Callable[[Item], int] = 
         total += size
     if chunk:
         yield chunk
+
+
+def ahead(items: Iterable[Item]) -> Iterator[Item]:
+    """Yield the items, the next one being fetched by another thread meanwhile; for a source that waits for a server."""
+    source = iter(items)
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(_next, source)
+        while found := coming.result():
+            coming = pool.submit(_next, source)
+            yield found[0]
+
+
+def _next(source: Iterator[Item]) -> tuple[Item] | None:
+    for item in source:
+        return (item,)
+    return None

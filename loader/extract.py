@@ -3,7 +3,7 @@
 The watermark is a moment W: what was ingested up to W is in the table. It is stored in the summary of the snapshot that
 holds the rows. One extract makes two passes, each bounded at both ends:
 
-1. above W, window by window; lines that the table has already are left out;
+1. above W, in the order of their moments; lines that the table has already are left out;
 2. if the two copies then disagree on how many lines there are, over the ranges whose counts differ, in both directions:
    lines that came late or without a date go to the table, lines that the record store has lost go back to it.
 
@@ -13,7 +13,7 @@ either copy may be lost or replaced by an older one.
 
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import structlog
 from pyiceberg.catalog import Catalog
@@ -26,7 +26,7 @@ from loader.reconcile import Comparison, differences, read_lines, restore
 from loader.side_tables import copy_side_tables, restore_side_tables
 from loader.table_state import FewerLinesError, TableState
 from records import RecordStore, StoredLine
-from records.store import EARLIEST, LATEST
+from records.store import EARLIEST
 
 log = structlog.get_logger()
 
@@ -36,11 +36,7 @@ BATCH_BYTES = 32 * 1024 * 1024
 """Size of the lines in one Iceberg commit."""
 _LINE_BYTES = 512
 """What a line takes in memory beside its content: its ids and its place."""
-WINDOW_LINES = 4_000
-"""Lines that one query of the first pass asks for at most, where so many were not ingested in one millisecond."""
-_FIRST_YEAR = datetime(2024, 1, 1, tzinfo=UTC)
-"""Before Claude Code; lines of the time before are found in one window."""
-_MILLISECOND = timedelta(milliseconds=1)
+_IDS_PER_QUERY = 4_000
 
 
 class RefillError(AnalyticsError):
@@ -108,38 +104,18 @@ class _Extract:
         self._pending_bytes = 0
 
     def take_new(self) -> None:
-        """Pass 1. A batch that ends inside a window leaves the watermark at the window's start."""
+        """Pass 1. The watermark of a batch is the moment before that of its last line: others may share that one."""
         settled = self.store.settled()
-        after = self.state.watermark or EARLIEST
+        newest = complete = self.state.watermark or EARLIEST
         known = self.state.moments_after(self.state.watermark)
         expected = max(0, self.store.count() - self.state.total)
-        newest = after
-        for low, high in self._windows(after):
-            for line in self.store.read_between(low, high):
-                newest = max(newest, line.ingested_at or newest)
-                if line.line_id not in known:
-                    self._add(line, min(low, settled), expected)
-            # Not up to the window's end: a document that is stamped again later must not be behind the watermark.
-            self._flush(min(newest, settled), expected, at_least=BATCH_BYTES // 2)
+        for line in self.store.read_after(newest):
+            if line.ingested_at and line.ingested_at > newest:
+                newest, complete = line.ingested_at, newest
+            if line.line_id not in known:
+                self._add(line, min(complete, settled), expected)
+        # Not up to now: a document that is stamped again later must not be behind the watermark.
         self._flush(min(newest, settled), expected)
-
-    def _windows(self, after: datetime) -> Iterator[tuple[datetime, datetime]]:
-        """Yield ranges above the watermark that hold lines, few enough to ask for at once."""
-        now = datetime.now(UTC)
-        step, low = timedelta(days=30), after
-        if low < _FIRST_YEAR:
-            yield low, _FIRST_YEAR
-            low = _FIRST_YEAR
-        while low < now:
-            high = min(low + step, now)
-            count = self.store.count_between(low, high, limit=WINDOW_LINES + 1)
-            if count > WINDOW_LINES and high - low > _MILLISECOND:
-                step = (high - low) // 2 // _MILLISECOND * _MILLISECOND
-                continue
-            if count:
-                yield low, high
-            low, step = high, step * 2 if count < WINDOW_LINES // 2 else step
-        yield max(low, now), LATEST
 
     def compare_if_counts_differ(self) -> None:
         """Pass 2."""
@@ -180,9 +156,8 @@ class _Extract:
             ) from None
 
     def _all_lines(self) -> Iterator[StoredLine]:
-        for low, high in self._windows(EARLIEST):
-            yield from self.store.read_between(low, high)
-        for line_ids in chunks(self.store.undated_ids(), WINDOW_LINES):
+        yield from self.store.read_after(EARLIEST)
+        for line_ids in chunks(self.store.undated_ids(), _IDS_PER_QUERY):
             yield from self.store.read_lines(line_ids)
 
     def _counted(self, batches: Iterator[list[StoredLine]]) -> Iterator[list[StoredLine]]:
@@ -200,10 +175,8 @@ class _Extract:
         if len(self._pending) % 1_000 == 0:
             self._report(expected)
 
-    def _flush(self, watermark: datetime | None, expected: int | None, at_least: int = 0) -> None:
-        """Commit what waits, if it is that much, with the watermark that is true once it is in."""
-        if self._pending_bytes < at_least:
-            return
+    def _flush(self, watermark: datetime | None, expected: int | None) -> None:
+        """Commit what waits with the watermark that is true once it is in."""
         self.done += self.state.append(self._pending, watermark)
         self._pending, self._pending_bytes = [], 0
         self._report(expected)

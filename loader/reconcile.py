@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from common.chunks import chunks
-from loader.table_state import EPOCH, TableState
+from loader.table_state import TableState
 from records import RecordStore, StoredLine
-from records.store import EARLIEST, LATEST
+from records.store import EARLIEST, EPOCH, LATEST
 
 LEAF_LINES = 20_000
 """A range with no more lines is compared by ids."""

@@ -23,7 +23,6 @@ EXTRACTED_AT = f"{PREFIX}extracted-at"
 UNMATCHED = f"{PREFIX}unmatched"
 
 ALL = "document_id is not null"
-EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 def progress_properties(table: Table) -> dict[str, str]:

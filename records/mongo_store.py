@@ -1,7 +1,7 @@
 """The record store in MongoDB: `conversations`, `conversation_parts`, `dead_letters` and `transcript_files`.
 
 Every call is repeated while the server cannot be reached. That is safe: all `_id`s are made from the content. No query
-makes the server group or sort the collection: reads and counts are ranges of the index on `ingestedAt`.
+makes the server group the collection, or sort it but by an index: reads and counts are ranges of that on `ingestedAt`.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,7 +14,7 @@ import bson
 from bson import json_util
 from pymongo import ReplaceOne
 
-from common.chunks import chunks
+from common.chunks import ahead, chunks
 from records.file_state import FileState
 from records.lines import parse
 from records.mongo_documents import dead_letter, document, envelope
@@ -195,12 +195,11 @@ class MongoStore(MongoInserts):
         with self._one_line():
             return self._persist(self._database[DEAD_LETTERS].estimated_document_count)
 
-    def count_between(self, after: datetime, up_to: datetime, limit: int | None = None) -> int:
-        """Return the number of lines ingested in this range, counting no further than the limit."""
-        options: dict[str, Any] = {} if limit is None else {"limit": limit}
+    def count_between(self, after: datetime, up_to: datetime) -> int:
+        """Return the number of lines ingested in this range."""
         query = _between(after, up_to)
         with self._one_line():
-            return self._persist(lambda: self._database[CONVERSATIONS].count_documents(query, **options))
+            return self._persist(lambda: self._database[CONVERSATIONS].count_documents(query))
 
     def ids_between(self, after: datetime, up_to: datetime) -> Iterator[str]:
         """Yield the ids of the lines ingested in this range."""
@@ -209,9 +208,10 @@ class MongoStore(MongoInserts):
                 if isinstance(found["ingestedAt"], datetime):
                     yield document_id(found["_id"])
 
-    def read_between(self, after: datetime, up_to: datetime) -> Iterator[StoredLine]:
-        """Yield the lines ingested in this range."""
-        return (line for line in self._read(_between(after, up_to)) if line.ingested_at is not None)
+    def read_after(self, after: datetime) -> Iterator[StoredLine]:
+        """Yield the lines ingested after this moment, their moments never falling; the index has them in that order."""
+        found = self._read(_between(after, LATEST), sort={"ingestedAt": 1})
+        return (line for line in found if line.ingested_at is not None)
 
     def undated_ids(self) -> Iterator[str]:
         """Yield the ids of documents without a usable moment; only other tools write such."""
@@ -223,10 +223,10 @@ class MongoStore(MongoInserts):
         """Yield those of these lines that are there."""
         return self._read({"_id": {"$in": [id_value(line_id) for line_id in line_ids]}})
 
-    def _read(self, match: dict[str, Any]) -> Iterator[StoredLine]:
+    def _read(self, match: dict[str, Any], sort: dict[str, int] | None = None) -> Iterator[StoredLine]:
         with self._one_line():
-            batches: Any = self._database[CONVERSATIONS].find_raw_batches(match, batch_size=_READ_AT_ONCE)
-            for batch in batches:
+            batches: Any = self._database[CONVERSATIONS].find_raw_batches(match, batch_size=_READ_AT_ONCE, sort=sort)
+            for batch in ahead(batches):
                 yield from decode_batch(batch, self._parts)
 
     def _parts(self, line_id: str) -> bytes:

@@ -212,10 +212,10 @@ class SqliteStore:
         """Return the number of rejected lines."""
         return self._number("count(*) from rejected_lines")
 
-    def count_between(self, after: datetime, up_to: datetime, limit: int | None = None) -> int:
-        """Return the number of lines ingested in this range, counting no further than the limit."""
-        query = "count(*) from (select 1 from lines where ingested_at > ? and ingested_at <= ? limit ?)"
-        return self._number(query, _milliseconds(after), _milliseconds(up_to), -1 if limit is None else limit)
+    def count_between(self, after: datetime, up_to: datetime) -> int:
+        """Return the number of lines ingested in this range."""
+        query = "count(*) from lines where ingested_at > ? and ingested_at <= ?"
+        return self._number(query, _milliseconds(after), _milliseconds(up_to))
 
     def ids_between(self, after: datetime, up_to: datetime) -> Iterator[str]:
         """Yield the ids of the lines ingested in this range."""
@@ -223,10 +223,10 @@ class SqliteStore:
         for (line_id,) in self._select(query, _milliseconds(after), _milliseconds(up_to)):
             yield line_id
 
-    def read_between(self, after: datetime, up_to: datetime) -> Iterator[StoredLine]:
-        """Yield the lines ingested in this range, in the order of ingestion."""
-        query = f"{_LINE_COLUMNS} where ingested_at > ? and ingested_at <= ? order by ingested_at, position"
-        return map(_stored, self._select(query, _milliseconds(after), _milliseconds(up_to)))
+    def read_after(self, after: datetime) -> Iterator[StoredLine]:
+        """Yield the lines ingested after this moment, in the order of ingestion."""
+        query = f"{_LINE_COLUMNS} where ingested_at > ? order by ingested_at, position"
+        return map(_stored, self._select(query, _milliseconds(after)))
 
     def undated_ids(self) -> Iterator[str]:
         """Yield nothing: every line here has its moment."""

@@ -18,6 +18,8 @@ from records.lines import Line
 EARLIEST, LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 """A moment outside counts as none: it would overflow in another timezone."""
 
+EPOCH = datetime.fromtimestamp(0, UTC)
+
 
 class StoreError(AnalyticsError):
     """The record store cannot do what was asked."""
@@ -138,16 +140,16 @@ class RecordStore(Protocol):
         """Return the number of rejected lines."""
         ...
 
-    def count_between(self, after: datetime, up_to: datetime, limit: int | None = None) -> int:
-        """Return the number of lines ingested in this range, counting no further than the limit."""
+    def count_between(self, after: datetime, up_to: datetime) -> int:
+        """Return the number of lines ingested in this range."""
         ...
 
     def ids_between(self, after: datetime, up_to: datetime) -> Iterator[str]:
         """Yield the ids of the lines ingested in this range."""
         ...
 
-    def read_between(self, after: datetime, up_to: datetime) -> Iterator[StoredLine]:
-        """Yield the lines ingested in this range, in the order of ingestion where the database knows it."""
+    def read_after(self, after: datetime) -> Iterator[StoredLine]:
+        """Yield the lines ingested after this moment, their moments never falling."""
         ...
 
     def undated_ids(self) -> Iterator[str]:

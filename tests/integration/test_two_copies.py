@@ -22,7 +22,7 @@ from loader.extract import RefillError
 from records import RecordStore, StoredLine
 from records.mongo_store import MongoStore
 from records.sqlite_store import SqliteStore
-from records.store import EARLIEST, LATEST
+from records.store import EARLIEST
 from tests.integration.collecting import LINE, append, write
 
 TABLES = (CONVERSATIONS, DEAD_LETTERS, TRANSCRIPT_FILES)
@@ -62,7 +62,7 @@ class Copies:
     def lines(self) -> dict[str, bytes]:
         """Return every line of the record store by its id."""
         with self.store() as store:
-            return {line.line_id: line.content for line in store.read_between(EARLIEST, LATEST)}
+            return {line.line_id: line.content for line in store.read_after(EARLIEST)}
 
     def contents(self) -> dict[str, Any]:
         """Every line, rejected line and file state of both copies."""
@@ -167,14 +167,14 @@ def test_lines_travel_between_mongodb_and_sqlite_through_iceberg(
     """Who sets MONGO_URI later, or drops it, keeps the history."""
     mongo = MongoStore(mongo_database)
     loader.refill(mongo, copies.catalog())
-    assert {line.line_id: line.content for line in mongo.read_between(EARLIEST, LATEST)} == copies.lines()
+    assert {line.line_id: line.content for line in mongo.read_after(EARLIEST)} == copies.lines()
     assert collector.collect(mongo, copies.projects, "laptop").bytes_read == 0
 
 
 def test_a_data_folder_of_version_0_1_0_is_taken_over(copies: Copies) -> None:
     """Its Iceberg table has documents with the collector's fields, and neither offsets nor states."""
     with copies.store() as store:
-        lines = list(store.read_between(EARLIEST, LATEST))
+        lines = list(store.read_after(EARLIEST))
     table = open_table(copies.catalog(), CONVERSATIONS)
     table.overwrite(pa.Table.from_pylist([row_of_0_1_0(line) for line in lines], schema=table.schema().as_arrow()))
     files = open_table(copies.catalog(), TRANSCRIPT_FILES)
@@ -241,4 +241,4 @@ def test_two_homes_with_files_of_one_name_are_both_read(tmp_path: Path) -> None:
         result = collector.collect(store, roots, "laptop")
         assert (result.files, result.documents, result.duplicates) == (2, 2, 1)
         assert collector.collect(store, roots, "laptop").lines == 0
-        assert {line.place.project_id for line in store.read_between(EARLIEST, LATEST)} == {"p"}
+        assert {line.place.project_id for line in store.read_after(EARLIEST)} == {"p"}

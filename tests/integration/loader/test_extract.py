@@ -119,7 +119,6 @@ def test_small_batches_and_a_kill_between_two_of_them_lose_nothing(
     """Each commit carries the watermark that is true of it."""
     module = sys.modules["loader.extract"]  # as an attribute of the room that name is the function
     monkeypatch.setattr(module, "BATCH_BYTES", 1_000)
-    monkeypatch.setattr(module, "WINDOW_LINES", 10)
     for position in range(40):
         extraction.insert(f"{position:02}", at=LONG_AGO + minutes(position / 30), text="x" * 150)
     calls = []
