@@ -16,6 +16,8 @@ from common.errors import PassingError
 DbtEvent = dict[str, Any]
 """level, name, message; index and total (0 where dbt gives none) of a node that finished."""
 
+WORKER = Path(__file__).with_name("dbt_worker.py")
+
 _POLL_SECONDS = 0.1
 _INTERRUPT_SECONDS = 10.0
 
@@ -43,7 +45,7 @@ class DbtProcess:
             return
         self._log.parent.mkdir(parents=True, exist_ok=True)
         # -P: neither `dbt/` nor `scheduler/dbt_project.py` of this repository may stand in for the package
-        command = [sys.executable, "-P", str(Path(__file__).with_name("dbt_worker.py"))]
+        command = [sys.executable, "-P", str(WORKER)]
         with self._log.open("w", encoding="utf-8") as log:
             self._process = subprocess.Popen(
                 command,

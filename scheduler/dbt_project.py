@@ -18,8 +18,9 @@ from typing import Any
 from common.duckdb_files import DuckDBLimits
 from common.paths import DataPaths, DuckDBVolume
 from common.settings import Settings
-from scheduler.dbt_process import DbtEvent, DbtInterruptedError, DbtProcess, DbtProcessError
+from scheduler.dbt_process import WORKER, DbtEvent, DbtInterruptedError, DbtProcess, DbtProcessError
 from scheduler.dbt_results import DbtOutcome, read_run_results, read_sources
+from scheduler.parse_cache import ParseCache
 
 __all__ = ["DbtEvent", "DbtInterruptedError", "DbtOutcome", "DbtProcessError", "DbtProject"]
 
@@ -152,6 +153,8 @@ class DbtProject:
             stop=stop or threading.Event(),
             time_limit=time_limit,
         )
+        if success and self.project_dir == _OURS:
+            self._parse_cache(folder, self.fingerprint()).keep(folder / _PARSED)
         nodes = read_run_results(folder / "run_results.json") + read_sources(folder / "sources.json")
         command, seconds = " ".join(args[:2] if args[0] in ("source", "docs") else args[:1]), time.monotonic() - started
         return DbtOutcome(command=command, success=success, error=error, nodes=nodes, seconds=seconds)
@@ -159,8 +162,7 @@ class DbtProject:
     def console(self, args: list[str], *, target: str | None = None, env: Mapping[str, str] | None = None) -> int:
         """Run any dbt command with this terminal and return its exit code: what `./analytics dbt` does."""
         self._prepare(self.target_path(target))
-        program = "from dbt.cli.main import cli; cli(prog_name='dbt')"
-        command = [sys.executable, "-P", "-c", program, *self._with_vars(args)]
+        command = [sys.executable, "-P", str(WORKER), "console", *self._with_vars(args)]
         return subprocess.run(
             command, env=os.environ | self.environment(target) | dict(env or {}), check=False
         ).returncode
@@ -202,6 +204,11 @@ class DbtProject:
         if not note.exists() or note.read_text(encoding="utf-8") != fingerprint:
             (folder / _PARSED).unlink(missing_ok=True)
             note.write_text(fingerprint, encoding="utf-8")
+        if self.project_dir == _OURS and not (folder / _PARSED).exists():
+            self._parse_cache(folder, fingerprint).give(folder / _PARSED)
+
+    def _parse_cache(self, folder: Path, fingerprint: str) -> ParseCache:
+        return ParseCache(fingerprint, self.vars, folder.name)
 
     def _with_vars(self, args: list[str]) -> list[str]:
         """Our variables below those that the command brings itself."""

@@ -2,6 +2,8 @@
 
 Its own process, because a hung or greedy build can then be ended, and its DuckDB connection dies with it.
 It runs as a script and imports nothing of ours. It exits at once when its parent does: that closes standard input.
+
+With the argument `console` it is dbt's own command line for the arguments that follow.
 """
 
 import gc
@@ -12,7 +14,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 Message = dict[str, Any]
 
@@ -21,7 +23,9 @@ ALLOCATIONS = 100_000
 
 
 def main() -> None:
-    """Serve requests until standard input ends."""
+    """Serve requests until standard input ends; or run one command with this terminal."""
+    if sys.argv[1:2] == ["console"]:
+        _run_in_terminal(sys.argv[2:])
     send = _claim_stdout()
     requests = _read_requests()
     runner = _import_runner(send)
@@ -32,6 +36,25 @@ def main() -> None:
         os.environ.update(request["env"])
         send({"done": _run(runner, request["args"]) | {"holds": _release(request["database"])}})
         gc.collect()  # nobody waits for it now
+
+
+def _run_in_terminal(args: list[str]) -> NoReturn:
+    from dbt.cli.main import cli  # noqa: PLC0415 (three seconds)
+
+    _parse_for_every_database()
+    cli(args, prog_name="dbt")
+    sys.exit(0)  # click has left already, with the command's exit code
+
+
+def _parse_for_every_database() -> None:
+    """Let what was parsed for one database file be read for another: none of our files asks where it lies.
+
+    dbt forgets all that it has parsed when a value changes that the adapter shows of its connection.
+    """
+    from dbt.adapters.duckdb.credentials import DuckDBCredentials  # noqa: PLC0415 (as above)
+
+    credentials: Any = DuckDBCredentials  # the adapter carries no types
+    credentials._connection_keys = lambda _: ("database", "schema")
 
 
 def _spare_collections() -> None:
@@ -77,6 +100,7 @@ def _import_runner(send: Callable[[Message], None]) -> Any:
         fields = {"level": event.info.level, "name": event.info.name, "message": event.info.msg}
         send({"event": fields | {"index": index, "total": total}})
 
+    _parse_for_every_database()
     return dbtRunner(callbacks=[forward])
 
 
