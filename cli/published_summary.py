@@ -29,7 +29,7 @@ class Summary(BaseModel):
     tokens: int
     """All four kinds."""
     cost_usd: float | None
-    """Of the responses whose model has a price; None where there is none."""
+    """Cost of the responses whose model has a price; None if no model has one."""
     first_date: date | None
     last_date: date | None
     lines: int

@@ -57,7 +57,7 @@ def one_line_errors() -> Iterator[None]:
         fail(f"MongoDB: {first_line(error)}; check MONGO_URI, or unset it to use the built-in store")
     except requests.RequestException as error:
         fail(f"Iceberg: {first_line(error)}; check ICEBERG_REST_URI, or unset it to use the built-in catalog")
-    except duckdb.Error as error:  # a damaged file, or one that another version of ours has published
+    except duckdb.Error as error:  # a damaged file, or one that another version has published
         fail(f"DuckDB: {first_line(error)}; ./analytics run --full-refresh builds every database again")
     except OSError as error:
         fail(str(error))

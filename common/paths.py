@@ -6,7 +6,7 @@ from pathlib import Path
 from common.settings import Settings
 
 DATABASE_FILE = "analytics.db"
-"""The basename of every DuckDB file of ours: views keep the catalog's name, which is the file's stem."""
+"""The basename of all our DuckDB files: views keep the catalog's name, which is the file's stem."""
 
 
 @dataclass(frozen=True)

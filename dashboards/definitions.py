@@ -169,7 +169,7 @@ class Card(_Strict):
         if self.kind == "number" and len(self.values if self.dataset else self.columns) != 1:
             raise ValueError(f"card {self.id}: a number shows exactly one value")
         if self.sql is not None and self.kind not in ("number", "table", "pivot"):
-            raise ValueError(f"card {self.id}: sql of its own serves a number or a table; a chart counts a dataset")
+            raise ValueError(f"card {self.id}: custom SQL serves a number or a table; a chart needs a dataset")
         return self
 
 

@@ -152,7 +152,7 @@ class _Load:
 
     def _scalar(self, sql: str, parameters: list[Any] | None = None) -> Any:
         row = self.connection.execute(sql, parameters or []).fetchone()
-        assert row is not None  # every query of ours here aggregates
+        assert row is not None  # every query here aggregates
         return row[0]
 
     def _last_load(self) -> tuple[int, str | None]:

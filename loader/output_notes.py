@@ -25,7 +25,7 @@ def notes_beyond(texts: list[str], limit: int) -> tuple[int, str | None]:
     """Return where to cut an output, and the notes behind the cut.
 
     Args:
-        texts: The parts of the output, each on lines of its own.
+        texts: The parts of the output, each beginning on a new line.
         limit: The characters to keep.
 
     Returns:

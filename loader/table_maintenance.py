@@ -42,7 +42,7 @@ def maintain(
     orphan_age: timedelta = ORPHAN_AGE,
     progress: Progress | None = None,
 ) -> MaintenanceResult:
-    """Maintain every table of ours; what was done."""
+    """Maintain all our tables; return what was done."""
     started, report = time.monotonic(), progress or (lambda done, total: None)
     tables = [open_table(catalog, name) for name in (CONVERSATIONS, DEAD_LETTERS, TRANSCRIPT_FILES)]
     read, written = map(sum, zip(*(compact(table, report) for table in tables[:2]), strict=True))

@@ -33,7 +33,7 @@ class NotATime(ValueError):
 
 
 class YearOutOfRange(ValueError):
-    """The value is a moment, of a year that no calendar of ours holds."""
+    """The value is a moment, of a year that datetime does not hold."""
 
 
 def parse_time(value: Any) -> datetime:

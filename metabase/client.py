@@ -100,7 +100,7 @@ class Client:
 
 
 def _reason(answer: requests.Response) -> str:
-    """Return what Metabase says: of an error of its own database the message, which a long trace surrounds."""
+    """Return what Metabase says; of an error in its database only the message, without the trace around it."""
     try:
         body = answer.json()
     except ValueError:

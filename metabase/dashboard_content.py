@@ -38,7 +38,7 @@ def content_of_dashboard(
 
 
 def readable_content(current: Mapping[str, Any]) -> dict[str, Any]:
-    """The same of a dashboard in Metabase, without what Metabase adds of its own."""
+    """Return the same of a dashboard in Metabase, without what Metabase adds."""
     tabs = sorted(current.get("tabs") or [], key=lambda tab: tab.get("position", 0))
     held: dict[int | None, list[dict[str, Any]]] = {}
     for card in current["dashcards"]:

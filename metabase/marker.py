@@ -1,4 +1,4 @@
-"""The marker that ends the description of everything of ours in Metabase.
+"""The marker that ends the description of every object that we made in Metabase.
 
 Metabase makes the `entity_id` of a card itself and drops one that is sent, so a card has no identity that we could give
 it but this: its key, a fingerprint of what the files said when it was written, and one of what Metabase kept of that.
@@ -40,7 +40,7 @@ def marked(description: str, key: str, wanted: str, kept: str | None = None) -> 
 
 
 def marker_of(description: str | None) -> Marker | None:
-    """Read the marker of something of ours; None for what is somebody else's."""
+    """Read the marker of an object that we made; None for any other."""
     found = _MARKER.search(description or "")
     return Marker(found["key"], found["wanted"], found["kept"] or found["wanted"]) if found else None
 

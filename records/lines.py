@@ -68,7 +68,7 @@ def parse(physical: bytes) -> list[Line]:
 
 
 def _parse_slowly(raw: bytes, start: int) -> Iterator[Line]:
-    """Object by object. The first thing that is none takes the rest of the line with it."""
+    """Read object by object. The first part that is not an object rejects the rest of the line."""
     text = raw.decode("utf-8", "surrogateescape")
     decoder = _Decoder(counts_levels=_makes_room(text))
     position, left = 0, len(raw)

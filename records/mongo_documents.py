@@ -25,7 +25,7 @@ MAX_DEPTH = 100
 """MongoDB's documented limit for nested documents."""
 PART_BYTES = 8 * 1024 * 1024
 SHOWN_BYTES = 1024 * 1024
-"""How much of a line set aside is kept in the dead letter itself; a longer one also lies in parts."""
+"""How much of a rejected line its dead letter holds; a longer one is whole in `conversation_parts`."""
 OUR_FIELDS = frozenset({"_id", "ingestedAt", "host", "projectId", "sourceFile", "byteOffset", "rawLine", "oversized"})
 
 _ENVELOPE_STRING = 4096
@@ -97,7 +97,7 @@ def _deeper_than(value: dict[str, Any], limit: int) -> bool:
 
 def _collision(value: dict[str, Any]) -> str | None:
     taken = sorted(OUR_FIELDS & value.keys())
-    return f"has a field named {taken[0]} of its own" if taken else None
+    return f"already has a field named {taken[0]}" if taken else None
 
 
 def _excess(line: Line) -> str | None:

@@ -205,7 +205,7 @@ def _notebook(random: Random, project: Project) -> Call:
 
 
 def _unknown(random: Random, _: Project) -> Call:
-    """A tool that no table of ours knows: it has to show up in every figure all the same."""
+    """A tool that is in none of our tables; it must be in every figure all the same."""
     return Call("LighthouseSweep", {"range": random.randint(1, 9)}, "swept", {"swept": True}, random.uniform(0.2, 2))
 
 

@@ -138,7 +138,7 @@ class DbtProject:
         stop: threading.Event | None = None,
         time_limit: float | None = None,
     ) -> DbtOutcome:
-        """Run one dbt command in the warm process; afterwards nothing of ours has the work database open.
+        """Run one dbt command in the warm process; afterwards none of our processes has the work database open.
 
         Raises DbtInterruptedError when `stop` is set or the time is up, DbtProcessError when the process was killed.
         """
@@ -199,7 +199,7 @@ class DbtProject:
             (folder / name).unlink(missing_ok=True)
 
     def _forget_parse_of_other_files(self, folder: Path) -> None:
-        """After an upgrade or a way back dbt may trip over what it parsed of the other version: it starts anew then."""
+        """Delete what dbt parsed of another version of the project, which it may trip over."""
         note, fingerprint = folder / "parsed.fingerprint", self.fingerprint()
         if not note.exists() or note.read_text(encoding="utf-8") != fingerprint:
             (folder / _PARSED).unlink(missing_ok=True)

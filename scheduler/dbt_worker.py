@@ -1,7 +1,7 @@
 """The warm dbt process: imports dbt once, then runs one command per line of JSON on standard input.
 
 Its own process, because a hung or greedy build can then be ended, and its DuckDB connection dies with it.
-It runs as a script and imports nothing of ours. It exits at once when its parent does: that closes standard input.
+It runs as a script and imports none of our modules. It exits at once when its parent does: that closes standard input.
 
 With the argument `console` it is dbt's own command line for the arguments that follow.
 """
@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 Message = dict[str, Any]
 
 ALLOCATIONS = 100_000
-"""Between two looks for unreachable cycles; Python's default is 700."""
+"""Allocations between two garbage collections; Python's default is 700."""
 
 
 def main() -> None:
@@ -58,7 +58,7 @@ def _parse_for_every_database() -> None:
 
 
 def _spare_collections() -> None:
-    """Look for unreachable cycles rarely: dbt keeps what it allocates for a whole command."""
+    """Collect garbage rarely: dbt keeps what it allocates for a whole command."""
     gc.freeze()
     gc.set_threshold(ALLOCATIONS, 50, 50)
 

@@ -1,4 +1,4 @@
-"""Which errors a retry can help against: a server that is down or busy. A failed test or a full disk is none."""
+"""Which errors a retry can help against: a server that is down or busy. A failed test or a full disk is not one."""
 
 from collections.abc import Iterator
 

@@ -56,7 +56,7 @@ class Queue:
 
 
 def _visible(lines: list[Line], sessions: set[str]) -> dict[tuple[str, bytes | None], list[int]]:
-    """Return when each text stands in a user message, for the sessions that have a queue."""
+    """Return when each text appears in a user message, for the sessions that have a queue."""
     visible: dict[tuple[str, bytes | None], list[int]] = defaultdict(list)
     for line in lines:
         if line.session in sessions and line.at is not None:

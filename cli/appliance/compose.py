@@ -31,7 +31,7 @@ class Compose:
         """Run a command that talks to the person; its exit code."""
         code = subprocess.run(self._command(arguments), env=self._environment(), check=False).returncode
         if check and code:
-            raise ApplianceError(f"docker compose {' '.join(arguments)}: ended with {code}; its own words are above")
+            raise ApplianceError(f"docker compose {' '.join(arguments)}: ended with {code}; see its output above")
         return code
 
     def say(self, *arguments: str) -> str:

@@ -36,7 +36,7 @@ _SCHEDULES = ("SCHEDULE", "MAINTENANCE_SCHEDULE")
 
 
 def read_env_file(root: Path) -> dict[str, str]:
-    """Return the names and values of the checkout's .env; nothing where there is none."""
+    """Return the names and values of the checkout's .env; empty if it does not exist."""
     file = root / ".env"
     text = file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""
     lines = re.findall(r"^(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)$", text, re.MULTILINE)

@@ -57,7 +57,7 @@ def _lasting(compose: Compose) -> list[str]:
 
 
 def our_images(compose: Compose) -> list[str]:
-    """What is built from this checkout. Metabase's image is built by `up`, and only where there is none."""
+    """What is built from this checkout. Metabase's image is built by `up` if it is missing."""
     services = compose.config("test")["services"]
     return [name for name, service in services.items() if "build" in service and name != "metabase"]
 

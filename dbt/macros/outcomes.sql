@@ -2,7 +2,7 @@
 
 {#-
   Why a failed call was refused, NULL where it was not. Newer versions say it beside the result (toolDenialKind); of the others only the
-  text tells. It begins with the refusal, so that an output that merely quotes one is none.
+  text tells. It begins with the refusal, so that an output that merely quotes a refusal does not count as one.
   Words that any tool may say of itself count only where the tool is Claude Code's own.
 -#}
 {%- macro denial_kind(result_text, tool_name) -%}

@@ -80,7 +80,7 @@ def _protect(app: FastAPI, gate: Gate, standing: Standing) -> None:
             response.headers.setdefault(name, value)
         return response
 
-    @app.exception_handler(AnyHTTPException)  # those of the router among them, such as an address that is none
+    @app.exception_handler(AnyHTTPException)  # the router's among them, such as an unknown address
     async def explain(request: Request, error: AnyHTTPException) -> Response:
         if request.url.path.startswith("/api/"):
             return JSONResponse({"error": error.detail}, error.status_code, headers=error.headers)

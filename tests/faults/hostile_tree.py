@@ -93,7 +93,7 @@ def _odd_files(random: Random, valid: list[bytes]) -> Iterator[tuple[str, bytes]
 
 
 def _odd_entries(folder: Path) -> None:
-    """Make what is no ordinary file, or has a date that no calendar of ours holds."""
+    """Make what is not an ordinary file, or has a date outside the years that datetime holds."""
     not_utf8 = os.fsencode(folder) + b"/\xff\xfe.jsonl"
     with open(not_utf8, "wb") as file:  # noqa: PTH123 - a name that is no text
         file.write(b'{"type":"user","uuid":"not-utf8"}\n')

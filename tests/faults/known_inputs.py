@@ -12,7 +12,7 @@ def _nested(levels: int) -> bytes:
 
 
 KNOWN_INPUTS: dict[str, Callable[[], bytes]] = {
-    # Its tokens were lost: orjson reads 1,024 levels and writes 254, and the whole line was set aside.
+    # Its tokens were lost: orjson reads 1,024 levels and writes 254, and the whole line was rejected.
     "a tool's input that is nested deeper than orjson writes": lambda: _answer(
         b'{"input_tokens":1}', b'[{"type":"tool_use","id":"t","name":"x","input":' + _nested(300) + b"}]"
     ),

@@ -79,7 +79,7 @@ def test_a_half_written_line_is_stored_when_it_is_complete(mongo_database: Mongo
     assert mongo_database.dead_letters.count_documents({}) == 0
 
 
-def test_a_followed_file_that_is_replaced_is_read_anew(mongo_database: Mongo, projects: Path) -> None:
+def test_a_followed_file_that_is_replaced_is_read_again(mongo_database: Mongo, projects: Path) -> None:
     with following(mongo_database, projects) as results:
         append(projects / "p/s.jsonl", LINE % 4)
         wait_until(lambda: documents(mongo_database) == 4)

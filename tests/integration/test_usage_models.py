@@ -50,7 +50,7 @@ TREE = [
         answer("m3", 9, minute=400, model="not-yet-known", usage={"new_field": 1}),
         {"type": "cost-state", "sessionId": "s1", "totalCostUSD": 0.5, "timestamp": "2026-03-29T06:00:00Z"},
     ),
-    # a fork of it that copies a line, goes on with the copied answer, and gives one of its own the id of another's
+    # a fork of it that copies a line, goes on with the copied answer, and gives its own answer the id of another's
     *in_file(
         "a/s2.jsonl",
         prompt("s2", 30),

@@ -202,7 +202,7 @@ def test_a_wrong_price_names_its_day_and_model_and_what_is_missing(built: Built)
 
 
 def test_costs_are_counted_with_the_prices_that_the_database_was_built_with(built: Built, tmp_path: Path) -> None:
-    """So that a list of one's own agrees where both know it, and is found where only one does."""
+    """So that a custom price list agrees where both know it, and is reported where only one does."""
     own = tmp_path / "prices.csv"
     own.write_text(
         "model_pattern,input_usd,output_usd,cache_read_usd\n^claude-opus-4-6-huge$,100,100,1\n", encoding="utf-8"

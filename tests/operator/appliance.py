@@ -115,7 +115,7 @@ class Appliance:
 
     @contextmanager
     def full(self, volume: str) -> Iterator[None]:
-        """Leave no byte free on the disk of this volume, which is a small one of its own; make room at the end."""
+        """Leave no byte free on the disk of this volume, which is small and made for this; make room at the end."""
         self._in_volume(volume, "for size in 1M 4k; do dd if=/dev/zero of=/volume/filler-$size bs=$size || true; done")
         try:
             yield

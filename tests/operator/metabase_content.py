@@ -16,7 +16,7 @@ def content(client: Client) -> Content:
 
 
 def edited_copies(client: Client) -> Content:
-    """Return the same of the collection where edited ones are kept aside; nothing where there is none."""
+    """Return the same of the collection where edited ones are kept aside; nothing if it does not exist."""
     return _names(client, _collection(client, _collection(client, "root", COLLECTION), ASIDE))
 
 

@@ -35,7 +35,7 @@ def appliance(engine: None, tmp_path: Path) -> Iterator[Appliance]:
 
 @pytest.fixture
 def earlier(appliance: Appliance, tmp_path: Path) -> Appliance:
-    """The earlier version in the same project, with images of its own; Metabase's is the one that is here."""
+    """The earlier version in the same project, with its own images but for Metabase's."""
     folder = tmp_path / "earlier"
     folder.mkdir()
     archive = subprocess.run(["git", "-C", str(ROOT), "archive", os.environ[EARLIER]], check=True, capture_output=True)

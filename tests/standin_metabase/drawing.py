@@ -50,7 +50,7 @@ def trend(names: Sequence[str], rows: Sequence[Row], settings: Mapping[str, Any]
 
 
 def _unit(days: Sequence[date]) -> str | None:
-    """Infer the unit from how far the last two days are apart, give or take a tenth; from one day there is none."""
+    """Infer the unit from how far the last two days are apart, give or take a tenth; one day alone has no unit."""
     if len(days) < 2:
         return None
     apart = abs((days[-1] - days[-2]).days)

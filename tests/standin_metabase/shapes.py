@@ -2,7 +2,7 @@
 
 Field names and types follow what Metabase documents for its API and prints for its command line
 (`mb card create --help --json` of the npm package `@metabase/cli`, version 0.63 of the server). They are written down
-here in our own words, only as far as this project sends them.
+restated here, only as far as this project sends them.
 """
 
 from typing import Any

@@ -198,7 +198,7 @@ def test_a_script_that_a_service_runs_is_there_and_is_one() -> None:
 
 
 def copied(stage: str) -> set[Path]:
-    """The Python files of ours that an image's stage has."""
+    """Our Python files in an image's stage."""
     text = (ROOT / "services" / "Dockerfile").read_text(encoding="utf-8")
     body = re.split(r"^FROM .* AS \w[\w-]*$", text.split(f"FROM base AS {stage}\n")[1], flags=re.MULTILINE)[0]
     sources = [word for line in re.findall(r"^COPY (?!-)(.+)$", body, re.MULTILINE) for word in line.split()[:-1]]

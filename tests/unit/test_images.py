@@ -35,7 +35,7 @@ def copied(image: str) -> list[PurePosixPath]:
 
 
 def file_of(module: str) -> Path | None:
-    """A module's file in the checkout, or None where it is no module of ours."""
+    """A module's file in the checkout, or None if it is not our module."""
     path = Path(*module.split("."))
     return next((file for file in (path / "__init__.py", path.with_suffix(".py")) if (ROOT / file).exists()), None)
 
@@ -52,7 +52,7 @@ def imports_of(file: Path) -> Iterator[str]:
 
 @cache
 def needed(entry: str) -> tuple[frozenset[Path], frozenset[str]]:
-    """The files of ours that an entry needs, and the packages of others that these import."""
+    """Our files that an entry point needs, and the third-party packages that these import."""
     files: set[Path] = set()
     packages: set[str] = set()
     modules = [entry]

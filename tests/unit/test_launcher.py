@@ -1,4 +1,4 @@
-"""The launcher `analytics`, run for real in small checkouts of its own: their lock files name no package."""
+"""The launcher `analytics`, run for real in small checkouts made for it: their lock files name no package."""
 
 import fcntl
 import json
@@ -121,7 +121,7 @@ def test_a_changed_lock_file_installs_again_once(tmp_path: Path) -> None:
     assert launch(folder / "analytics").stderr == ""
 
 
-def test_an_installation_cut_short_begins_anew(tmp_path: Path) -> None:
+def test_an_installation_cut_short_begins_again(tmp_path: Path) -> None:
     folder = make_checkout(tmp_path / "checkout")
     launch(folder / "analytics")
     (folder / ".venv" / "analytics.stamp").unlink()
@@ -143,7 +143,7 @@ def test_a_launcher_killed_while_it_installs_leaves_nothing_in_the_way(tmp_path:
     assert echoed(result)[0] == ["x"]
 
 
-def test_a_moved_checkout_makes_its_environment_anew(tmp_path: Path) -> None:
+def test_a_moved_checkout_makes_its_environment_again(tmp_path: Path) -> None:
     folder = make_checkout(tmp_path / "before")
     launch(folder / "analytics")
     moved = folder.rename(tmp_path / "after")

@@ -124,7 +124,7 @@ def test_an_import_inside_a_function_counts_too() -> None:
 
 
 def test_python_lives_in_rooms_only() -> None:
-    """`dbt/` must never be importable: it would hide the dbt that is installed. `services/` holds no Python of ours."""
+    """`dbt/` must never be importable: it would hide the dbt that is installed. `services/` holds no Python."""
     assert [str(file) for file in python_files() if file.parts[0] not in ROOMS] == []
 
 

@@ -33,7 +33,7 @@ def test_ruff_finds_nothing_to_say() -> None:
     assert_silent("ruff", "check", "--output-format", "concise", ".")
 
 
-def test_ruff_would_format_nothing_anew() -> None:
+def test_ruff_would_format_nothing() -> None:
     assert_silent("ruff", "format", "--check", ".")
 
 

@@ -1,5 +1,5 @@
 -- Which of two sessions that share lines was there first. A pointer (forkedFrom) says who copied; else what each session does not share
--- with the other: it begins first in the origin, or there is none of it.
+-- with the other: it begins first in the origin, or the origin is not there.
 with members as (
 
     select

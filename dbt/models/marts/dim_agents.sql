@@ -262,7 +262,7 @@ final as (
         {{ surrogate_key(["timed.session_id", "coalesce(timed.agent_id, timed.spawn_tool_call_key)"]) }} as agent_key,
         timed.*,
         {{ local_date_key('timed.started_at') }} as date_key,
-        -- without lines of its own, what it did is not recorded, rather than nothing
+        -- without its own lines, what it did is not recorded, rather than nothing
         if(timed.has_own_lines, coalesce(own_calls.tool_call_count, 0), null) as tool_call_count,
         if(timed.has_own_lines, coalesce(own_calls.error_count, 0), null) as error_count
     from timed

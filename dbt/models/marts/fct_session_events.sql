@@ -114,7 +114,7 @@ events as (
 
 )
 
--- A sub-agent that says nothing but such notes has no row of its own.
+-- A sub-agent that says nothing but such notes has no row.
 select
     events.*,
     agents.agent_key,

@@ -1,5 +1,5 @@
 // Fetches the same page again and swaps the parts marked data-live, so the server's HTML stays the only rendering.
-const BUSY = 1000; // milliseconds between two looks while a run is at work
+const BUSY = 1000; // milliseconds between two requests while a run is at work
 const IDLE = 10_000;
 const END = 8; // pixels from the end of a log that still count as its end
 

@@ -57,7 +57,7 @@ def test_a_second_and_a_third_run_send_no_change(client: Client, settings: Datab
 
 
 def test_three_runs_make_each_card_once(client: Client, settings: DatabaseSettings) -> None:
-    """Metabase gives cards identities of its own, so that ours cannot be found by one that we sent."""
+    """Metabase assigns ids itself, so that a card cannot be found by an id that we sent."""
     for _ in range(3):
         provision(client, settings)
     for key in load_catalog().cards:

@@ -1,4 +1,4 @@
-"""A moment is a moment, however it is written; what is none is told apart from what no calendar holds."""
+"""A moment is a moment, however it is written; text that is not one is told apart from one outside the calendar."""
 
 from datetime import UTC, datetime
 from typing import Any
