@@ -46,9 +46,13 @@ def run_once(settings: Settings, *, full_refresh: bool = False, console: Console
     lock = PipelineLock(DataPaths.of(settings).duckdb.lock)
     if holder := lock.holder():  # before any server is started
         raise LockHeld(lock.path, holder)
-    view = RunView(Console(stderr=True) if as_json else console)
+    lines = Console(stderr=True) if as_json else console
+    view = RunView(lines)
     with open_runner(settings) as runner, stop_on_signal(runner.stop), view:
         result = runner.pipeline("command", full_refresh=full_refresh, on_event=view)
+        maintained = runner.maintain_if_overdue() if result.ok else None
+    if maintained is not None:
+        lines.print(f"weekly maintenance {maintained.status}: {maintained.message}", highlight=False, markup=False)
     if as_json:
         console.print_json(data=as_data(settings, result))
     else:

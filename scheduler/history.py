@@ -190,6 +190,11 @@ class History:
         rows = self._read(sql, (kind, *statuses))
         return Run.model_validate(dict(rows[0])) if rows else None
 
+    def began_at(self) -> datetime | None:
+        """Return when the oldest run that is still remembered started."""
+        (row,) = self._read("select min(started_at) as at from runs", ())
+        return datetime.fromisoformat(row["at"]) if row["at"] else None
+
     def remove_older_than(self, days: int) -> int:
         """Forget runs that started longer ago than that; how many."""
         before = _text(_now() - timedelta(days=days))

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -28,6 +28,7 @@ from scheduler.run_result import Event, RunResult
 log = structlog.get_logger()
 
 OnEvent = Callable[[Event], None]
+_OVERDUE = timedelta(days=7)
 _PROGRESS_SECONDS = 0.5  # how often progress reaches the history; every report would be a transaction
 
 
@@ -84,6 +85,18 @@ class Runner:
             result = _together(results)
             self.history.finish(run_id, result.status, result.message)
         return result
+
+    def maintain_if_overdue(self) -> RunResult | None:
+        """Run the maintenance a week after the last one: where no service works, nobody else would.
+
+        Returns None if it was not due, or is switched off.
+        """
+        last = self.history.last("succeeded", kind="maintenance")
+        since = last.started_at if last else self.history.began_at()
+        off = self.settings.maintenance_schedule == "off"
+        if off or since is None or datetime.now(UTC) - since < _OVERDUE:
+            return None
+        return self.maintenance("command")
 
     def mark_interrupted(self) -> None:
         """Close the runs that a crash left open, unless one is running right now in another process."""

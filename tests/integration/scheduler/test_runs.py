@@ -1,8 +1,10 @@
 """Whole runs over a small dbt project: what is published, what is skipped, and what a person is told."""
 
+import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -229,3 +231,25 @@ def test_maintenance_forgets_old_logs_and_says_what_it_did(runner: Runner) -> No
     assert result.status == "succeeded"
     assert [step.name for step in result.steps] == ["iceberg", "generations", "models", "history", "logs"]
     assert runner.history.runs()[0].kind == "maintenance"
+
+
+def test_where_no_service_works_a_run_does_the_maintenance_once_a_week(runner: Runner) -> None:
+    """Else the snapshots of a year of runs by cron would stay."""
+    assert runner.maintain_if_overdue() is None  # there was no run yet
+    run(runner)
+    assert runner.maintain_if_overdue() is None
+    _age(runner, days=8)
+    done = runner.maintain_if_overdue()
+    assert done is not None
+    assert done.status == "succeeded"
+    assert runner.maintain_if_overdue() is None
+    _age(runner, days=8)
+    runner.settings = runner.settings.model_copy(update={"maintenance_schedule": "off"})
+    assert runner.maintain_if_overdue() is None
+
+
+def _age(runner: Runner, days: int) -> None:
+    with closing(sqlite3.connect(runner.history.path)) as database, database:
+        database.execute(
+            "update runs set started_at = strftime('%Y-%m-%dT%H:%M:%f+00:00', started_at, ?)", (f"-{days} days",)
+        )
