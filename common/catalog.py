@@ -4,6 +4,7 @@ from typing import Any
 
 from pyiceberg.catalog import Catalog, load_catalog
 from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.table import Table
@@ -103,11 +104,14 @@ def _rest_properties(settings: Settings) -> dict[str, Any]:
 
 
 def open_table(catalog: Catalog, name: str) -> Table:
-    """One of the tables of namespace `raw`, created where it does not exist."""
+    """Return one of the tables of namespace `raw`; create it if it does not exist."""
     schema, spec = _TABLES[name]
-    catalog.create_namespace_if_not_exists(NAMESPACE)
-    properties = {"write.parquet.compression-codec": "zstd", "write.metadata.delete-after-commit.enabled": "true"}
-    table = catalog.create_table_if_not_exists(name, schema=schema, partition_spec=spec, properties=properties)
+    try:
+        table = catalog.load_table(name)  # first: pyiceberg's create writes a metadata file before it looks
+    except (NoSuchTableError, NoSuchNamespaceError):
+        catalog.create_namespace_if_not_exists(NAMESPACE)
+        properties = {"write.parquet.compression-codec": "zstd", "write.metadata.delete-after-commit.enabled": "true"}
+        table = catalog.create_table_if_not_exists(name, schema=schema, partition_spec=spec, properties=properties)
     if set(schema.column_names) - set(table.schema().column_names):  # made by an earlier version
         with table.update_schema() as update:
             update.union_by_name(schema)

@@ -30,6 +30,7 @@ WRITTEN_BYTES = 128 * 1024 * 1024
 """Rows that are held at once to write a file, uncompressed: text shrinks to about a tenth of that."""
 FEWEST_FILES = 4
 """Fewer small files of one partition are left alone: each compaction also costs a snapshot."""
+_OUR_FILES = (".parquet", ".avro", ".metadata.json")
 SNAPSHOT_AGE = timedelta(days=7)
 ORPHAN_AGE = timedelta(days=1)
 """A younger file may belong to a commit that another engine is about to make."""
@@ -83,9 +84,9 @@ def expire_snapshots(table: Table, age: timedelta) -> int:
 
 
 def delete_orphans(table: Table, age: timedelta) -> Iterator[int]:
-    """Delete data files, manifests and manifest lists that no snapshot knows; the size of each.
+    """Delete data files, manifests and manifest lists of no snapshot, and table metadata that is not in the log.
 
-    Table metadata (`*.metadata.json`) is the catalog's to delete, which it does at each commit.
+    Yields the size of each.
     """
     if not isinstance(table.io, PyArrowFileIO):
         return
@@ -94,7 +95,7 @@ def delete_orphans(table: Table, age: timedelta) -> Iterator[int]:
     known = {PyArrowFileIO.parse_location(location)[2] for location in _referenced(table)}
     oldest = datetime.now(UTC) - age
     for info in files.get_file_info(pafs.FileSelector(root, allow_not_found=True, recursive=True)):
-        if info.type != pafs.FileType.File or not info.path.endswith((".parquet", ".avro")):
+        if info.type != pafs.FileType.File or not info.path.endswith(_OUR_FILES):
             continue
         if info.path not in known and info.mtime < oldest:
             files.delete_file(info.path)
@@ -138,7 +139,9 @@ def _rewrite(table: Table, group: list[FileScanTask]) -> int:
 
 
 def _referenced(table: Table) -> Iterator[str]:
-    """Every file that a snapshot of the table needs."""
+    """Yield every file that the table or one of its snapshots needs."""
+    yield table.metadata_location
+    yield from (entry.metadata_file for entry in table.metadata.metadata_log)
     for snapshot in table.metadata.snapshots:
         yield snapshot.manifest_list
         for manifest in snapshot.manifests(table.io):
