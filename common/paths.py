@@ -79,6 +79,11 @@ class DataPaths:
         return self.root / "cache" / "vega"
 
     @property
+    def report_sessions(self) -> Path:
+        """The files beside the report, from which it loads sessions and searches."""
+        return self.root / "report_sessions"
+
+    @property
     def demo_marker(self) -> Path:
         """The file that says that a demo made this directory: what it holds is a generated sample."""
         return self.root / "demo"

@@ -1,10 +1,13 @@
 """One self-contained HTML file with every dashboard: opens from disk, asks the network for nothing.
 
 The figures of the first view come from the same SQL as Metabase's; the page counts again when a reader picks another
-period or project.
+period or project. Conversations are too much for one file: they are beside it, see session_files.py.
 """
 
+import base64
+import hashlib
 import json
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +26,7 @@ from dashboards.formats import show, show_cell
 from report.charts import OTHER, has_chart
 from report.payload import TABLE_ROWS, Shown, days_since_epoch, encode_catalog
 from report.script import bundled
+from report.session_files import Kept, folder_of, write_sessions
 from report.vega import Vega
 
 PAGE = Path(__file__).parent / "page"
@@ -41,13 +45,15 @@ def write_report(
 ) -> None:
     """Write the report of a published database to `target`, whole or not at all; a sample's says that it is one.
 
+    The sessions' conversations go into the folder `<target>_sessions` beside it, of which only what changed is written.
     `vega_dir` keeps what Vega's tools make for the next report.
     """
     catalog, vega = load_catalog(), Vega(vega_dir)
-    with opened(database, timezone) as connection:
-        page = _render(connection, catalog, timezone, vega, sample=sample)
-    vega.forget_others()
     target.parent.mkdir(parents=True, exist_ok=True)
+    with opened(database, timezone) as connection:
+        kept = write_sessions(connection, folder_of(target))
+        page = _render(connection, catalog, timezone, vega, kept, sample=sample)
+    vega.forget_others()
     # Its own name, for a run and a person may write the same report at once.
     unfinished = target.with_name(f".{target.name}.{uuid4().hex[:8]}.unfinished")
     try:
@@ -57,10 +63,13 @@ def write_report(
         unfinished.unlink(missing_ok=True)
 
 
-def _render(connection: duckdb.DuckDBPyConnection, catalog: Catalog, timezone: str, vega: Vega, *, sample: bool) -> str:
+def _render(
+    connection: duckdb.DuckDBPyConnection, catalog: Catalog, timezone: str, vega: Vega, kept: Kept, *, sample: bool
+) -> str:
     meta = period_of(connection, timezone)
     payload, shown = encode_catalog(connection, catalog, vega, date_from=meta["from_text"], date_to=meta["to_text"])
-    payload["meta"] = meta | {"table_rows": TABLE_ROWS, "other": OTHER, "session_card": _session_card(catalog)}
+    payload["meta"] = meta | {"table_rows": TABLE_ROWS, "other": OTHER, "kept": asdict(kept)}
+    scripts = _own(vega.script().replace("</script", "<\\/script")), _own(bundled(PAGE / "page.js"))
     environment = Environment(
         loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
@@ -68,19 +77,26 @@ def _render(connection: duckdb.DuckDBPyConnection, catalog: Catalog, timezone: s
         title=TITLE,
         about=_about(connection, meta, timezone),
         footer=f"Made {datetime.now(ZoneInfo(timezone)):%Y-%m-%d %H:%M} ({timezone}) by claude-analytics. "
-        "Costs are list prices of the day the tokens were spent, not a bill.",
+        "Costs are list prices of the day the tokens were spent, not a bill. "
+        "./analytics serve keeps this report up to date and has a status page.",
         boards=[_board(catalog, board, shown) for board in catalog.dashboards],
+        session_cards=_session_cards(catalog, shown),
         meta=meta,
         projects=_labels(payload["datasets"], "project"),
         sessions=_sessions(payload["datasets"]),
         first_session=next((made["first"] for made in payload["datasets"].values() if "first" in made), None),
         sample=sample,
-        can_open=_can_open(payload["datasets"]),
+        allowed=" ".join(_hash(text) for text in scripts),
         style=_own(stylesheet() + (PAGE / "page.css").read_text(encoding="utf-8")),
         data=_json_for_script(payload),
-        vega=_own(vega.script().replace("</script", "<\\/script")),
-        script=_own(bundled(PAGE / "page.js")),
+        vega=scripts[0],
+        script=scripts[1],
     )
+
+
+def _hash(script: str) -> str:
+    """Return what the content security policy knows a script of the page by; no other script in it is run."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
 
 def _own(text: str) -> Markup:
@@ -140,12 +156,10 @@ def _labels(datasets: dict[str, Any], column: str) -> list[str]:
 
 
 def _sessions(datasets: dict[str, Any]) -> list[tuple[str, str]]:
-    """Sessions that the report can open, newest first, each with the name a reader knows it by."""
-    picked = next((made for made in datasets.values() if made.get("pick") == "session_id"), None)
+    """The newest sessions, each with the name a reader knows it by."""
     listed = datasets.get("sessions")
-    if not (picked and listed):
+    if not listed:
         return []
-    can_open = set(picked["columns"]["session_id"]["dictionary"])
     columns = listed["columns"]
 
     def text(name: str, row: int) -> str:
@@ -153,40 +167,33 @@ def _sessions(datasets: dict[str, Any]) -> list[tuple[str, str]]:
         return str(columns[name]["dictionary"][code]) if code >= 0 else ""
 
     rows = sorted(range(listed["rows"]), key=lambda row: text("started", row), reverse=True)
-    named = [
+    return [
         (text("session_id", row), f"{text('started', row)[:16]} · {text('project', row)} · {text('title', row)}")
-        for row in rows
+        for row in rows[:SESSIONS_OFFERED]
     ]
-    return [pair for pair in named if pair[0] in can_open][:SESSIONS_OFFERED]
-
-
-def _can_open(datasets: dict[str, Any]) -> str:
-    """Say how many of the sessions this file can open, where that is not all of them."""
-    picked = next((made for made in datasets.values() if made.get("pick") == "session_id"), None)
-    listed = datasets.get("sessions", {"rows": 0})["rows"]
-    held = len(picked["columns"]["session_id"]["dictionary"]) if picked else 0
-    if held >= listed:
-        return ""
-    return f"This file holds the timelines of the newest {held:,} of {listed:,} sessions; SQL and Metabase have all."
-
-
-def _session_card(catalog: Catalog) -> str | None:
-    picked = (key for key, card in catalog.cards.items() if card.dataset and catalog.datasets[card.dataset].pick)
-    return next(picked, None)
 
 
 def _board(catalog: Catalog, board: Dashboard, shown: dict[str, Shown]) -> dict[str, Any]:
-    tabs = [
+    """A dashboard's part of the page; cards about the open session are in a part of their own."""
+    tabs = [(tab.name, [card for card in tab.cards if not _is_picked(catalog, card)]) for tab in board.tabs]
+    shown_tabs = [
         {
-            "name": tab.name,
-            "pick": any(card.dataset and catalog.datasets[card.dataset].pick for card in tab.cards),
-            "cards": [
-                _card(catalog, f"{board.id}.{card.id}", card, shown[f"{board.id}.{card.id}"]) for card in tab.cards
-            ],
+            "name": name,
+            "cards": [_card(catalog, f"{board.id}.{card.id}", card, shown[f"{board.id}.{card.id}"]) for card in cards],
         }
-        for tab in board.tabs
+        for name, cards in tabs
+        if cards
     ]
-    return {"id": board.id, "title": board.title, "description": board.description, "tabs": tabs}
+    return {"id": board.id, "title": board.title, "description": board.description, "tabs": shown_tabs}
+
+
+def _session_cards(catalog: Catalog, shown: dict[str, Shown]) -> list[dict[str, Any]]:
+    return [_card(catalog, key, card, shown[key]) for key, card in catalog.cards.items() if _is_picked(catalog, card)]
+
+
+def _is_picked(catalog: Catalog, card: Card) -> bool:
+    """Return True for a card about the one session that is open."""
+    return bool(card.dataset and catalog.datasets[card.dataset].pick)
 
 
 def _card(catalog: Catalog, key: str, card: Card, found: Shown) -> dict[str, Any]:
@@ -220,7 +227,7 @@ def _scope(catalog: Catalog, card: Card, found: Shown) -> str:
     """Which of the page's filters the card does not follow, or the day up to which it counts."""
     if found.until:
         return f"up to {found.until}"
-    if card.dataset and catalog.datasets[card.dataset].pick:
+    if _is_picked(catalog, card):
         return ""
     columns = catalog.columns_of(card)
     if card.dataset and "day" in columns:

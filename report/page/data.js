@@ -1,7 +1,7 @@
 // The data and the counting on it: the same measures as dashboards/card_sql.py, over the rows that the page carries.
 export const DATA = JSON.parse(document.getElementById("data").textContent);
 export const sorts = new Map(); // card -> the column a reader sorted its table by, and whether largest first
-export const state = { ...DATA.meta.period, project: "", session: "" };
+export const state = { ...DATA.meta.period, project: "", session: "", step: null, query: "" };
 export const DAY_MS = 86400000;
 
 const ISO_DAY = "2026-01-01".length;

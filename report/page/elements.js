@@ -1,5 +1,5 @@
 // Small helpers that make nodes. Text goes in as text, never as markup.
-import { DATA, dayText } from "./data.js";
+import { dayText } from "./data.js";
 import { UNKNOWN, show } from "./format.js";
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -27,8 +27,3 @@ export function shown(value, column) {
 }
 
 export const isUnknown = (value, { format, missing = null }) => isNull(value) && missing === null && format in UNKNOWN;
-
-// The sessions whose timeline this file holds.
-const timeline = Object.values(DATA.datasets).find((dataset) => dataset.pick);
-const openable = new Set(timeline?.columns[timeline.pick].dictionary);
-export const canOpen = (session) => openable.has(session);

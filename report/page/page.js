@@ -1,15 +1,19 @@
 // Tabs, filters and the session that is open: what a reader chooses goes to `state` and to the address, then is drawn.
 import { pushAddress, readAddress } from "./address.js";
-import { drawVisible, nodes, outdate, redraw } from "./cards.js";
+import { drawVisible, outdate, redraw } from "./cards.js";
 import { tip } from "./chart.js";
+import { drawConversation, offer, sessionShown } from "./conversation.js";
 import { DATA, dayNumber, dayText, state } from "./data.js";
 import { control } from "./elements.js";
+import { drawSearch } from "./search.js";
 
 const PAUSE = 150; // milliseconds after the last change of the window's width
 const tabs = [...document.querySelectorAll("nav a")];
 const panels = [...document.querySelectorAll("main > section")];
 const strip = document.querySelector("nav");
 let current = "";
+
+const drawings = { conversation: drawConversation, search: drawSearch };
 
 function showTab(id) {
   current = panels.some((panel) => panel.id === id) ? id : panels[0].id;
@@ -21,12 +25,14 @@ function showTab(id) {
     if (chosen) strip.scrollLeft = tab.offsetLeft - strip.clientWidth / 2 + tab.offsetWidth / 2;
   }
   drawVisible();
+  return drawings[current]?.();
 }
 
 // A tab starts at its top: the page's header may be scrolled away, the tab's own heading never is.
 const toTop = () => scrollTo({ top: Math.min(scrollY, document.querySelector(".top").offsetHeight) });
 
 function goTo(id) {
+  state.step = null;
   showTab(id);
   pushAddress(current);
   toTop();
@@ -69,12 +75,13 @@ function setProject(name) {
 
 function setSession(session) {
   state.session = session;
-  const pick = control("session");
-  if (pick) pick.value = session || DATA.datasets.timeline?.first;
+  offer(session);
+  control("session").value = sessionShown();
 }
 
 function choose() {
   redraw();
+  if (current === "search") drawSearch();
   pushAddress(current);
 }
 
@@ -99,37 +106,41 @@ function upgradeFilters() {
   });
 }
 
-function openSession(session) {
-  setSession(session);
-  outdate((card) => DATA.datasets[card.dataset]?.pick);
-  const card = nodes.get(DATA.meta.session_card);
-  showTab(card.closest("main > section").id);
-  pushAddress(current);
-  return card;
+function upgradeSessions() {
+  control("session").addEventListener("change", ({ target }) => {
+    state.step = null;
+    setSession(target.value);
+    outdate((card) => DATA.datasets[card.dataset]?.pick);
+    goTo("conversation");
+  });
 }
 
-function upgradeSessions() {
-  document.addEventListener("click", ({ target }) => {
-    const session = target.closest?.(".open")?.dataset.session;
-    if (session) openSession(session).closest(".grid").previousElementSibling.scrollIntoView({ block: "start" });
+function upgradeSearch() {
+  document.querySelector(".searching").addEventListener("submit", (event) => {
+    event.preventDefault();
+    state.query = control("words").value.trim();
+    goTo("search");
   });
-  control("session")?.addEventListener("change", ({ target }) => openSession(target.value));
 }
 
 // What the address says, drawn.
 function follow() {
-  const { tab, from, to, preset, project, session } = readAddress();
+  const { tab, from, to, preset, project, session, step, query } = readAddress();
   setPeriod(from, to, preset);
   setProject(project);
   setSession(session);
+  Object.assign(state, { step, query });
   outdate();
-  showTab(tab);
+  return showTab(tab);
 }
 
-addEventListener("popstate", ({ state: kept }) => {
-  follow();
-  if (kept && "scroll" in kept) scrollTo({ top: kept.scroll });
-  else toTop();
+// Back, or a link within the page. Files are waited for: until they are drawn, the page is not as long as it was.
+addEventListener("popstate", async ({ state: kept }) => {
+  const drawn = follow();
+  if (kept && "scroll" in kept) {
+    await drawn;
+    scrollTo({ top: kept.scroll });
+  } else if (state.step === null) toTop();
 });
 
 let resizing;
@@ -154,10 +165,14 @@ addEventListener("afterprint", () => {
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 
 document.documentElement.classList.add("js");
+// Opened from disk there is no status page to lead to.
+document.querySelector(".status-page").hidden = !location.protocol.startsWith("http");
 document.body.append(tip);
 strip.firstElementChild.setAttribute("role", "tablist");
 tabs.forEach(upgradeTab);
+control("period").form.addEventListener("submit", (event) => event.preventDefault());
 upgradeFilters();
 upgradeSessions();
+upgradeSearch();
 follow();
 document.documentElement.dataset.ready = "true";

@@ -1,6 +1,7 @@
 // Tables: sorted by a click on a column's name, copied as text that a spreadsheet takes, cut where they are long.
+import { written } from "./address.js";
 import { DATA, found, sorts } from "./data.js";
-import { canOpen, element, isUnknown, shown } from "./elements.js";
+import { element, isUnknown, shown } from "./elements.js";
 
 const SAID_FOR = 2000; // milliseconds
 
@@ -48,9 +49,9 @@ function line(card, row) {
     const text = shown(row[name], column);
     const unknown = isUnknown(row[name], column) ? " unknown" : "";
     const hint = column.align === "label" ? { title: text } : {};
-    const opens = index === 0 && card.opens && canOpen(row.session_id);
+    const opens = index === 0 && card.opens;
     const content = opens
-      ? element("button", { type: "button", class: "plain open", "data-session": row.session_id }, text)
+      ? element("a", { class: "open", href: written("conversation", { session: row.session_id }) }, text)
       : text;
     return element("td", { class: column.align + unknown, ...hint }, content);
   });

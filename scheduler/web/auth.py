@@ -20,6 +20,7 @@ from common.settings import Settings
 
 COOKIE = "claude_analytics_session"
 SESSION_SECONDS = 30 * 86_400
+_REPORT_SECONDS = 86_400
 _MOST_FAILURES, _FAILURE_SECONDS = 10, 60.0
 
 
@@ -61,6 +62,27 @@ class Gate:
     def may_see_details(self, request: Request) -> bool:
         """Failing rows and logs quote the transcripts: beyond loopback they are for those who logged in."""
         return self.is_loopback or self.is_logged_in(request) or self._bears_token(request)
+
+    def require_details(self, request: Request) -> None:
+        """Let nobody else read what quotes the transcripts."""
+        if not self.may_see_details(request):
+            raise HTTPException(401, "log in first")
+
+    def report_key(self) -> str:
+        """A name for the folder of the report and its files, good for a day.
+
+        The report runs as a stranger to this origin, so that no cookie comes with what it asks for: its address has to
+        say that it was handed to somebody who may see it.
+        """
+        expires = str(int(time.time()) + _REPORT_SECONDS)
+        return f"{expires}.{self._sign('report', expires)}"
+
+    def opens_report(self, key: str) -> bool:
+        """True for a key that `report_key` made, and that has not expired."""
+        expires, _, signature = key.partition(".")
+        if self._token is None or not expires.isdecimal() or int(expires) < time.time():
+            return False
+        return hmac.compare_digest(signature.encode(), self._sign("report", expires).encode())
 
     def form_key(self, request: Request) -> str:
         """The value that a form must bring back."""

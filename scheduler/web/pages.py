@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Form, HTTPException, Request
-from fastapi.responses import FileResponse, RedirectResponse, Response
+from fastapi.responses import RedirectResponse, Response
 from fastapi.templating import Jinja2Templates
 from starlette.exceptions import HTTPException as AnyHTTPException
 
@@ -17,17 +17,13 @@ from scheduler.collector_watch import is_recent
 from scheduler.history import DID_NOT_HAPPEN, Run
 from scheduler.service import RunUnderWayError, Service
 from scheduler.web.auth import COOKIE, SESSION_SECONDS, Gate
+from scheduler.web.report import report_routes, sandboxed
 from scheduler.web.status import Standing, versions
 
 _STRIP = 100
 _RECENT = 15
 _AT_RISK = 10
 _CELL = 200  # characters of a failing row's value
-# Pages made from the transcripts' content may run their own scripts, but as a stranger to this origin and its cookie.
-_SANDBOX = (
-    "sandbox allow-scripts allow-popups; default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval';"
-    " style-src 'unsafe-inline'; img-src data: blob:; font-src data:; worker-src blob:"
-)
 
 _templates = Jinja2Templates(directory=Path(__file__).parent / "templates")
 
@@ -38,6 +34,7 @@ def page_routes(service: Service, standing: Standing, gate: Gate, settings: Sett
     view = _View(service, standing, gate, settings, version)
     _page_routes(router, view)
     _served_routes(router, view)
+    router.include_router(report_routes(gate, standing.paths))
     _login_routes(router, view)
     _action_routes(router, view)
     return router
@@ -143,21 +140,10 @@ def _served_routes(router: APIRouter, view: _View) -> None:
     def design() -> Response:
         return Response(stylesheet(), media_type="text/css")
 
-    @router.get("/report")
-    def report(request: Request) -> Response:
-        return _sandboxed(view, request, view.standing.paths.report, "the report")
-
     @router.get("/dbt-docs")
     def dbt_docs(request: Request) -> Response:
-        return _sandboxed(view, request, view.service.runner.parts.project.docs_page, "the dbt docs")
-
-
-def _sandboxed(view: _View, request: Request, path: Path, what: str) -> Response:
-    if not view.gate.may_see_details(request):
-        raise HTTPException(401, "log in first")
-    if not path.is_file():
-        raise HTTPException(404, f"{what} will be here after the next run that publishes something")
-    return FileResponse(path, media_type="text/html", headers={"Content-Security-Policy": _SANDBOX})
+        view.gate.require_details(request)
+        return sandboxed(view.service.runner.parts.project.docs_page, "the dbt docs")
 
 
 def _login_routes(router: APIRouter, view: _View) -> None:

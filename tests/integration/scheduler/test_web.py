@@ -229,7 +229,24 @@ def test_what_does_not_exist_is_said_in_the_callers_language(client: TestClient)
 def test_the_report_is_served_as_a_stranger_to_this_origin(both: tuple[TestClient, Runner]) -> None:
     client, runner = both
     (runner.settings.data_dir / "report.html").write_text("<h1>Figures</h1>", encoding="utf-8")
-    answer = client.get("/report")
+    answer = client.get(client.get("/report").headers["location"])
     assert answer.text == "<h1>Figures</h1>"
     assert answer.headers["content-security-policy"].startswith("sandbox allow-scripts")
     assert 'href="/report"' in client.get("/").text
+
+
+def test_the_reports_sessions_are_served_to_who_was_handed_the_report(both: tuple[TestClient, Runner]) -> None:
+    """A sandboxed page sends no cookie: the address that it was served under says who may read on."""
+    client, runner = both
+    (runner.settings.data_dir / "report.html").write_text("<h1>Figures</h1>", encoding="utf-8")
+    folder = runner.settings.data_dir / "report_sessions"
+    folder.mkdir()
+    (folder / "one-session.js").write_text("// a session", encoding="utf-8")
+    served = client.get("/report").headers["location"]
+    answer = client.get(f"{served}report_sessions/one-session.js")
+    assert (answer.text, answer.headers["content-type"]) == ("// a session", "text/javascript; charset=utf-8")
+    assert client.get(f"{served}report_sessions/another.js").status_code == 404
+    assert client.get(f"{served}report_sessions/..%2f..%2freport.html").status_code in (404, 422)
+    forged = f"/report/99999999999.{'0' * 64}/"
+    assert client.get(f"{forged}report_sessions/one-session.js").status_code == 401
+    assert client.get(forged).headers["location"] == "/report"

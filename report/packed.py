@@ -1,0 +1,63 @@
+"""The files beside the report: a fingerprint and one packed value each, which a page opened from disk can load.
+
+A page may not fetch a file beside it, but it may run one as a script. Each file is a script of two lines: a comment
+with the fingerprint of what it was made from, and a call that hands over the value as JSON, gzip and base64. Nothing
+of a transcript stands in the script itself, so nothing that a transcript says can end it or be run.
+"""
+
+import base64
+import gzip
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+SUFFIX = ".js"
+_HEAD = "// claude-analytics "
+_RECEIVE = re.compile(r'^receiveClaudeAnalytics\("[\w-]+","([A-Za-z0-9+/=]+)"\);\n$')
+_LEVEL = 4
+_READER_ONLY, _FOLDER_OF_READER = 0o600, 0o700
+
+
+def private_folder(folder: Path) -> None:
+    """Make the folder where it is missing, for its owner's eyes only."""
+    folder.mkdir(parents=True, exist_ok=True, mode=_FOLDER_OF_READER)
+    folder.chmod(_FOLDER_OF_READER)
+
+
+def write_packed(folder: Path, name: str, fingerprint: str, value: Any) -> None:
+    """Write `name`.js whole or not at all, readable by its owner alone."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    packed = base64.b64encode(gzip.compress(text.encode(), _LEVEL, mtime=0)).decode()
+    script = f'{_HEAD}{fingerprint}\nreceiveClaudeAnalytics("{name}","{packed}");\n'
+    # Its own name, for a run and a person may write the same file at once.
+    unfinished = folder / f".{name}.{uuid4().hex[:8]}.unfinished"
+    try:
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _READER_ONLY)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(script)
+        unfinished.replace(folder / f"{name}{SUFFIX}")
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def fingerprint_of(path: Path) -> str | None:
+    """Return what the file was made from; None where there is no such file, or it is not one of ours."""
+    try:
+        with path.open(encoding="ascii") as file:
+            head = file.readline()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return head.removeprefix(_HEAD).rstrip("\n") if head.startswith(_HEAD) else None
+
+
+def read_packed(path: Path) -> Any:
+    """Return the file's value; None where there is no such file, or it is damaged."""
+    try:
+        script = path.read_text(encoding="ascii").partition("\n")[2]
+        packed = _RECEIVE.match(script)
+        return json.loads(gzip.decompress(base64.b64decode(packed[1]))) if packed else None
+    except (OSError, EOFError, ValueError, gzip.BadGzipFile):
+        return None

@@ -1,0 +1,190 @@
+"""The conversations beside the report, a file per session, and what a search reads, a file per month.
+
+Only what is new is written: each file names, in its first line, the rows that it was made from. A file whose session is
+gone goes as well. Killed at any point, the next report goes on from what is there.
+"""
+
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from report.conversation import conversation, search_text
+from report.conversation_rows import session_rows
+from report.packed import SUFFIX, fingerprint_of, private_folder, read_packed, write_packed
+
+FORMAT = 1
+"""Raised when what the page expects of the files changes; all are written again then."""
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_ROWS_AT_ONCE = 150_000
+
+# `load_id` and `loaded_at` stand for the words themselves: what a line says changes only when it is loaded again.
+_STATE = """\
+select
+    session_id,
+    any_value(month) as month,
+    cast(sum(part) as varchar) as rows,
+    count(*) as size
+from (
+    select session_id, hash(t) as part, null as month from marts.fct_messages as t
+    union all
+    select session_id, hash(t), null from marts.fct_tool_calls as t
+    union all
+    select session_id, hash(t), null from marts.fct_api_requests as t
+    union all
+    select session_id, hash(t), null from marts.dim_agents as t
+    union all
+    select session_id, hash(t), null from marts.fct_session_events as t
+    union all
+    select session_id, hash(t), null from marts.fct_commits as t
+    union all
+    select session_id, hash(conversation_id, load_id, loaded_at), null from raw.conversations
+    union all
+    select
+        s.session_id,
+        hash(s, p.project_name),
+        if(
+            year(s.started_at) between 2000 and 2100,
+            strftime(timezone(current_setting('TimeZone'), s.started_at), '%Y-%m'),
+            'undated'
+        )
+    from marts.dim_sessions as s
+    left join marts.dim_projects as p on s.project_id = p.project_id
+)
+where session_id is not null
+group by session_id
+having count(month) > 0
+order by month desc, session_id"""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What there is beside the report, as the page needs to know it."""
+
+    folder: str
+    names: dict[str, str]
+    """Files of the sessions whose id is no file name."""
+    searched: tuple[str, ...]
+    """The files that a search reads, newest month first."""
+
+
+@dataclass(frozen=True)
+class _Session:
+    id: str
+    month: str
+    fingerprint: str
+    size: int
+
+    @property
+    def name(self) -> str:
+        return file_name(self.id)
+
+
+def folder_of(report: Path) -> Path:
+    """Return the folder for what belongs to a report."""
+    return report.with_name(f"{report.stem}_sessions")
+
+
+def file_name(session_id: str) -> str:
+    """Return the name of a session's file without its ending. An id is any text that somebody wrote."""
+    if _UUID.fullmatch(session_id):
+        return session_id
+    return f"session-{hashlib.sha256(session_id.encode()).hexdigest()[:32]}"
+
+
+def write_sessions(connection: duckdb.DuckDBPyConnection, folder: Path) -> Kept:
+    """Write what changed since the last time, delete what is gone, and return what there is."""
+    sessions = _state(connection)
+    private_folder(folder)
+    months: dict[str, list[_Session]] = defaultdict(list)
+    for session in sessions:
+        months[session.month].append(session)
+    for month, members in months.items():
+        _write_month(connection, folder, month, members)
+    searched = tuple(f"search-{month}" for month in months)
+    _delete_others(folder, {*searched, *(session.name for session in sessions)})
+    names = {session.id: session.name for session in sessions if session.name != session.id}
+    return Kept(folder.name, names, searched)
+
+
+def _state(connection: duckdb.DuckDBPyConnection) -> list[_Session]:
+    try:
+        found = connection.execute(_STATE).fetchall()
+    except duckdb.CatalogException:  # as in a database that holds no history yet
+        return []
+    [zone] = connection.execute("select current_setting('TimeZone')").fetchall()
+    made = (str(FORMAT), zone[0])
+    return [_Session(id_, month, _digest(*made, rows, str(size)), size) for id_, month, rows, size in found]
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+
+
+def _write_month(connection: duckdb.DuckDBPyConnection, folder: Path, month: str, members: list[_Session]) -> None:
+    """Write the month's stale sessions; and what a search reads of the month, if any of it is stale."""
+    search = f"search-{month}"
+    whole = _digest(*(part for session in members for part in (session.id, session.fingerprint)))
+    stale = {session.id for session in members if _is_stale(folder, session.name, session.fingerprint)}
+    search_is_stale = _is_stale(folder, search, whole)
+    texts = _kept_texts(folder / f"{search}{SUFFIX}", members) if search_is_stale else {}
+    wanted = {
+        session.id: session
+        for session in members
+        if session.id in stale or (search_is_stale and session.id not in texts)
+    }
+    for made in _conversations(connection, list(wanted.values())):
+        session = wanted[made["id"]]
+        if session.id in stale:
+            write_packed(folder, session.name, session.fingerprint, made)
+        texts[session.id] = _text_of(session, made)
+    if search_is_stale:
+        write_packed(folder, search, whole, [texts[session.id] for session in members if session.id in texts])
+
+
+def _is_stale(folder: Path, name: str, fingerprint: str) -> bool:
+    return fingerprint_of(folder / f"{name}{SUFFIX}") != fingerprint
+
+
+def _text_of(session: _Session, made: dict[str, Any]) -> dict[str, Any]:
+    about = {name: made[name] for name in ("id", "title", "project", "started", "cost")}
+    return {**about, "fingerprint": session.fingerprint, "steps": search_text(made)}
+
+
+def _kept_texts(path: Path, members: list[_Session]) -> dict[str, dict[str, Any]]:
+    """Return what the month's file says of sessions that did not change."""
+    fingerprints = {session.id: session.fingerprint for session in members}
+    kept = read_packed(path) or []
+    return {text["id"]: text for text in kept if fingerprints.get(text["id"]) == text["fingerprint"]}
+
+
+def _conversations(connection: duckdb.DuckDBPyConnection, wanted: list[_Session]) -> Iterator[dict[str, Any]]:
+    for batch in _batches(wanted):
+        for rows in session_rows(connection, [session.id for session in batch]):
+            yield conversation(rows)
+
+
+def _batches(sessions: list[_Session]) -> Iterator[list[_Session]]:
+    """Sessions in groups that one query reads: each scans the whole table, so there should be few."""
+    batch: list[_Session] = []
+    size = 0
+    for session in sessions:
+        batch.append(session)
+        size += session.size
+        if size >= _ROWS_AT_ONCE:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _delete_others(folder: Path, expected: set[str]) -> None:
+    for path in folder.glob(f"*{SUFFIX}"):
+        if path.stem not in expected and fingerprint_of(path) is not None:
+            path.unlink(missing_ok=True)
