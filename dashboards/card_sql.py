@@ -41,6 +41,12 @@ periods as (
     select first_day - cast(last_day - first_day + 1 as integer), first_day - 1 from period
 )"""
 
+# Days in a row have the same distance from their places in the order of days.
+_RUNS = (
+    "list_aggregate(list_transform(list_sort(list_distinct(list({0}))),"
+    " lambda each, place: each - cast(place as integer)), 'histogram')"
+)
+
 _SIMPLE = {
     "sum": "sum({0})",
     "average": "avg({0})",
@@ -50,6 +56,11 @@ _SIMPLE = {
     "max": "max({0})",
     "distinct": "count(distinct {0})",
     "ratio": "sum({0}) / nullif(sum({1}), 0)",
+    "streak": f"coalesce(list_max(map_values({_RUNS})), 0)",
+    # A day without a prompt so far has not ended it; the day before has.
+    "current_streak": "if(max({0}) >= max(last_day) - 1, coalesce(map_extract("
+    + _RUNS
+    + ", max({0}) - cast(count(distinct {0}) as integer))[1], 0), 0)",
 }
 
 
@@ -68,7 +79,8 @@ def card_sql(catalog: Catalog, card: Card) -> str:
 
 def has_change(catalog: Catalog, card: Card) -> bool:
     """Whether the card is a figure that is shown beside the same of the period before."""
-    return bool(card.kind == "number" and card.dataset and card.compare and "day" in catalog.columns_of(card))
+    compared = card.compare and not card.from_beginning
+    return bool(card.kind == "number" and card.dataset and compared and "day" in catalog.columns_of(card))
 
 
 def tags_of(sql: str) -> tuple[str, ...]:
@@ -142,7 +154,8 @@ def _grouped(card: Card, dataset: Dataset) -> str:
     timed = "day" in dataset.columns and not dataset.pick
     columns = [f"    {name} as {_quoted(label_of(dataset.columns, name))}" for name in selected(card)]
     columns += [f"    {measure_sql(value)} as {_quoted(value.label)}" for value in card.values.values()]
-    conditions = ["day between first_day and last_day"] if timed else []
+    span = "day <= last_day" if card.from_beginning else "day between first_day and last_day"
+    conditions = [span] if timed else []
     lines = [
         _with(dataset, *([PERIOD] if timed else [])),
         "select\n" + ",\n".join(columns),

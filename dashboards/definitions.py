@@ -19,7 +19,8 @@ from common.errors import AnalyticsError
 DASHBOARDS_DIR = Path(__file__).parent
 GRID_COLUMNS = 24
 PARAMETERS = ("date_from", "date_to", "project", "model", "host", "session")
-MEASURE = re.compile(r"(count|sum|average|median|p95|min|max|distinct|ratio)\((\w*)(?:, (\w+))?\)")
+_MEASURES = "count|sum|average|median|p95|min|max|distinct|streak|current_streak|ratio"
+MEASURE = re.compile(rf"({_MEASURES})\((\w*)(?:, (\w+))?\)")
 
 ColumnKind = Literal["day", "label", "text", "number", "time"]
 Format = Literal["count", "tokens", "usd", "percent", "duration", "days", "bytes", "text", "day", "time"]
@@ -91,7 +92,8 @@ class Value(_Strict):
     def _known_measure(cls, text: str) -> str:
         if not MEASURE.fullmatch(text):
             raise ValueError(
-                "expected count(), sum(x), average(x), median(x), p95(x), min(x), max(x), distinct(x) or ratio(x, y)"
+                "expected count(), sum(x), average(x), median(x), p95(x), min(x), max(x), distinct(x), streak(day),"
+                " current_streak(day) or ratio(x, y)"
             )
         return text
 
@@ -145,8 +147,8 @@ class Card(_Strict):
     better: Literal["up", "down", "neither"] = "neither"
     compare: bool = True
     """For a number: it is shown with its change against the period before."""
-    ends: str | None = None
-    """For a number over the whole history: SQL for the day up to which it counts, which the report names."""
+    from_beginning: bool = False
+    """It counts from the first day of the history up to the period's last, which the report names."""
     opens: Literal["session"] | None = None
     """A click on a row opens what it is about."""
     sql: str | None = None

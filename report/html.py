@@ -210,7 +210,7 @@ def _card(catalog: Catalog, key: str, card: Card, found: Shown) -> dict[str, Any
         "missing": found.missing
         and f"This database does not have what the card reads ({', '.join(catalog.marts_of(card))}).",
         "source": catalog.source_of(card),
-        "scope": _scope(catalog, card, found),
+        "scope": _scope(catalog, card),
         "columns": [{"label": column.label, "align": column.kind} for column in columns.values()],
         "rows": [[show_cell(row[name], column) for name, column in columns.items()] for row in found.rows[:TABLE_ROWS]],
         "cut": _cut(found),
@@ -223,10 +223,8 @@ def _cut(found: Shown) -> str:
     return f"The first {shown:,} of {found.total:,} rows." if shown < found.total else ""
 
 
-def _scope(catalog: Catalog, card: Card, found: Shown) -> str:
-    """Which of the page's filters the card does not follow, or the day up to which it counts."""
-    if found.until:
-        return f"up to {found.until}"
+def _scope(catalog: Catalog, card: Card) -> str:
+    """Which of the page's filters the card does not follow."""
     if _is_picked(catalog, card):
         return ""
     columns = catalog.columns_of(card)

@@ -26,8 +26,6 @@ class Shown:
     rows: list[dict[str, Any]]
     total: int
     missing: str | None
-    until: date | None = None
-    """The day up to which a number over the whole history counts."""
 
 
 def days_since_epoch(day: date) -> int:
@@ -101,6 +99,7 @@ def encode_card(catalog: Catalog, key: str, card: Card, facts: Rows | None, own:
         "where": card.where,
         "limit": card.limit,
         "compare": card.compare,
+        "from_beginning": card.from_beginning,
         "better": card.better,
         "opens": card.opens,
         "values": _values(card, columns),
@@ -137,7 +136,7 @@ def _values(card: Card, columns: dict[str, Column]) -> dict[str, Any]:
 
 def _value(parts: tuple[str, tuple[str, ...]], label: str, format_: str) -> dict[str, Any]:
     function, columns = parts
-    additive = function in ("sum", "count", "distinct")
+    additive = function in ("sum", "count", "distinct", "streak", "current_streak")
     return {"function": function, "columns": columns, "label": label, "format": format_, "additive": additive}
 
 
@@ -165,8 +164,7 @@ def series_of(card: Card, columns: dict[str, Column], rows: Iterable[dict[str, A
 
 def _shown(connection: duckdb.DuckDBPyConnection, catalog: Catalog, card: Card, **period: str) -> Shown:
     found = run_card(connection, catalog, card.model_copy(update={"limit": None}), **period)
-    ends = run_sql(connection, f"select {card.ends}", {}, ("day",)).rows if card.ends else []
-    return Shown(found.rows[: card.limit], len(found.rows), found.missing, *(row["day"] for row in ends))
+    return Shown(found.rows[: card.limit], len(found.rows), found.missing)
 
 
 def encode_catalog(

@@ -43,6 +43,9 @@ function changeText(now, before, format) {
 
 const cutText = (card) => (cutAt(card) ? `only from ${dayText(cutAt(card))} on` : "");
 
+// What is said below a number in place of a comparison.
+const fixedText = (card) => (card.from_beginning ? `up to ${dayText(state.to)}` : cutText(card));
+
 function verdictOf(card, direction) {
   if (direction === "neither" || card.better === "neither") return "plain";
   return direction === card.better ? "good" : "bad";
@@ -51,7 +54,9 @@ function verdictOf(card, direction) {
 function drawNumber(card, node) {
   const [value] = Object.values(card.values);
   const { now, before, course, rows } = numberOf(card);
-  const [text, direction] = cutAt(card) ? [cutText(card), "neither"] : changeText(now, before, value.format);
+  const [text, direction] = fixedText(card)
+    ? [fixedText(card), "neither"]
+    : changeText(now, before, value.format);
   const figure = node.querySelector(".figure");
   figure.textContent = rows ? show(now, value.format) : show(now, now === null ? "text" : value.format);
   figure.classList.toggle("long", figure.textContent.length > LONG_FIGURE);

@@ -35,14 +35,14 @@ function inTheme(chart) {
   return JSON.parse(JSON.stringify(chart).replace(/#[0-9A-F]{6}/g, (colour) => swap[colour] ?? colour));
 }
 
-// The series that a card's rows fall in: those of the specification. The rest is called Other, unless it is one thing,
-// which keeps its own name.
+// The series that a card's rows fall in: those of the specification. The rest is called Other, with how many it is,
+// unless it is one thing, which keeps its own name.
 function namesOf(card, rows) {
   const { other } = DATA.meta;
   if (card.folds || !card.series.length) return { names: card.series, fold: (name) => name };
   const own = new Set(card.series.filter((name) => name !== other));
   const rest = new Set(rows.map((row) => row[card.by[1]]).filter((name) => !own.has(name)));
-  const called = rest.size === 1 ? [...rest][0] : other;
+  const called = rest.size === 1 ? [...rest][0] : `${other} (${rest.size})`;
   return {
     names: card.series.map((name) => (name === other ? called : name)),
     fold: (name) => (own.has(name) || !card.series.includes(other) ? name : called),

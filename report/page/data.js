@@ -71,11 +71,27 @@ const measures = {
   min: (rows, a) => quantile(present(rows, a), 0),
   max: (rows, a) => quantile(present(rows, a), 1),
   distinct: (rows, a) => new Set(present(rows, a)).size,
+  streak: (rows, a) => Math.max(0, ...runs(present(rows, a)).map(({ length }) => length)),
+  current_streak(rows, a) {
+    const last = runs(present(rows, a)).at(-1);
+    return last && last.end >= state.to - 1 ? last.length : 0; // a day without a prompt so far has not ended it
+  },
   ratio(rows, a, b) {
     const below = total(present(rows, b));
     return below && present(rows, a).length ? total(present(rows, a)) / below : null;
   },
 };
+
+// Days in a row: how many, and the last of them.
+function runs(days) {
+  const together = [];
+  for (const day of [...new Set(days)].sort((a, b) => a - b)) {
+    const last = together.at(-1);
+    if (last?.end === day - 1) Object.assign(last, { end: day, length: last.length + 1 });
+    else together.push({ end: day, length: 1 });
+  }
+  return together;
+}
 
 function measure(card, value, rows) {
   const dataset = DATA.datasets[card.dataset];
@@ -155,14 +171,23 @@ function sorted(card, rows) {
   return [...rows].sort((a, b) => keys.reduce((so_far, key) => so_far || compare(a, b, key), 0));
 }
 
-// The rows that a card shows, and how many there are in all.
+// The rows that a card draws, all that there are here, and how many there are in all.
 export function found(card) {
-  const rows = allRows(card);
-  const shown = card.limit ? rows.slice(0, card.limit) : rows;
-  return { rows: shown, total: card.dataset ? rows.length : card.total };
+  const all = allRows(card);
+  const rows = card.limit ? all.slice(0, card.limit) : all;
+  return { rows, all, total: card.dataset ? all.length : card.total };
 }
 
 export const rowsOf = (card) => found(card).rows;
+
+// The newest day on which anything happened; null where that is within the period, or nothing ever did.
+export function lastBefore() {
+  const { activity } = DATA.datasets;
+  if (!activity?.rows) return null;
+  const days = columnOf(activity, "day");
+  const last = days.reduce((newest, day) => Math.max(newest, day), -Infinity);
+  return days.some((day) => day >= state.from && day <= state.to) ? null : last;
+}
 
 // A number, the same for the period of equal length before it, and its course for the sparkline.
 export function numberOf(card) {
@@ -171,6 +196,10 @@ export function numberOf(card) {
     return { now: card.rows.length ? Object.values(card.rows[0])[0] : null, before: null, course: [], rows: 1 };
   }
   const count = (from, to) => measureOrNone(card, value, matching(card, from, to));
+  if (card.from_beginning) {
+    const counted = matching(card, -Infinity, state.to).length;
+    return { now: count(-Infinity, state.to), before: null, course: [], rows: counted };
+  }
   const timed = DATA.datasets[card.dataset].columns.day;
   const length = state.to - state.from + 1;
   const whole = !cutAt(card, state.from - length);

@@ -3,11 +3,12 @@ import { pushAddress, readAddress } from "./address.js";
 import { drawVisible, outdate, redraw } from "./cards.js";
 import { tip } from "./chart.js";
 import { drawConversation, offer, sessionShown } from "./conversation.js";
-import { DATA, dayNumber, dayText, state } from "./data.js";
+import { DATA, dayNumber, dayText, lastBefore, state } from "./data.js";
 import { control } from "./elements.js";
 import { drawSearch } from "./search.js";
 
 const PAUSE = 150; // milliseconds after the last change of the window's width
+const MONTH = 30; // days
 const tabs = [...document.querySelectorAll("nav a")];
 const panels = [...document.querySelectorAll("main > section")];
 const strip = document.querySelector("nav");
@@ -63,6 +64,18 @@ function setPeriod(from, to, preset) {
   control("from").value = dayText(from);
   control("to").value = dayText(to);
   control("period").value = [...control("period").options].some((one) => one.value === preset) ? preset : "custom";
+  sayWhereItEnded();
+}
+
+// A history may have ended long before the period that is shown first.
+const nothing = document.querySelector(".nothing");
+
+function sayWhereItEnded() {
+  const last = lastBefore();
+  nothing.hidden = last === null;
+  nothing.querySelector("span").textContent = last === null
+    ? ""
+    : `Nothing happened in this period. The newest day with anything is ${dayText(last)}.`;
 }
 
 function setProject(name) {
@@ -100,6 +113,11 @@ function upgradeFilters() {
       choose();
     });
   }
+  nothing.querySelector("button").addEventListener("click", () => {
+    const end = lastBefore();
+    setPeriod(Math.max(first, end - MONTH + 1), end, "custom");
+    choose();
+  });
   control("project").addEventListener("change", ({ target }) => {
     setProject(target.value);
     choose();

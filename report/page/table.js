@@ -1,24 +1,78 @@
-// Tables: sorted by a click on a column's name, copied as text that a spreadsheet takes, cut where they are long.
+// Tables: sorted by a click on a column's name, searched, copied as text that a spreadsheet takes, and drawn in parts
+// where they are long.
 import { written } from "./address.js";
 import { DATA, found, sorts } from "./data.js";
 import { element, isUnknown, shown } from "./elements.js";
+import { count, counted } from "./words.js";
 
 const SAID_FOR = 2000; // milliseconds
+const SEARCHED_FROM = 12; // rows: fewer are seen at once
+const drawnRows = new Map(); // card -> how many rows a reader asked for
+const sought = new Map(); // card -> the words that a row must hold
 
 export function drawTable(card, holder) {
-  const { rows, total } = found(card);
-  const shownRows = rows.slice(0, DATA.meta.table_rows);
-  const table = element("table", {}, element("caption", { class: "unseen" }, card.title), head(card, holder),
-    element("tbody", {}, ...shownRows.map((row) => line(card, row))));
-  holder.replaceChildren(table);
+  const { all, total } = found(card);
+  const rows = matching(card, all);
+  const part = rows.slice(0, drawnRows.get(card.key) ?? firstPart(card));
+  holder.replaceChildren(element("table", {}, element("caption", { class: "unseen" }, card.title), head(card, holder),
+    element("tbody", {}, ...part.map((row) => line(card, row)))));
+  finder(card, holder, total);
   const tools = holder.parentElement.querySelector(".tools") ?? element("div", { class: "tools" });
-  tools.replaceChildren(...cutNote(shownRows.length, total), copyButton(card, rows));
+  const whole = sought.get(card.key) ? rows.length : total;
+  tools.replaceChildren(...cutNote(card, part.length, whole), ...moreButton(card, holder, part.length, rows.length),
+    copyButton(card, rows));
   holder.after(tools);
 }
 
-const count = (number) => number.toLocaleString("en-US");
-const cutNote = (few, total) =>
-  (few < total ? [element("span", { class: "cut" }, `The first ${count(few)} of ${count(total)} rows.`)] : []);
+const firstPart = (card) => Math.min(card.limit ?? DATA.meta.table_rows, DATA.meta.table_rows);
+
+function cutNote(card, few, whole) {
+  const searched = Boolean(sought.get(card.key));
+  const cut = `The first ${count(few)} of ${count(whole)} rows${searched ? " found" : ""}.`;
+  const all = searched ? `${counted(whole, "row")} found.` : "";
+  const text = few < whole ? cut : all;
+  return text ? [element("span", { class: "cut" }, text)] : [];
+}
+
+function moreButton(card, holder, few, there) {
+  if (few >= there) return [];
+  const next = Math.min(DATA.meta.table_rows, there - few);
+  const button = element("button", { type: "button", class: "plain more" }, `Show ${count(next)} more`);
+  button.addEventListener("click", () => {
+    drawnRows.set(card.key, few + next);
+    drawTable(card, holder);
+  });
+  return [button];
+}
+
+// A field above a long table; it stays as it is while the rows below change.
+function finder(card, holder, total) {
+  const field = holder.parentElement.querySelector(".finder");
+  if (field) {
+    field.hidden = total < SEARCHED_FROM;
+    return;
+  }
+  if (total < SEARCHED_FROM) return;
+  const name = `Search in ${card.title}`;
+  const input = element("input", { type: "search", class: "finder", placeholder: "Search in this table",
+    "aria-label": name, autocomplete: "off" });
+  input.addEventListener("input", () => {
+    sought.set(card.key, input.value.trim().toLowerCase());
+    drawnRows.delete(card.key);
+    drawTable(card, holder);
+  });
+  holder.before(input);
+}
+
+function matching(card, rows) {
+  const words = (sought.get(card.key) ?? "").split(/\s+/).filter(Boolean);
+  if (!words.length) return rows;
+  const columns = Object.entries(card.columns);
+  return rows.filter((row) => {
+    const text = columns.map(([name, column]) => shown(row[name], column)).join("\u0000").toLowerCase();
+    return words.every((word) => text.includes(word));
+  });
+}
 
 function head(card, holder) {
   const picked = sorts.get(card.key);
@@ -59,7 +113,7 @@ function line(card, row) {
 }
 
 function copyButton(card, rows) {
-  const label = `Copy ${count(rows.length)} ${rows.length === 1 ? "row" : "rows"}`;
+  const label = `Copy ${counted(rows.length, "row")}`;
   const button = element("button", { type: "button", class: "plain copy" }, label);
   button.addEventListener("click", async () => {
     const worked = await copyText(asText(card, rows));

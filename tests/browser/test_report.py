@@ -10,18 +10,17 @@ from typing import Any
 import duckdb
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, Page
 
 from dashboards.card_query import opened, run_card
 from dashboards.definitions import Card, load_catalog
 from dashboards.formats import show
 from report.html import period_of, write_report
+from tests.browser.conftest import ZONE, context_of, open_report
 from tests.unit.dashboards.test_formats import CASES
 
-ZONE = "Europe/Berlin"
 CATALOG = load_catalog()
 COUNTED = {key: card for key, card in CATALOG.cards.items() if card.dataset and not CATALOG.datasets[card.dataset].pick}
-WIDE, PHONE = {"width": 1400, "height": 900}, {"width": 390, "height": 844}
 
 
 @pytest.fixture(scope="module")
@@ -36,33 +35,17 @@ def connection(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 @pytest.fixture(scope="module")
-def report(database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    target = tmp_path_factory.mktemp("report") / "report.html"
-    write_report(database, target, timezone=ZONE)
-    return target
-
-
-def _context(browser: Browser, **more: Any) -> BrowserContext:
-    return browser.new_context(**{"viewport": WIDE, "color_scheme": "light", **more})
-
-
-@pytest.fixture(scope="module")
 def page(browser: Browser, report: Path) -> Iterator[Page]:
     """The report, opened; every request and every error it makes is kept on the page object's `seen`."""
-    with _context(browser) as context:
+    with context_of(browser) as context:
         made = context.new_page()
         seen: list[str] = []
         made.on("request", lambda request: seen.append(request.url))
         made.on("pageerror", lambda error: seen.append(f"error: {error}"))
         made.on("console", lambda message: seen.append(f"console: {message.text}"))
-        _open(made, report)
+        open_report(made, report)
         made.seen = seen  # type: ignore[attr-defined]
         yield made
-
-
-def _open(page: Page, report: Path) -> None:
-    page.goto(report.as_uri())
-    page.wait_for_selector("html[data-ready]", state="attached")
 
 
 def test_it_asks_the_network_for_nothing_and_reports_no_error(page: Page, report: Path) -> None:
@@ -171,16 +154,6 @@ def test_choosing_a_project_counts_every_number_again(page: Page, connection: du
     page.select_option("#period", "30")
 
 
-def test_a_click_on_a_session_opens_its_timeline(page: Page) -> None:
-    page.click("nav a[href='#cost']")
-    page.click("[data-card='cost.dear_sessions'] .open >> nth=0")
-    assert page.get_attribute("nav a[href='#sessions']", "aria-selected") == "true"
-    chosen = page.input_value("#session")
-    assert page.evaluate("modules.data.state.session") == chosen
-    assert page.locator("[data-card='sessions.timeline'] tbody tr").count() > 0
-    page.click("nav a[href='#overview']")
-
-
 def test_tabs_are_moved_through_by_keys(page: Page) -> None:
     page.click("nav a[href='#overview']")
     page.keyboard.press("ArrowRight")
@@ -188,7 +161,7 @@ def test_tabs_are_moved_through_by_keys(page: Page) -> None:
     assert page.is_visible("#cost")
     assert not page.is_visible("#overview")
     page.keyboard.press("End")
-    assert page.is_visible("#trust")
+    assert page.is_visible("#search")
     page.keyboard.press("Home")
     assert page.is_visible("#overview")
 
@@ -196,14 +169,14 @@ def test_tabs_are_moved_through_by_keys(page: Page) -> None:
 @pytest.fixture(scope="module")
 def whole(browser: Browser, report: Path) -> Iterator[Page]:
     """The report over its whole history, in one page whose width and colours the tests change."""
-    with _context(browser) as context:
+    with context_of(browser) as context:
         page = context.new_page()
-        _open(page, report)
+        open_report(page, report)
         page.select_option("#period", "all")
         yield page
 
 
-@pytest.mark.parametrize("board", [board.id for board in CATALOG.dashboards])
+@pytest.mark.parametrize("board", [*(board.id for board in CATALOG.dashboards), "conversation", "search"])
 def test_every_dashboard_is_accessible_and_fits_the_screen(whole: Page, board: str) -> None:
     """No rule of axe is broken, nothing makes the page scroll sideways, nothing is cut off without a cue.
 
@@ -262,10 +235,11 @@ _NO_CUE = """id => [...document.querySelectorAll(`#${id} .rows, #${id} td, #${id
 
 
 def test_no_card_of_the_sample_is_empty_by_mistake(browser: Browser, report: Path) -> None:
-    rare = {"trust.runs"}  # the run that builds the marts is not yet in them
-    with _context(browser) as context:
+    # The run that builds the marts is not yet in them, and the sample's people stay in their projects.
+    rare = {"trust.runs", "code.files_elsewhere"}
+    with context_of(browser) as context:
         page = context.new_page()
-        _open(page, report)
+        open_report(page, report)
         page.select_option("#period", "all")
         for board in CATALOG.dashboards:
             page.click(f"nav a[href='#{board.id}']")
@@ -275,7 +249,7 @@ def test_no_card_of_the_sample_is_empty_by_mistake(browser: Browser, report: Pat
 
 
 def test_without_scripts_it_is_one_long_page_with_every_table(browser: Browser, report: Path) -> None:
-    with _context(browser, java_script_enabled=False) as context:
+    with context_of(browser, java_script_enabled=False) as context:
         page = context.new_page()
         page.goto(report.as_uri())
         for board in CATALOG.dashboards:
@@ -287,9 +261,9 @@ def test_without_scripts_it_is_one_long_page_with_every_table(browser: Browser, 
 
 
 def test_printing_shows_every_dashboard_with_its_charts(browser: Browser, report: Path) -> None:
-    with _context(browser) as context:
+    with context_of(browser) as context:
         page = context.new_page()
-        _open(page, report)
+        open_report(page, report)
         page.emulate_media(media="print")
         page.evaluate("dispatchEvent(new Event('beforeprint'))")
         for board in CATALOG.dashboards:
@@ -310,9 +284,9 @@ def test_nothing_that_a_transcript_says_becomes_markup(browser: Browser, databas
             "update marts.fct_tool_calls set tool_name = ? || tool_name, description = ?", [hostile, hostile]
         )
     write_report(copied, tmp_path / "report.html", timezone=ZONE)
-    with _context(browser) as context:
+    with context_of(browser) as context:
         page = context.new_page()
-        _open(page, tmp_path / "report.html")
+        open_report(page, tmp_path / "report.html")
         for board in CATALOG.dashboards:
             page.click(f"nav a[href='#{board.id}']")
         assert page.locator("main img, main b").count() == 0
@@ -326,11 +300,11 @@ def test_an_empty_database_makes_a_page_that_says_so(browser: Browser, tmp_path:
     with duckdb.connect(tmp_path / "analytics.db") as connection:
         connection.execute("create schema marts")
     write_report(tmp_path / "analytics.db", tmp_path / "report.html", timezone=ZONE)
-    with _context(browser) as context:
+    with context_of(browser) as context:
         page = context.new_page()
         errors: list[str] = []
         page.on("pageerror", lambda error: errors.append(str(error)))
-        _open(page, tmp_path / "report.html")
+        open_report(page, tmp_path / "report.html")
         assert "No session yet" in page.inner_text(".about")
         assert page.is_visible("[data-card='overview.prompts_per_day'] .empty")
         assert errors == []
@@ -344,9 +318,9 @@ def test_what_the_report_leaves_out_is_said_where_it_is_missing(
     cut = replace(CATALOG, datasets={**CATALOG.datasets, "changes": few})
     monkeypatch.setattr("report.html.load_catalog", lambda: cut)
     write_report(database, tmp_path / "report.html", timezone=ZONE)
-    with _context(browser) as context:
+    with context_of(browser) as context:
         page = context.new_page()
-        _open(page, tmp_path / "report.html")
+        open_report(page, tmp_path / "report.html")
         since = page.evaluate("modules.data.dayText(modules.data.DATA.datasets.changes.since)")
         assert page.inner_text("[data-card='overview.lines'] .change") == f"only from {since} on"
         page.click("nav a[href='#code']")
@@ -359,9 +333,9 @@ def test_what_the_report_leaves_out_is_said_where_it_is_missing(
 
 
 def test_a_number_that_no_filter_reaches_says_so(page: Page) -> None:
-    page.click("nav a[href='#rhythm']")
-    assert page.inner_text("[data-card='rhythm.longest_streak'] .change") == "all time"
-    assert page.inner_text("[data-card='rhythm.active_days'] .change") != "all time"
+    page.click("nav a[href='#trust']")
+    assert page.inner_text("[data-card='trust.freshness'] .change") == "all time"
+    assert page.inner_text("[data-card='trust.unpriced'] .change") != "all time"
 
 
 def test_a_cost_that_is_not_known_is_a_dash(page: Page) -> None:
@@ -394,7 +368,8 @@ def test_two_writers_at_once_leave_one_whole_report(
     monkeypatch.setattr(Path, "write_text", and_so_does_another)
     write_report(database, target, timezone=ZONE)
     assert target.read_text(encoding="utf-8").rstrip().endswith("</html>")
-    assert list(tmp_path.iterdir()) == [target]
+    assert {path.name for path in tmp_path.iterdir()} == {"report.html", "report_sessions"}
+    assert list(tmp_path.rglob("*.unfinished")) == []
 
 
 def test_the_session_shown_first_is_the_one_chosen(browser: Browser, database: Path, tmp_path: Path) -> None:
@@ -408,12 +383,13 @@ def test_the_session_shown_first_is_the_one_chosen(browser: Browser, database: P
             " order by started_at desc nulls last limit 1"
         )
     write_report(copied, tmp_path / "report.html", timezone=ZONE)
-    with _context(browser) as context:
+    with context_of(browser) as context:
         page = context.new_page()
-        _open(page, tmp_path / "report.html")
-        page.click("nav a[href='#sessions']")
-        assert page.input_value("#session") == page.evaluate("modules.data.DATA.datasets.timeline.first")
-        assert page.locator("[data-card='sessions.timeline'] tbody tr").count() > 0
+        open_report(page, tmp_path / "report.html")
+        page.click("nav a[href='#conversation']")
+        first = page.evaluate("modules.data.DATA.datasets.timeline.first")
+        assert page.input_value("#session") == first != "void"
+        page.wait_for_selector(f".said[data-session='{first}'] .entry")
 
 
 def test_the_file_is_small_and_its_data_is_json(report: Path) -> None:

@@ -8,15 +8,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from report.html import write_report
+from tests.browser.conftest import ZONE, open_report
 
 DEAR = "[data-card='cost.dear_sessions']"
-
-
-@pytest.fixture(scope="module")
-def report(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    target = tmp_path_factory.mktemp("report") / "report.html"
-    write_report(demo / "duckdb" / "current" / "analytics.db", target, timezone="UTC", sample=True)
-    return target
 
 
 @pytest.fixture(scope="module")
@@ -29,14 +23,9 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 @pytest.fixture
 def page(context: BrowserContext, report: Path) -> Iterator[Page]:
     made = context.new_page()
-    _open(made, report)
+    open_report(made, report)
     yield made
     made.close()
-
-
-def _open(page: Page, report: Path, fragment: str = "") -> None:
-    page.goto(report.as_uri() + fragment)
-    page.wait_for_selector("html[data-ready]", state="attached")
 
 
 def _seen(page: Page) -> dict[str, Any]:
@@ -58,7 +47,7 @@ def test_the_address_brings_back_what_was_seen(context: BrowserContext, page: Pa
     page.select_option("#project", "harbor")
     page.select_option("#period", "90")
     other = context.new_page()
-    _open(other, report, "#" + page.url.partition("#")[2])
+    open_report(other, report, "#" + page.url.partition("#")[2])
     assert _seen(other) == _seen(page)
     assert other.inner_text("[data-card='cost.cost'] .figure") == page.inner_text("[data-card='cost.cost'] .figure")
     other.close()
@@ -70,7 +59,7 @@ def test_back_returns_to_what_was_seen_before(page: Page) -> None:
     filtered, figure = _seen(page), page.inner_text("[data-card='cost.cost'] .figure")
     page.click(f"{DEAR} .open >> nth=1")
     opened = _seen(page)
-    assert opened["tab"] == "#sessions"
+    assert opened["tab"] == "#conversation"
     page.go_back()
     assert _seen(page) | {"session": ""} == filtered | {"session": ""}
     assert page.inner_text("[data-card='cost.cost'] .figure") == figure
@@ -84,14 +73,14 @@ def test_back_returns_to_what_was_seen_before(page: Page) -> None:
 def test_a_period_of_ones_own_is_in_the_address(page: Page, report: Path) -> None:
     last = page.input_value("#to")
     page.fill("#from", last)
-    page.wait_for_function("location.hash.includes('from=')")
+    page.wait_for_function("() => location.hash.includes('from=')")
     page.reload()
     page.wait_for_selector("html[data-ready]", state="attached")
     assert (page.input_value("#from"), page.input_value("#period")) == (last, "custom")
 
 
 def test_an_address_of_another_report_opens_what_there_is(page: Page, report: Path) -> None:
-    _open(page, report, "#nothing?project=elsewhere&period=soon")
+    open_report(page, report, "#nothing?project=elsewhere&period=soon")
     page.reload()
     page.wait_for_selector("html[data-ready]", state="attached")
     assert _seen(page)["tab"] == "#overview"
@@ -102,11 +91,11 @@ def test_an_address_of_another_report_opens_what_there_is(page: Page, report: Pa
 def test_no_heading_is_hidden_under_the_bar(context: BrowserContext, report: Path, width: int) -> None:
     page = context.new_page()
     page.set_viewport_size({"width": width, "height": 700})
-    _open(page, report, "#cost")
+    open_report(page, report, "#cost")
     assert _is_below_the_bar(page, "cost")
     page.evaluate("scrollTo(0, document.body.scrollHeight)")
     page.click("nav a[href='#code']")
-    page.wait_for_function("scrollY <= document.querySelector('.top').offsetHeight")
+    page.wait_for_function("() => scrollY <= document.querySelector('.top').offsetHeight")
     assert _is_below_the_bar(page, "code")
     page.close()
 
@@ -145,8 +134,40 @@ def test_a_table_is_copied_whole_as_text_with_tabs(page: Page) -> None:
     page.wait_for_selector(f"{DEAR} .copy:has-text('Copied')")
     lines = page.evaluate("navigator.clipboard.readText()").split("\n")
     assert lines[0].split("\t")[:4] == ["Session", "Project", "Started", "Cost"]
-    assert len(lines) == 1 + page.locator(f"{DEAR} tbody tr").count()
-    assert all(float(line.split("\t")[3]) > 0 for line in lines[1:])
+    assert len(lines) == 1 + page.evaluate("modules.data.found(modules.data.DATA.cards['cost.dear_sessions']).total")
+    assert len(lines) > 1 + page.locator(f"{DEAR} tbody tr").count()
+    costs = [line.split("\t")[3] for line in lines[1:]]
+    assert all(float(cost) > 0 for cost in costs if cost)
+    assert any(costs)
+
+
+def test_a_long_table_shows_all_its_rows_part_by_part(page: Page) -> None:
+    page.click("nav a[href='#cost']")
+    page.select_option("#period", "all")
+    rows, total = page.locator(f"{DEAR} tbody tr"), page.evaluate("modules.data.DATA.datasets.sessions.rows")
+    assert rows.count() == 25 < total
+    while page.locator(f"{DEAR} .more").count():
+        page.click(f"{DEAR} .more")
+    assert rows.count() == total
+    assert page.locator(f"{DEAR} .cut").count() == 0
+
+
+def test_a_table_is_searched_over_all_its_rows(page: Page) -> None:
+    page.click("nav a[href='#cost']")
+    page.select_option("#period", "all")
+    page.fill(f"{DEAR} .finder", "HARBOR")
+    rows = page.locator(f"{DEAR} tbody tr")
+    found = page.evaluate("""() => {
+        const { dictionary, codes } = modules.data.DATA.datasets.sessions.columns.project;
+        return codes.filter((code) => dictionary[code] === "harbor").length;
+    }""")
+    assert rows.count() == min(found, 25) > 0
+    assert all("harbor" in text.lower() for text in rows.all_inner_texts())
+    page.fill(f"{DEAR} .finder", "no such thing at all")
+    assert rows.count() == 0
+    assert page.inner_text(f"{DEAR} .cut") == "0 rows found."
+    page.fill(f"{DEAR} .finder", "")
+    assert rows.count() == 25
 
 
 def test_what_is_cut_says_how_much_of_what(page: Page) -> None:
@@ -186,25 +207,11 @@ def test_other_never_stands_for_one_thing(page: Page) -> None:
     assert "Other" not in legend
 
 
-def test_a_session_that_the_file_does_not_hold_is_no_dead_end(page: Page) -> None:
-    held = set(page.evaluate("modules.data.DATA.datasets.timeline.columns.session_id.dictionary"))
-    page.select_option("#period", "all")
-    page.click("nav a[href='#sessions']")
-    offered = page.locator("[data-card='sessions.table'] .open").evaluate_all(
-        "nodes => nodes.map((node) => node.dataset.session)"
-    )
-    assert offered
-    assert set(offered) <= held
-    sessions = page.evaluate("modules.data.DATA.datasets.sessions.rows")
-    if len(held) < sessions:
-        assert f"newest {len(held)} of {sessions} sessions" in page.inner_text(".held")
-
-
 def test_a_sample_says_that_it_is_one_and_a_history_does_not(demo: Path, page: Page, tmp_path: Path) -> None:
     assert "generated sample" in page.inner_text(".sample")
     assert "generated sample" in (demo / "report.html").read_text(encoding="utf-8")
     own = tmp_path / "report.html"
-    write_report(demo / "duckdb" / "current" / "analytics.db", own, timezone="UTC")
+    write_report(demo / "duckdb" / "current" / "analytics.db", own, timezone=ZONE)
     assert "generated sample" not in own.read_text(encoding="utf-8")
 
 
@@ -212,4 +219,14 @@ def test_the_period_and_the_streak_name_the_day_they_end_with(page: Page) -> Non
     last = page.input_value("#to")
     assert page.locator("#period option:checked").inner_text() == f"Last 30 days to {last}"
     page.click("nav a[href='#rhythm']")
-    assert page.inner_text("[data-card='rhythm.current_streak'] .change").startswith("up to 20")
+    assert page.inner_text("[data-card='rhythm.current_streak'] .change") == f"up to {last}"
+
+
+def test_a_period_in_which_nothing_happened_says_when_something_did(page: Page, report: Path) -> None:
+    open_report(page, report, "#overview?from=2020-01-01&to=2020-01-31")
+    page.reload()
+    page.wait_for_selector("html[data-ready]", state="attached")
+    assert "The newest day with anything is" in page.inner_text(".nothing")
+    page.click(".nothing button")
+    assert page.is_hidden(".nothing")
+    assert page.inner_text("[data-card='overview.prompts'] .figure") != "0"
