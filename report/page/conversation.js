@@ -80,7 +80,11 @@ export async function drawConversation() {
   const session = sessionShown();
   turn += 1;
   const own = turn;
-  if (!session) return;
+  panel.classList.toggle("none", !session);
+  if (!session) {
+    held.textContent = "No session yet.";
+    return;
+  }
   if (opened?.id !== session) {
     holder.replaceChildren();
     held.textContent = "Loading the session …";

@@ -192,5 +192,10 @@ control("period").form.addEventListener("submit", (event) => event.preventDefaul
 upgradeFilters();
 upgradeSessions();
 upgradeSearch();
+// Opened at a tab, the browser goes to the tab's heading, and filters and notes would be above what is seen.
+addEventListener("load", () => {
+  const [how] = performance.getEntriesByType("navigation");
+  if (how?.type === "navigate" && state.step === null) scrollTo({ top: 0 });
+});
 follow();
 document.documentElement.dataset.ready = "true";

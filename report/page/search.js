@@ -4,10 +4,10 @@ import { DATA, dayNumber, state } from "./data.js";
 import { control, element } from "./elements.js";
 import { load } from "./files.js";
 import { show } from "./format.js";
-import { clean, count, counted } from "./words.js";
+import { clean, counted } from "./words.js";
 
 const AT_ONCE = 30; // sessions
-const SNIPPETS = 4;
+const SNIPPETS = 3;
 const AROUND = 90; // characters on each side of what was found
 const KINDS = { prompt: "Prompt", command: "Command", shell: "Shell", task: "Task", answer: "Answer", call: "Tool call",
   summary: "Summary", title: "Title" };
@@ -91,16 +91,15 @@ function hitNode({ session, steps, words }) {
     element("p", { class: "quiet" }, facts.join(" · ")), element("ul", {}, ...lines, ...rest));
 }
 
-function drawMore() {
-  const shown = list.children.length;
-  list.append(...hits.slice(shown, shown + AT_ONCE).map(hitNode));
+function drawUpTo(most) {
+  list.append(...hits.slice(list.children.length, most).map(hitNode));
   more.hidden = list.children.length >= hits.length;
 }
 
 function summary(outside) {
   const places = hits.reduce((sum, hit) => sum + hit.steps.length, 0);
   const cost = hits.reduce((sum, hit) => sum + (hit.session.cost ?? 0), 0);
-  const shown = list.children.length < hits.length ? `, the newest ${count(list.children.length)} below` : "";
+  const shown = hits.length > AT_ONCE ? `, the newest ${AT_ONCE} first` : "";
   const found = hits.length
     ? `${counted(places, "place")} in ${counted(hits.length, "session")}${shown}; they cost ${show(cost, "usd")}.`
     : "Nothing in this period and project.";
@@ -117,10 +116,9 @@ async function look(words, own) {
       else if (steps.length) outside += 1;
     }
     if (own !== turn) return;
-    if (list.children.length < AT_ONCE) drawMore();
+    drawUpTo(AT_ONCE);
     status.textContent = `Read ${place + 1} of ${names.length} months; ${counted(hits.length, "session")} so far …`;
   }
-  drawMore();
   status.textContent = summary(outside);
 }
 
@@ -143,4 +141,4 @@ export async function drawSearch() {
   }
 }
 
-more.addEventListener("click", drawMore);
+more.addEventListener("click", () => drawUpTo(list.children.length + AT_ONCE));

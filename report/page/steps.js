@@ -37,7 +37,7 @@ function meta(step, name) {
   return element("p", { class: "meta" }, element("b", {}, name), ...clock, ...usageNode(step), ...copied);
 }
 
-const said = (text) => element("div", { class: "text" }, clean(text));
+const said = (text) => element("div", { class: "text" }, clean(text).replace(/^\s*\n|\s+$/g, ""));
 
 // A part that is filled when it is opened, be it by a click or by a link to a step inside.
 function folded(summary, fill, more = {}) {
