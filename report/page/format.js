@@ -1,8 +1,9 @@
-// Numbers as people read them; the same rules as dashboards/formats.py, and a test compares the two.
+// Numbers as people read them; the same rules as common/numbers.py, and a test compares the two.
 export const NOTHING = "–";
 export const UNKNOWN = { count: "not recorded", tokens: "not recorded", duration: "not recorded", days: "not recorded",
   bytes: "not recorded", usd: "unknown" };
 
+const KIB = 1024, GIB = 3;
 const BILLION = 1e9, MILLION = 1e6, THOUSAND = 1e3;
 const NEARLY = 0.9995; // 999,600 is written "1 M", not "1000 K"
 const WHOLE_FROM = 99.95; // from here on a scaled number has no digit after the point
@@ -55,7 +56,7 @@ function duration(milliseconds) {
 }
 
 function bytes(value) {
-  const found = scaled(value, [[BILLION, "GB"], [MILLION, "MB"], [THOUSAND, "kB"]]);
+  const found = scaled(value, [[KIB ** GIB, "GiB"], [KIB * KIB, "MiB"], [KIB, "KiB"]]);
   return found ? `${trim(value / found[0], 1)} ${found[1]}` : `${value.toFixed(0)} B`;
 }
 

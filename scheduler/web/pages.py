@@ -11,6 +11,7 @@ from fastapi.responses import RedirectResponse, Response
 from fastapi.templating import Jinja2Templates
 from starlette.exceptions import HTTPException as AnyHTTPException
 
+from common import numbers
 from common.design import stylesheet
 from common.settings import Settings
 from scheduler.collector_watch import is_recent
@@ -66,7 +67,7 @@ class _View:
             "token_file": gate.token_file if gate.is_loopback and not self.settings.scheduler_token else None,
             "note": request.query_params.get("note", ""),
             "age": _age,
-            "size": _size,
+            "size": numbers.size,
             "seconds": _seconds,
             "cell_limit": _CELL,
             "DID_NOT_HAPPEN": DID_NOT_HAPPEN,
@@ -106,7 +107,7 @@ def _page_routes(router: APIRouter, view: _View) -> None:
             generation=standing.generation(),
             freshness=standing.freshness(),
             collectors=[(state, is_recent(state)) for state in standing.collectors()],
-            store_sizes=[(store.name, _size(store.bytes)) for store in standing.stores()],
+            store_sizes=[(store.name, numbers.size(store.bytes)) for store in standing.stores()],
             at_risk=standing.at_risk(),
             at_risk_shown=_AT_RISK,
             sees_transcripts=standing.sees_transcripts(),
@@ -210,29 +211,15 @@ def _back(note: str) -> Response:
 
 
 def _age(moment: datetime, now: datetime) -> str:
-    """`5 minutes ago`, `in 2 hours`."""
+    """`5 min ago`, `in 2 h`: the largest unit is exact enough."""
     difference = (now - moment).total_seconds()
-    text = _seconds(abs(difference), whole=True)
+    whole = numbers.duration(max(1, abs(round(difference))) * 1000).split()
+    text = " ".join(whole[:2])
     return f"{text} ago" if difference >= 0 else f"in {text}"
 
 
-def _seconds(seconds: float | None, *, whole: bool = False) -> str:
-    if seconds is None:
-        return ""
-    if seconds < 60:
-        return f"{seconds:.0f} s" if whole else f"{seconds:.1f} s"
-    for limit, unit, name in ((3600, 60, "min"), (2 * 86_400, 3600, "hours")):
-        if seconds < limit:
-            return f"{seconds / unit:.0f} {name}"
-    return f"{seconds / 86_400:.0f} days"
-
-
-def _size(count: float) -> str:
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if abs(count) < 1024 or unit == "GiB":
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1024
-    raise AssertionError("the loop returns")
+def _seconds(seconds: float | None) -> str:
+    return "" if seconds is None else numbers.duration(seconds * 1000)
 
 
 def describe_run(run: Run) -> str:

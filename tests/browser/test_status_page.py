@@ -3,11 +3,13 @@
 Needs a Chromium on this machine (Debian: `apt-get install chromium`).
 """
 
+import shutil
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -222,3 +224,21 @@ def test_the_dbt_docs_open_in_their_sandbox(page: Page, site: Site, failed_run: 
         dbt_docs(site.runner.parts.project).run(generation)
     page.goto(f"{site.url}/dbt-docs")
     expect(page.get_by_text("Projects", exact=True)).to_be_visible(timeout=SLOW)
+
+
+def test_report_and_status_page_lead_to_each_other_and_the_report_loads_its_sessions(
+    page: Page, site: Site, report: Path
+) -> None:
+    """The report runs in a sandbox, a stranger to this origin; what lies beside it comes by its address alone."""
+    data = site.runner.settings.data_dir
+    shutil.copy(report, data / "report.html")
+    shutil.copytree(report.parent / "report_sessions", data / "report_sessions", dirs_exist_ok=True)
+    page.goto(site.url)
+    page.get_by_role("link", name="Report", exact=True).click()
+    page.wait_for_selector("html[data-ready]", state="attached")
+    page.click("nav a[href='#conversation']")
+    page.wait_for_selector(".said .entry")
+    assert page.evaluate("origin") == "null"
+    page.get_by_role("link", name="Status page").click()
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    assert page.url == f"{site.url}/"

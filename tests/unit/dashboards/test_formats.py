@@ -36,7 +36,7 @@ CASES: list[tuple[float | None, Format, str]] = [
     (200_000_000, "duration", "2 d 7 h"),
     (1, "days", "1 day"),
     (9, "days", "9 days"),
-    (2_500_000, "bytes", "2.5 MB"),
+    (2_500_000, "bytes", "2.4 MiB"),
     (-0.04, "count", "0"),
     (None, "count", "not recorded"),
     (None, "duration", "not recorded"),
