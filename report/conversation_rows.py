@@ -1,5 +1,6 @@
 """The rows that conversations are made of, session by session: what was said, called, answered, and what it cost."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -10,6 +11,7 @@ import duckdb
 
 _CHUNK = 2000
 _LOCAL = "strftime(timezone(current_setting('TimeZone'), {0}), '%Y-%m-%d %H:%M:%S')"
+_CHOSEN = """(select unnest(from_json($ids, '["VARCHAR"]')))"""
 
 # A session may hold the versions of one line that resuming it wrote: the one that counts is shown, or the first.
 BLOCKS = f"""\
@@ -19,7 +21,7 @@ with kept as (
         command_name, if(turn_type in ('human_prompt', 'slash_command', 'shell_command', 'agent_prompt'),
         message_text, null) as typed
     from marts.fct_messages
-    where session_id in (select unnest($ids))
+    where session_id in {_CHOSEN}
     qualify row_number() over (
         partition by session_id, copy_key order by is_copy, is_progress, sent_at nulls last, message_key
     ) = 1
@@ -32,7 +34,7 @@ select
 from kept as m
 inner join raw.conversations as b on m.message_key = b.document_id
 left join marts.fct_tool_calls as c on m.message_key = c.message_key and b.tool_use_id = c.tool_use_id
-where b.session_id in (select unnest($ids))
+where b.session_id in {_CHOSEN}
 order by m.session_id, m.sent_at nulls last, b.source_file, b.byte_offset nulls last, m.message_key, b.block_index"""
 
 REQUESTS = f"""\
@@ -40,21 +42,21 @@ select
     session_id, request_key, {_LOCAL.format("requested_at")}, agent_id, model, input_tokens, output_tokens,
     cache_read_tokens, cache_creation_tokens, cost_usd
 from marts.fct_api_requests
-where session_id in (select unnest($ids))
+where session_id in {_CHOSEN}
 order by session_id, requested_at nulls last, request_key"""
 
 AGENTS = f"""\
 select
     session_id, agent_id, spawn_tool_call_key, {_LOCAL.format("started_at")}, agent_type, description, duration_ms
 from marts.dim_agents
-where session_id in (select unnest($ids))
+where session_id in {_CHOSEN}
 order by session_id, started_at nulls last, agent_key"""
 
 # Errors and interruptions are messages, too, and shown as such.
 EVENTS = f"""\
 select session_id, {_LOCAL.format("occurred_at")}, agent_id, replace(event_kind, '_', ' '), note
 from marts.fct_session_events
-where event_kind in ('api_retry', 'compaction', 'model_fallback', 'note') and session_id in (select unnest($ids))
+where event_kind in ('api_retry', 'compaction', 'model_fallback', 'note') and session_id in {_CHOSEN}
 order by session_id, occurred_at nulls last, event_key"""
 
 COMMITS = f"""\
@@ -62,7 +64,7 @@ select
     session_id, {_LOCAL.format("occurred_at")}, tool_call_key, replace(git_event, '_', ' '),
     coalesce(left(commit_sha, 10), pull_request_url, branch, '')
 from marts.fct_commits
-where session_id in (select unnest($ids))
+where session_id in {_CHOSEN}
 order by session_id, occurred_at nulls last, commit_key"""
 
 SESSIONS = f"""\
@@ -71,7 +73,7 @@ select
     s.last_git_branch, s.last_version
 from marts.dim_sessions as s
 left join marts.dim_projects as p on s.project_id = p.project_id
-where s.session_id in (select unnest($ids))
+where s.session_id in {_CHOSEN}
 order by s.session_id"""
 
 
@@ -179,7 +181,7 @@ class SessionRows:
 
 def session_rows(connection: duckdb.DuckDBPyConnection, ids: list[str]) -> Iterator[SessionRows]:
     """Yield the rows of each of these sessions. Only one session's are in memory beside the short ones of all."""
-    chosen = {"ids": ids}
+    chosen = {"ids": json.dumps(ids)}  # as one text: of a list DuckDB looks at every element for what Python type it is
     short = {
         name: _by_session(connection, sql, row, chosen)
         for name, sql, row in (
@@ -201,7 +203,7 @@ def session_rows(connection: duckdb.DuckDBPyConnection, ids: list[str]) -> Itera
 
 
 def _by_session(
-    connection: duckdb.DuckDBPyConnection, sql: str, row: Any, chosen: dict[str, list[str]]
+    connection: duckdb.DuckDBPyConnection, sql: str, row: Any, chosen: dict[str, str]
 ) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = {}
     for values in connection.execute(sql, chosen).fetchall():
@@ -209,9 +211,7 @@ def _by_session(
     return found
 
 
-def _streamed(
-    connection: duckdb.DuckDBPyConnection, sql: str, chosen: dict[str, list[str]]
-) -> Iterator[tuple[Any, ...]]:
+def _streamed(connection: duckdb.DuckDBPyConnection, sql: str, chosen: dict[str, str]) -> Iterator[tuple[Any, ...]]:
     result = connection.execute(sql, chosen)
     while rows := result.fetchmany(_CHUNK):
         yield from rows

@@ -8,7 +8,9 @@ const waiting = new Map();
 window.receiveClaudeAnalytics = (name, packed) => waiting.get(name)?.(packed);
 
 async function unpacked(packed) {
-  const bytes = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
+  const letters = atob(packed);
+  const bytes = new Uint8Array(letters.length); // filled one by one: from() with a function takes ten times as long
+  for (let place = 0; place < letters.length; place += 1) bytes[place] = letters.charCodeAt(place);
   const stream = new Response(bytes).body.pipeThrough(new window.DecompressionStream("gzip"));
   return JSON.parse(await new Response(stream).text());
 }
