@@ -86,6 +86,45 @@ class _Session:
         return file_name(self.id)
 
 
+@dataclass
+class _Month:
+    """The sessions that began in a month: which files are stale, and what a search reads of the others."""
+
+    file: str
+    members: list[_Session]
+    fingerprint: str
+    stale: set[str]
+    search_is_stale: bool
+    texts: dict[str, dict[str, Any]]
+
+    @classmethod
+    def of(cls, folder: Path, name: str, members: list[_Session]) -> "_Month":
+        """Compare what is in the folder with what should be."""
+        file = f"search-{name}"
+        fingerprint = _digest(*(part for session in members for part in (session.id, session.fingerprint)))
+        stale = {session.id for session in members if _is_stale(folder, session.name, session.fingerprint)}
+        search_is_stale = _is_stale(folder, file, fingerprint)
+        texts = _kept_texts(folder / f"{file}{SUFFIX}", members) if search_is_stale else {}
+        return cls(file, members, fingerprint, stale, search_is_stale, texts)
+
+    @property
+    def wanted(self) -> list[_Session]:
+        """The sessions that have to be read again."""
+        lost = {session.id for session in self.members} - self.texts.keys() if self.search_is_stale else set()
+        return [session for session in self.members if session.id in self.stale | lost]
+
+    @property
+    def size(self) -> int:
+        return sum(session.size for session in self.wanted)
+
+    def write_search(self, folder: Path) -> None:
+        """Write what a search reads, where it is stale, and let go of it."""
+        if self.search_is_stale:
+            found = [self.texts[session.id] for session in self.members if session.id in self.texts]
+            write_packed(folder, self.file, self.fingerprint, found)
+        self.texts = {}
+
+
 def folder_of(report: Path) -> Path:
     """Return the folder for what belongs to a report."""
     return report.with_name(f"{report.stem}_sessions")
@@ -102,12 +141,13 @@ def write_sessions(connection: duckdb.DuckDBPyConnection, folder: Path) -> Kept:
     """Write what changed since the last time, delete what is gone, and return what there is."""
     sessions = _state(connection)
     private_folder(folder)
-    months: dict[str, list[_Session]] = defaultdict(list)
+    by_month: dict[str, list[_Session]] = defaultdict(list)
     for session in sessions:
-        months[session.month].append(session)
-    for month, members in months.items():
-        _write_month(connection, folder, month, members)
-    searched = tuple(f"search-{month}" for month in months)
+        by_month[session.month].append(session)
+    months = [_Month.of(folder, name, members) for name, members in by_month.items()]
+    for together in _groups(months):
+        _write_months(connection, folder, together)
+    searched = tuple(month.file for month in months)
     _delete_others(folder, {*searched, *(session.name for session in sessions)})
     names = {session.id: session.name for session in sessions if session.name != session.id}
     return Kept(folder.name, names, searched)
@@ -127,25 +167,26 @@ def _digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
-def _write_month(connection: duckdb.DuckDBPyConnection, folder: Path, month: str, members: list[_Session]) -> None:
-    """Write the month's stale sessions; and what a search reads of the month, if any of it is stale."""
-    search = f"search-{month}"
-    whole = _digest(*(part for session in members for part in (session.id, session.fingerprint)))
-    stale = {session.id for session in members if _is_stale(folder, session.name, session.fingerprint)}
-    search_is_stale = _is_stale(folder, search, whole)
-    texts = _kept_texts(folder / f"{search}{SUFFIX}", members) if search_is_stale else {}
-    wanted = {
-        session.id: session
-        for session in members
-        if session.id in stale or (search_is_stale and session.id not in texts)
-    }
-    for made in _conversations(connection, list(wanted.values())):
-        session = wanted[made["id"]]
-        if session.id in stale:
+def _groups(months: list[_Month]) -> Iterator[list[_Month]]:
+    """Months that are read together: each query scans whole tables, so there should be few."""
+    group: list[_Month] = []
+    for month in months:
+        if group and sum(one.size for one in group) + month.size > _ROWS_AT_ONCE:
+            yield group
+            group = []
+        group.append(month)
+    yield group
+
+
+def _write_months(connection: duckdb.DuckDBPyConnection, folder: Path, months: list[_Month]) -> None:
+    wanted = {session.id: (session, month) for month in months for session in month.wanted}
+    for made in _conversations(connection, [session for session, _ in wanted.values()]):
+        session, month = wanted[made["id"]]
+        if session.id in month.stale:
             write_packed(folder, session.name, session.fingerprint, made)
-        texts[session.id] = _text_of(session, made)
-    if search_is_stale:
-        write_packed(folder, search, whole, [texts[session.id] for session in members if session.id in texts])
+        month.texts[session.id] = _text_of(session, made)
+    for month in months:
+        month.write_search(folder)
 
 
 def _is_stale(folder: Path, name: str, fingerprint: str) -> bool:
@@ -160,8 +201,9 @@ def _text_of(session: _Session, made: dict[str, Any]) -> dict[str, Any]:
 def _kept_texts(path: Path, members: list[_Session]) -> dict[str, dict[str, Any]]:
     """Return what the month's file says of sessions that did not change."""
     fingerprints = {session.id: session.fingerprint for session in members}
-    kept = read_packed(path) or []
-    return {text["id"]: text for text in kept if fingerprints.get(text["id"]) == text["fingerprint"]}
+    kept = read_packed(path)
+    texts = kept if isinstance(kept, list) else []  # another format's, where a later version was here before
+    return {text["id"]: text for text in texts if fingerprints.get(text["id"]) == text["fingerprint"]}
 
 
 def _conversations(connection: duckdb.DuckDBPyConnection, wanted: list[_Session]) -> Iterator[dict[str, Any]]:
