@@ -84,6 +84,7 @@ def _render(
         meta=meta,
         projects=_labels(payload["datasets"], "project"),
         sessions=_sessions(payload["datasets"]),
+        offered=_offered(payload["datasets"]),
         first_session=next((made["first"] for made in payload["datasets"].values() if "first" in made), None),
         sample=sample,
         allowed=" ".join(_hash(text) for text in scripts),
@@ -185,6 +186,14 @@ def _board(catalog: Catalog, board: Dashboard, shown: dict[str, Shown]) -> dict[
         if cards
     ]
     return {"id": board.id, "title": board.title, "description": board.description, "tabs": shown_tabs}
+
+
+def _offered(datasets: dict[str, Any]) -> str:
+    """Say where the other sessions are, where the list does not hold all of them."""
+    listed = datasets.get("sessions", {"rows": 0})["rows"]
+    if listed <= SESSIONS_OFFERED:
+        return ""
+    return f", of the newest {SESSIONS_OFFERED} of {listed:,}; the table under Sessions and the search open the others"
 
 
 def _session_cards(catalog: Catalog, shown: dict[str, Shown]) -> list[dict[str, Any]]:

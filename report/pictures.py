@@ -20,6 +20,7 @@ PICTURES: tuple[tuple[str, str, Literal["light", "dark"], int], ...] = (
     ("overview-dark", "overview", "dark", 1280),
     ("cost-light", "cost", "light", 1280),
     ("overview-phone", "overview", "light", 390),
+    ("session-light", "conversation", "light", 1280),
 )
 """File, dashboard, colour scheme, width of the window."""
 
@@ -46,7 +47,7 @@ def make_pictures(database: Path, folder: Path) -> list[Path]:
             page.goto(report.as_uri())
             page.wait_for_selector("html[data-ready]", state="attached")
             page.click(f"nav a[href='#{dashboard}']")
-            page.wait_for_selector(f"#{dashboard} .chart svg")
+            page.wait_for_selector(f"#{dashboard} .chart svg, #{dashboard} .entry")
             page.screenshot(path=folder / f"{name}.png")
             made.append(folder / f"{name}.png")
         browser.close()

@@ -215,7 +215,8 @@ _EMPTY_HIDDEN = """() => document.querySelectorAll("main > section[hidden]").for
 _FILL_HIDDEN = """() => document.querySelectorAll("main > section[hidden]").forEach((section) => {
     section.replaceChildren(...section.kept);
 })"""
-_DRAWN = """id => modules.data.state && [...document.querySelectorAll(`#${id} .card:not(.is-empty) .chart`)]
+_DRAWN = """id => (id !== "conversation" || document.querySelector(".said .entry"))
+    && [...document.querySelectorAll(`#${id} .card:not(.is-empty) .chart`)].filter((chart) => chart.offsetParent)
     .every((chart) => chart.querySelector("svg"))"""
 _CUT_OFF = """id => [...document.querySelectorAll(`#${id} .card`)]
     .filter((card) => [...card.querySelectorAll("h3, .figure, .change, .chart svg")].some((part) => {
