@@ -85,17 +85,29 @@ export async function drawConversation() {
     held.textContent = "No session yet.";
     return;
   }
-  if (opened?.id !== session) {
-    holder.replaceChildren();
-    held.textContent = "Loading the session …";
-    opened = await load(fileOf(session)).catch(() => null);
-    if (own !== turn) return;
-    panel.classList.toggle("whole", Boolean(opened));
-    if (!opened) return sayWhatIsMissing(session);
-    held.textContent = "";
-    await draw(opened);
+  if (opened?.id !== session && !(await open(session, own))) return;
+  if (own === turn && state.step !== null && !reveal(opened.steps, state.step)) {
+    await draw(opened); // a choice of steps hides it
+    reveal(opened.steps, state.step);
   }
-  if (own === turn && state.step !== null) reveal(opened.steps, state.step);
+}
+
+// Load and draw a session; false where its file is not there, or another one was opened meanwhile.
+async function open(session, own) {
+  holder.replaceChildren();
+  opened = null;
+  held.textContent = "Loading the session …";
+  const made = await load(fileOf(session)).catch(() => null);
+  if (own !== turn) return false;
+  opened = made;
+  panel.classList.toggle("whole", Boolean(opened));
+  if (!opened) {
+    sayWhatIsMissing(session);
+    return false;
+  }
+  held.textContent = "";
+  await draw(opened);
+  return true;
 }
 
 // The list offers the newest sessions; an older one joins it when it is opened.

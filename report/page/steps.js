@@ -109,16 +109,17 @@ function wayTo(steps, number) {
   return null;
 }
 
-// Open all that hides a step, and go there.
+// Open all that hides a step, and go there; false where it is not on the page.
 export function reveal(steps, number) {
   const way = wayTo(steps, number);
-  if (!way) return;
+  if (!way) return true; // a link to a session that is no more what it was: its beginning has to do
   for (const step of way) {
     for (const part of document.querySelectorAll(`#${idOf(step.n)} > .body > details`)) part.fillNow();
   }
   const node = document.getElementById(idOf(number));
-  node.scrollIntoView({ block: "start" });
-  node.focus({ preventScroll: true });
+  node?.scrollIntoView({ block: "start" });
+  node?.focus({ preventScroll: true });
+  return Boolean(node);
 }
 
 export const facts = (made) => [

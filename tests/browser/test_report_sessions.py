@@ -111,6 +111,9 @@ def test_an_edit_is_shown_as_a_diff_and_a_failure_as_one(page: Page, report: Pat
     kinds = page.locator(".said > .steps > .entry").evaluate_all("nodes => nodes.map((node) => node.className)")
     assert kinds
     assert all("prompt" not in kind for kind in kinds)
+    prompt = next(step["n"] for step in _kept(report)[session]["steps"] if step["kind"] == "prompt")
+    page.evaluate("hash => { location.hash = hash; }", f"#conversation?session={session}&step={prompt}")
+    page.wait_for_selector(f"#step-{prompt}:focus")  # a link to a step goes before the choice that hides it
 
 
 def test_back_from_a_session_returns_to_the_row_that_opened_it(page: Page) -> None:
