@@ -1,7 +1,8 @@
 """What the report's page carries as JSON: the datasets by column, and for each card how to count and draw it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -162,6 +163,22 @@ def series_of(card: Card, columns: dict[str, Column], rows: Iterable[dict[str, A
     return largest if len(largest) <= SERIES_LIMIT + 1 else [*largest[:SERIES_LIMIT], OTHER]
 
 
+def _held(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> Catalog:
+    """Return a catalog that reads datasets from temporary tables: their queries run once, not once a card.
+
+    A dataset of which the report carries only the newest rows is too large for that.
+    """
+    held = dict(catalog.datasets)
+    for name in {card.dataset for card in catalog.cards.values() if card.dataset}:
+        dataset = catalog.datasets[name]
+        if dataset.report_limit is not None:
+            continue
+        with suppress(duckdb.CatalogException):  # a mart is missing: the card says so
+            connection.execute(f"create or replace temp table dataset_{name} as {dataset.sql}")
+            held[name] = dataset.model_copy(update={"sql": f"select * from dataset_{name}"})
+    return replace(catalog, datasets=held)
+
+
 def _shown(connection: duckdb.DuckDBPyConnection, catalog: Catalog, card: Card, **period: str) -> Shown:
     found = run_card(connection, catalog, card.model_copy(update={"limit": None}), **period)
     return Shown(found.rows[: card.limit], len(found.rows), found.missing)
@@ -171,6 +188,7 @@ def encode_catalog(
     connection: duckdb.DuckDBPyConnection, catalog: Catalog, vega: Vega, **period: str
 ) -> tuple[dict[str, Any], dict[str, Shown]]:
     """Return datasets and cards for the page, and what each card shows in the period given."""
+    catalog = _held(connection, catalog)
     datasets: dict[str, Any] = {}
     facts: dict[str, Rows] = {}
     for name in dict.fromkeys(card.dataset for card in catalog.cards.values() if card.dataset):

@@ -103,7 +103,7 @@ function summary(outside) {
   const found = hits.length
     ? `${counted(places, "place")} in ${counted(hits.length, "session")}${shown}; they cost ${show(cost, "usd")}.`
     : "Nothing in this period and project.";
-  return outside ? `${found} ${counted(outside, "more session")} outside of them.` : found;
+  return outside ? `${found} ${counted(outside, "more session")} outside this period or project.` : found;
 }
 
 async function look(words, own) {
