@@ -19,6 +19,7 @@ from rich.markup import escape
 from cli import bench_command, scheduler_commands, sql
 from cli.appliance import commands as appliance
 from cli.published_summary import published, summarise
+from cli.quick import register as quick
 from cli.terminal import (
     EXIT_USAGE,
     AsJson,
@@ -276,6 +277,7 @@ def test(context: typer.Context) -> None:
     raise typer.Exit(done.returncode)
 
 
+quick.register(app)
 sql.register(app)
 bench_command.register(app)
 scheduler_commands.register(app)

@@ -7,14 +7,10 @@ from datetime import date
 import duckdb
 from pydantic import BaseModel
 
+from cli.quick.database import NothingPublishedError
 from common.duckdb_files import DuckDBLimits, open_read_only
-from common.errors import AnalyticsError
 from common.paths import DataPaths
 from common.settings import Settings
-
-
-class NothingPublishedError(AnalyticsError):
-    """There is no published database yet; the message says how to get one."""
 
 
 class Summary(BaseModel):
@@ -44,7 +40,7 @@ def published(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     paths = DataPaths.of(settings)
     path = paths.duckdb.published_database
     if not path.exists():
-        raise NothingPublishedError(f"nothing is published in {paths.duckdb.root} yet: start with ./analytics run")
+        raise NothingPublishedError(paths.duckdb.root)
     limits = DuckDBLimits(settings.duckdb_memory_limit, paths.root / "tmp")
     connection = open_read_only(path.resolve(), limits)
     try:

@@ -1,14 +1,16 @@
 """Values as cards show them; `page/format.js` writes the same, and a test compares the two."""
 
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from common import numbers
-from dashboards.definitions import Column, Format
+
+if TYPE_CHECKING:  # the terminal's commands format numbers without loading what reads the dashboards
+    from dashboards.definitions import Column, Format
 
 NOTHING = "–"  # noqa: RUF001  the sign for: no value
 _NOT_RECORDED = "not recorded"
-UNKNOWN: dict[Format, str] = {
+UNKNOWN: "dict[Format, str]" = {
     "count": _NOT_RECORDED,
     "tokens": _NOT_RECORDED,
     "duration": _NOT_RECORDED,
@@ -19,14 +21,14 @@ UNKNOWN: dict[Format, str] = {
 """What a figure says that the transcripts do not hold, or whose price is not known. It is never zero."""
 
 
-def show_cell(value: Any, column: Column) -> str:
+def show_cell(value: Any, column: "Column") -> str:
     """Return a table cell's value as a reader sees it."""
     if value is None and column.missing is not None:
         return column.missing
     return show(value, column.shown_as)
 
 
-def show(value: Any, as_: Format) -> str:
+def show(value: Any, as_: "Format") -> str:
     """Return the value as a reader sees it: a missing figure says so, any other missing value is a dash."""
     if value is None:
         return UNKNOWN.get(as_, NOTHING)

@@ -1,0 +1,27 @@
+"""Commands that answer at once: they read the published database and import little.
+
+`cli.__main__` starts them without the libraries that runs need (typer, pydantic, pyarrow), which would take longer to
+load than the answer; `cli.main` lists them among all commands. Settings come from the same places, by cli.quick.places.
+"""
+
+from typing import NamedTuple
+
+
+class QuickCommand(NamedTuple):
+    """Where a command's `main(arguments) -> exit code` is, and its line in the list of commands."""
+
+    module: str
+    help: str
+
+
+COMMANDS: dict[str, QuickCommand] = {
+    "daily": QuickCommand("cli.quick.usage_command", "Tokens and cost per day."),
+    "weekly": QuickCommand("cli.quick.usage_command", "Tokens and cost per week."),
+    "monthly": QuickCommand("cli.quick.usage_command", "Tokens and cost per month."),
+    "sessions": QuickCommand("cli.quick.usage_command", "Tokens and cost per session."),
+    "blocks": QuickCommand(
+        "cli.quick.blocks_command", "Tokens and cost per five-hour block; the running one with its burn rate."
+    ),
+    "models": QuickCommand("cli.quick.usage_command", "Tokens and cost per model."),
+    "projects": QuickCommand("cli.quick.usage_command", "Tokens and cost per project."),
+}
