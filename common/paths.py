@@ -41,6 +41,11 @@ class DuckDBVolume:
         return self.root / DATABASE_FILE
 
     @property
+    def statusline(self) -> Path:
+        """The few figures that the status line shows, replaced after each publication."""
+        return self.root / "statusline.json"
+
+    @property
     def lock(self) -> Path:
         """The file whose flock means: a pipeline is running."""
         return self.root / "pipeline.lock"
@@ -87,6 +92,11 @@ class DataPaths:
     def demo_marker(self) -> Path:
         """The file that says that a demo made this directory: what it holds is a generated sample."""
         return self.root / "demo"
+
+    @property
+    def plan_limits(self) -> Path:
+        """What Claude Code told the status line of the plan's limits, a line per change."""
+        return self.root / "plan_limits.jsonl"
 
     @property
     def logs(self) -> Path:

@@ -23,6 +23,7 @@ from scheduler.lock import LockHeld, PipelineLock
 from scheduler.maintenance_run import maintenance_steps
 from scheduler.pipeline import run_pipeline
 from scheduler.pipeline_parts import PipelineParts
+from scheduler.plan_limits import export_plan_limits
 from scheduler.run_result import Event, RunResult
 
 log = structlog.get_logger()
@@ -42,7 +43,8 @@ class Runner:
         self.history = history or open_history(settings)
         self.alerts = alerts or Alerts(self.history, settings)
         self.lock = PipelineLock(parts.volume.lock)
-        self.parts = replace(parts, exports=(partial(export_history, history=self.history), *parts.exports))
+        limits = partial(export_plan_limits, file=DataPaths.of(settings).plan_limits)
+        self.parts = replace(parts, exports=(partial(export_history, history=self.history), limits, *parts.exports))
         self.stop = threading.Event()
         """Set it, and the current step ends where it can; no further run starts."""
 

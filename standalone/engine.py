@@ -19,6 +19,7 @@ from scheduler.dbt_project import DbtProject
 from scheduler.loader_calls import Progress
 from scheduler.pipeline_parts import Collected, Export, PipelineParts, Refresh
 from scheduler.publish import Generation
+from scheduler.statusline_file import statusline_refresh
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Engine:
 
     def parts(self, exports: Sequence[Export] = ()) -> PipelineParts:
         """The pipeline's parts; exports write the scheduler's own tables before dbt reads them."""
-        refresh = [Refresh("report", self._report)]
+        refresh = [statusline_refresh(self.paths.duckdb), Refresh("report", self._report)]
         collect = self.collect if self.settings.collector == "on" else None
         return PipelineParts.of(
             self.settings, self.loader, self.project, collect=collect, exports=exports, refresh=refresh

@@ -35,6 +35,7 @@ from scheduler.runner import Runner
 from scheduler.schedule import ScheduleError
 from scheduler.serve import serve
 from scheduler.service import Service
+from scheduler.statusline_file import statusline_refresh
 from scheduler.web import create_app
 
 log = structlog.get_logger()
@@ -64,7 +65,8 @@ def volumes(settings: Settings) -> dict[str, Path]:
 def make_runner(settings: Settings) -> Runner:
     """The pipeline over the appliance's services, and what follows a generation."""
     project = DbtProject.of(settings)
-    refresh = [Refresh("report", lambda _: _write_report(settings))]
+    volume = DataPaths.of(settings).duckdb
+    refresh = [statusline_refresh(volume), Refresh("report", lambda _: _write_report(settings))]
     if settings.metabase_url and settings.metabase_user and settings.metabase_password:
         account = settings.metabase_url, settings.metabase_user, settings.metabase_password.get_secret_value()
         shows = partial(_show_in_metabase, account, settings, project.target_path() / "manifest.json")

@@ -4,14 +4,12 @@
 load than the answer; `cli.main` lists them among all commands. Settings come from the same places, by cli.quick.places.
 """
 
-from typing import NamedTuple
 
+class QuickCommand:
+    """Where a command's `main(name, arguments) -> exit code` is, and its line in the list of commands."""
 
-class QuickCommand(NamedTuple):
-    """Where a command's `main(arguments) -> exit code` is, and its line in the list of commands."""
-
-    module: str
-    help: str
+    def __init__(self, module: str, about: str) -> None:
+        self.module, self.help = module, about
 
 
 COMMANDS: dict[str, QuickCommand] = {
@@ -24,4 +22,8 @@ COMMANDS: dict[str, QuickCommand] = {
     ),
     "models": QuickCommand("cli.quick.usage_command", "Tokens and cost per model."),
     "projects": QuickCommand("cli.quick.usage_command", "Tokens and cost per project."),
+    "statusline": QuickCommand(
+        "cli.quick.statusline_command",
+        "One line for Claude Code's status line; keeps the plan's limits that it is told.",
+    ),
 }

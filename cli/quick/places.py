@@ -5,7 +5,6 @@ Only the few settings that a reader needs, as text; a test holds both readers eq
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from common.errors import UsageError
@@ -14,13 +13,11 @@ _DEFAULT_DATA_DIR = "~/.local/share/claude-analytics"
 _DEFAULT_MEMORY_LIMIT = "512MB"
 
 
-@dataclass(frozen=True)
 class Places:
-    """The data directory and the DuckDB volume."""
+    """The data directory and the DuckDB volume. No dataclass: they load `inspect`, which costs the status line time."""
 
-    data_dir: Path
-    volume: Path
-    memory_limit: str = _DEFAULT_MEMORY_LIMIT
+    def __init__(self, data_dir: Path, volume: Path, memory_limit: str) -> None:
+        self.data_dir, self.volume, self.memory_limit = data_dir, volume, memory_limit
 
     @property
     def published_database(self) -> Path:
@@ -33,14 +30,27 @@ class Places:
         return self.volume / "current" / "manifest.json"
 
     @property
+    def statusline(self) -> Path:
+        """The few figures that the status line shows."""
+        return self.volume / "statusline.json"
+
+    @property
+    def plan_limits(self) -> Path:
+        """What Claude Code told the status line of the plan's limits."""
+        return self.data_dir / "plan_limits.jsonl"
+
+    @property
     def demo_marker(self) -> Path:
         """Exists where a demo made the data directory."""
         return self.data_dir / "demo"
 
 
-def find_places(data: Path | None) -> Places:
-    """Return the places that `--data`, the environment and `.env` name, in that order."""
-    file = _env_file()
+def find_places(data: Path | None, *, dotenv: bool = True) -> Places:
+    """Return the places that `--data`, the environment and `.env` name, in that order.
+
+    Without `dotenv` no `.env` is read: Claude Code starts its status line in whatever folder it works in.
+    """
+    file = _env_file() if dotenv else {}
     folder = _path(str(data)) if data else _path(setting("data_dir", file) or _DEFAULT_DATA_DIR)
     database = setting("duckdb_path", file)
     volume = _path(database).parent if database else folder / "duckdb"

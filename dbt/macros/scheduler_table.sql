@@ -1,6 +1,6 @@
 {#-
   Creates a table of the scheduler's in `raw` where it is missing, so that every model builds also where no scheduler has written
-  its history yet. The columns are those of scheduler/history_export.py; a test holds the two equal.
+  its history yet. The columns are those of scheduler/history_export.py and scheduler/plan_limits.py; a test holds the two equal.
 -#}
 {%- macro scheduler_table(name) -%}
     {%- set columns = {
@@ -9,7 +9,8 @@
         'pipeline_steps': 'run_id bigint, position integer, name varchar, status varchar, started_at timestamptz, seconds double, '
             ~ 'rows_in bigint, rows_out bigint, attempts integer, message varchar',
         'dbt_results': 'run_id bigint, position integer, unique_id varchar, name varchar, resource_type varchar, status varchar, '
-            ~ 'seconds double, rows bigint, failures bigint, message varchar'
+            ~ 'seconds double, rows bigint, failures bigint, message varchar',
+        'plan_limits': 'observed_at timestamptz, limit_window varchar, used_percentage double, resets_at timestamptz, host varchar'
     } -%}
     create table if not exists raw.{{ name }} ({{ columns[name] }})
 {%- endmacro -%}

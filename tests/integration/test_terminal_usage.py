@@ -180,6 +180,24 @@ def test_wrong_usage_takes_one_line(shown: Ask, options: tuple[str, ...], said: 
     assert text.count("\n") == 1
 
 
+def test_the_status_lines_figures_are_those_of_the_generation(demo: Path) -> None:
+    written = json.loads((demo / "duckdb" / "statusline.json").read_text())
+    day, figures = next(iter(written["days"].items()))
+    sums = f"max(full_date)::varchar, sum(total_tokens)::bigint, {COST}"
+    source = "marts.agg_daily_usage join marts.dim_date using (date_key)"
+    newest = rows(demo, f"select {sums} from {source} group by date_key order by date_key desc limit 1")[0]
+    assert (day, figures["tokens"], figures["cost_usd"]) == newest
+    block = "epoch(block_started_at), epoch(block_ends_at), total_tokens, cost_usd"
+    assert (*(written["block"][name] for name in ("started_at", "ends_at", "tokens", "cost_usd")),) == rows(
+        demo, f"select {block} from marts.agg_usage_blocks order by block_started_at desc limit 1"
+    )[0]
+    manifest = json.loads((demo / "duckdb" / "current" / "manifest.json").read_text())
+    assert (written["generation"], written["timezone"]) == (
+        manifest["number"],
+        manifest["facts"]["dbt_vars"]["timezone"],
+    )
+
+
 def test_nothing_published_yet_takes_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("daily", ["--data", str(tmp_path)]) == 1
     assert capsys.readouterr().err == (

@@ -1,0 +1,70 @@
+"""The plan's limits as a table of `raw`: what Claude Code tells its status line, and no transcript holds.
+
+`statusline` appends a line per change to a file in the data directory (cli/quick/plan_limits.py). What that file forgot
+stays in the table until the work database is made again. A line that is damaged or impossible is left out.
+"""
+
+import json
+import math
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+TABLE = "plan_limits"
+COLUMNS = {
+    "observed_at": "timestamptz",
+    "limit_window": "varchar",
+    "used_percentage": "double",
+    "resets_at": "timestamptz",
+    "host": "varchar",
+}
+_LATEST = 253402300800  # the year 10000, in seconds
+
+
+def older_part(file: Path) -> Path:
+    """Return where the lines go that the file has no room for."""
+    return file.with_name(f"{file.stem}.1{file.suffix}")
+
+
+def export_plan_limits(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
+    """Add the readings that the table does not have."""
+    connection.execute("create schema if not exists raw")
+    fields = ", ".join(f"{column} {kind}" for column, kind in COLUMNS.items())
+    connection.execute(f"create table if not exists raw.{TABLE} ({fields})")
+    readings = [reading for part in (older_part(file), file) for reading in read_plan_limits(part)]
+    if not readings:
+        return
+    values = [list(column) for column in zip(*readings, strict=True)]
+    unnested = ", ".join(f"unnest(?::{kind}[])" for kind in COLUMNS.values())
+    connection.execute(f"insert into raw.{TABLE} select {unnested} except select * from raw.{TABLE}", values)
+
+
+def read_plan_limits(file: Path) -> Iterator[tuple[datetime, str, float, datetime | None, str | None]]:
+    """Yield the readings of a file, in the order of COLUMNS."""
+    try:
+        lines = file.read_bytes().splitlines()
+    except FileNotFoundError:
+        return
+    for line in lines:
+        if reading := _reading(line):
+            yield reading
+
+
+def _reading(line: bytes) -> tuple[datetime, str, float, datetime | None, str | None] | None:
+    try:
+        said = json.loads(line)
+        observed_at, used = _moment(said["at"]), float(said["used_percentage"])
+        window, host = said["window"], said.get("host")
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
+        return None
+    if observed_at is None or not isinstance(window, str) or not math.isfinite(used) or used < 0:
+        return None
+    return observed_at, window, used, _moment(said.get("resets_at")), host if isinstance(host, str) else None
+
+
+def _moment(seconds: Any) -> datetime | None:
+    known = isinstance(seconds, int | float) and not isinstance(seconds, bool) and 0 < seconds < _LATEST
+    return datetime.fromtimestamp(seconds, UTC) if known else None
