@@ -22,6 +22,7 @@ COMMANDS: dict[str, QuickCommand] = {
     ),
     "models": QuickCommand("cli.quick.usage_command", "Tokens and cost per model."),
     "projects": QuickCommand("cli.quick.usage_command", "Tokens and cost per project."),
+    "show": QuickCommand("cli.quick.show_command", "One session: prompts, answers, tool calls, what each prompt cost."),
     "statusline": QuickCommand(
         "cli.quick.statusline_command",
         "One line for Claude Code's status line; keeps the plan's limits that it is told.",
