@@ -23,6 +23,9 @@ COMMANDS: dict[str, QuickCommand] = {
     "models": QuickCommand("cli.quick.usage_command", "Tokens and cost per model."),
     "projects": QuickCommand("cli.quick.usage_command", "Tokens and cost per project."),
     "show": QuickCommand("cli.quick.show_command", "One session: prompts, answers, tool calls, what each prompt cost."),
+    "search": QuickCommand(
+        "cli.quick.search_command", "Full text over everything kept: which session, when, what it cost."
+    ),
     "statusline": QuickCommand(
         "cli.quick.statusline_command",
         "One line for Claude Code's status line; keeps the plan's limits that it is told.",
