@@ -9,7 +9,7 @@ with source as (
 
 renamed as (
 
-    select
+    select distinct
         observed_at,
         limit_window,
         used_percentage / 100 as used_share,
