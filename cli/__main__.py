@@ -9,6 +9,12 @@ if len(sys.argv) > 1 and sys.argv[1] in COMMANDS:
 
     sys.exit(run(sys.argv[1], sys.argv[2:]))
 
+if sys.argv[1:] == ["--version"]:
+    from common import VERSION
+
+    print(f"claude-analytics {VERSION}")
+    sys.exit()
+
 from cli.main import main
 
 main()

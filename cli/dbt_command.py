@@ -1,7 +1,9 @@
 """`./analytics dbt ARGS...`: dbt with the project, the profile, the variables and the lock that a run would use."""
 
 from contextlib import closing
+from pathlib import Path
 
+from common.errors import UsageError
 from common.paths import DataPaths
 from common.settings import Settings
 from loader.raw_schema import create_raw
@@ -12,6 +14,27 @@ from standalone.sample_raw_tables import sample_raw
 
 _WRITING = frozenset({"build", "clone", "retry", "run", "run-operation", "seed", "snapshot"})
 """Commands that may change tables. Looked for among all arguments: a mistaken match only costs one full build."""
+
+
+def take_data(args: list[str]) -> tuple[Path | None, list[str]]:
+    """Return `--data DIR`, which dbt does not know, and the arguments that are dbt's."""
+    data, rest = None, list(args)
+    for position, arg in enumerate(args):
+        if arg == "--":
+            break
+        if arg.startswith("--data="):
+            data, rest = arg.partition("=")[2], args[:position] + args[position + 1 :]
+        elif arg == "--data":
+            data, rest = (
+                (args[position + 1] if position + 1 < len(args) else ""),
+                args[:position] + args[position + 2 :],
+            )
+        else:
+            continue
+        if not data:
+            raise UsageError("--data: expected a folder, found nothing; pass --data DIR")
+        return Path(data), rest
+    return None, rest
 
 
 def run_dbt(settings: Settings, args: list[str]) -> int:

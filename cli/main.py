@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from cli import bench_command, scheduler_commands, sql
+from cli import bench_command, report_command, scheduler_commands, sql
 from cli.appliance import commands as appliance
-from cli.published_summary import published, summarise
+from cli.published_summary import summarise
 from cli.quick import register as quick
 from cli.terminal import (
     EXIT_USAGE,
@@ -31,6 +31,7 @@ from cli.terminal import (
     settings_of,
     show_findings,
 )
+from common import VERSION
 from common.paths import DataPaths
 from common.settings import Settings
 
@@ -47,6 +48,19 @@ app = typer.Typer(
 
 ROOT = Path(__file__).resolve().parent.parent
 _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        console.print(f"claude-analytics {VERSION}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _analytics(
+    _: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Say which.")] = False,
+) -> None:
+    pass
 
 
 @app.command()
@@ -73,7 +87,7 @@ def demo(data: Data = None, as_json: AsJson = False) -> None:
                 console.print(made, highlight=False)
             result = run_once(settings, console=console, as_json=as_json)
         if not as_json:
-            show_outcome(console, settings, result, _sql_hint(folder))
+            show_outcome(console, settings, result, folder)
     raise typer.Exit(0 if result.ok else 1)
 
 
@@ -93,11 +107,6 @@ def _empty_demo(folder: Path, marker: Path) -> None:
             shutil.rmtree(path)
         else:
             path.unlink()
-
-
-def _sql_hint(folder: Path | None) -> str:
-    option = f" --data {folder}" if folder else ""
-    return f'./analytics sql{option} "SELECT * FROM marts.agg_daily_summary ORDER BY date_key DESC LIMIT 7"'
 
 
 @app.command()
@@ -126,43 +135,8 @@ def run(
             return
         result = run_once(settings, full_refresh=full_refresh, console=console, as_json=as_json)
         if not as_json:
-            show_outcome(console, settings, result, _sql_hint(data))
+            show_outcome(console, settings, result, data)
     raise typer.Exit(0 if result.ok else 1)
-
-
-@app.command()
-def report(
-    data: Data = None,
-    output: Annotated[Path | None, typer.Option("--output", help="Where to write it.", show_default=False)] = None,
-    png: Annotated[
-        Path | None, typer.Option("--png", help="A folder for each chart as PNG.", show_default=False)
-    ] = None,
-    csv: Annotated[
-        Path | None, typer.Option("--csv", help="A folder for each card as CSV.", show_default=False)
-    ] = None,
-) -> None:
-    """Write the HTML report of what is published: one file that needs no network."""
-    from report.export import export_csv, export_png
-    from report.html import write_report
-
-    with one_line_errors():
-        settings = settings_of(data_dir=data)
-        with published(settings):
-            paths = DataPaths.of(settings)
-        target = output or paths.report
-        sample = paths.demo_marker.exists()
-        write_report(
-            paths.duckdb.published_database,
-            target,
-            timezone=settings.timezone,
-            sample=sample,
-            vega_dir=paths.vega,
-        )
-        console.print(str(target), highlight=False, soft_wrap=True)
-        for folder, export in ((png, export_png), (csv, export_csv)):
-            if folder is not None:
-                export(paths.duckdb.published_database, folder, timezone=settings.timezone)
-                console.print(str(folder), highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -196,7 +170,7 @@ def status(data: Data = None, as_json: AsJson = False) -> None:
         if copies:
             console.print(f"Copies: {copies}", highlight=False, soft_wrap=True)
         if summary:
-            show_summary(console, summary, settings, _sql_hint(data))
+            show_summary(console, summary, settings, data)
         else:
             nothing = f"Nothing is published in {volume.root} yet: start with ./analytics run"
             console.print(nothing, highlight=False, soft_wrap=True)
@@ -261,11 +235,12 @@ def prices() -> None:
 
 @app.command(context_settings=_PASS_ON)
 def dbt(context: typer.Context) -> None:
-    """Any dbt command against the work database, under the pipeline lock: `./analytics dbt build`."""
-    from cli.dbt_command import run_dbt
+    """Any dbt command against the work database, under the pipeline lock: `./analytics dbt --data DIR build`."""
+    from cli.dbt_command import run_dbt, take_data
 
     with one_line_errors():
-        code = run_dbt(settings_of(), context.args)
+        data, args = take_data(context.args)
+        code = run_dbt(settings_of(data_dir=data), args)
     raise typer.Exit(code)
 
 
@@ -278,6 +253,7 @@ def test(context: typer.Context) -> None:
 
 
 quick.register(app)
+report_command.register(app)
 sql.register(app)
 bench_command.register(app)
 scheduler_commands.register(app)

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -88,12 +89,12 @@ def as_data(settings: Settings, result: RunResult) -> dict[str, Any]:
     return data
 
 
-def show_outcome(console: Console, settings: Settings, result: RunResult, sql_hint: str) -> None:
+def show_outcome(console: Console, settings: Settings, result: RunResult, data: Path | None) -> None:
     """What is published after the run, and where to look."""
     if result.status == "unchanged":
         console.print("Nothing new: no row was added to any table, what is published is up to date.")
     if result.generation:
-        show_summary(console, summarise(settings), settings, sql_hint)
+        show_summary(console, summarise(settings), settings, data)
 
 
 @contextmanager

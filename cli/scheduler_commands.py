@@ -71,18 +71,19 @@ def runs(
 
 
 def logs(run: Annotated[int, typer.Argument(help="A run's number; `runs` lists them.")], data: Data = None) -> None:
-    """The log of one run, and the tests that failed in it."""
-    from cli.show import show_failed_tests
+    """What each step of a run did and how long it took, the tests that failed in it, then its log."""
+    from cli.show import show_failed_tests, show_steps
     from scheduler.runner import open_history
 
     with one_line_errors():
         history = open_history(settings_of(data_dir=data))
         if history.run(run) is None:
             fail(f"there is no run {run}; ./analytics runs lists them")
+        show_steps(console, history.steps(run))
+        show_failed_tests(console, [test for test in history.dbt_results(run) if test.node.failed])
         for line in history.log_lines(run, limit=-1):
             when = line.at.astimezone().strftime("%H:%M:%S")
             console.print(f"{when} {line.step:10} {line.message}", markup=False, highlight=False, soft_wrap=True)
-        show_failed_tests(console, [test for test in history.dbt_results(run) if test.node.failed])
 
 
 def pause(data: Data = None) -> None:
@@ -128,9 +129,19 @@ def _token(settings: Settings) -> str:
     return file.read_text().strip() if file.exists() else ""
 
 
+def _address(settings: Settings) -> str:
+    """Where the service of this data directory said that it is, unless a setting names another place."""
+    from scheduler.runner import address_path
+
+    file = address_path(settings)
+    if not {"scheduler_host", "scheduler_port"} & settings.model_fields_set and file.exists():
+        return file.read_text(encoding="utf-8").strip()
+    return f"http://{settings.scheduler_host}:{settings.scheduler_port}"
+
+
 def ask_service(settings: Settings, *, full_refresh: bool) -> None:
     """Start a run in the service at work; its status page shows it."""
-    base = f"http://{settings.scheduler_host}:{settings.scheduler_port}"
+    base = _address(settings)
     headers = {"Authorization": f"Bearer {_token(settings)}"}
     try:
         answer = requests.post(f"{base}/api/runs", json={"full_refresh": full_refresh}, headers=headers, timeout=30)

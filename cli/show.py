@@ -1,6 +1,7 @@
 """What a person sees of a run in the terminal: per step a bar with rows and rate, then a line; a summary at the end."""
 
 import re
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -22,12 +23,14 @@ from rich.text import Text
 from cli.published_summary import Summary
 from common.paths import DataPaths
 from common.settings import Settings
+from dashboards.formats import show
 from scheduler.run_result import Event, FailedTest, RunResult, StepResult
 from verify.report import VerifyReport
 
 _UNITS = {"collect": "bytes", "extract": "documents", "load": "documents", "transform": "models and tests"}
 _MARKS = {"succeeded": "[green]✓[/]", "skipped": "[dim]-[/]", "warned": "[yellow]![/]"}
 _FAILED = "[red]✗[/]"
+_COST_PER_MODEL = "select model, sum(cost_usd) as usd from marts.fct_api_requests group by model order by usd desc"
 
 
 class RunView:
@@ -87,6 +90,12 @@ class _Amount(ProgressColumn):
         return Text(f"{task.completed:,.0f}{total} {unit}, {rate:,.0f}/s")
 
 
+def show_steps(console: Console, steps: list[StepResult]) -> None:
+    """The steps of a run, a line each."""
+    for step in steps:
+        console.print(_step_line(step), highlight=False, soft_wrap=True)
+
+
 def _step_line(step: StepResult) -> str:
     mark = _MARKS.get(step.status, _FAILED)
     rows = step.rows_out if step.rows_out is not None else step.rows_in
@@ -133,23 +142,29 @@ def show_failed_tests(console: Console, failed_tests: list[FailedTest]) -> None:
             console.print(f"  see the rows: [bold]{escape(failed.node.query)}[/]", highlight=False, soft_wrap=True)
 
 
-def show_summary(console: Console, summary: Summary, settings: Settings, sql_hint: str) -> None:
-    """What is published now, and where to look."""
-    table = Table(show_header=False, box=None, padding=(0, 2))
-    cost = "no model with a known price" if summary.cost_usd is None else f"{summary.cost_usd:,.2f} USD at list prices"
-    aside = f" ({summary.lines_set_aside:,} set aside)" if summary.lines_set_aside else ""
-    dates = f"{summary.first_date} to {summary.last_date}" if summary.first_date else "none yet"
-    sessions = f"{summary.sessions:,} in {summary.projects:,} projects"
-    table.add_row("sessions", sessions, "prompts", f"{summary.prompts:,}")
-    table.add_row("messages", f"{summary.messages:,}", "tool calls", f"{summary.tool_calls:,}")
-    table.add_row("tokens", f"{summary.tokens:,}", "cost", cost)
-    table.add_row("dates", dates, "lines read", f"{summary.lines:,}{aside}")
-    console.print(table, highlight=False)
+def show_summary(console: Console, summary: Summary, settings: Settings, data: Path | None) -> None:
+    """What is published now, and where to look; `data` is the option that further commands need, too."""
+    option = f" --data {data}" if data else ""
     paths = DataPaths.of(settings)
+    if paths.demo_marker.exists():
+        console.print("A generated sample, not your history: ./analytics run reads yours.", highlight=False)
+    table = Table(show_header=False, box=None, padding=(0, 2))
+    cost = (
+        "no model with a known price" if summary.cost_usd is None else f"{show(summary.cost_usd, 'usd')} at list prices"
+    )
+    aside = f" ({show(summary.lines_set_aside, 'count')} set aside)" if summary.lines_set_aside else ""
+    dates = f"{summary.first_date} to {summary.last_date}" if summary.first_date else "none yet"
+    sessions = f"{show(summary.sessions, 'count')} in {show(summary.projects, 'count')} projects"
+    table.add_row("sessions", sessions, "prompts", show(summary.prompts, "count"))
+    table.add_row("messages", show(summary.messages, "count"), "tool calls", show(summary.tool_calls, "count"))
+    table.add_row("tokens", show(summary.tokens, "tokens"), "cost", cost)
+    table.add_row("dates", dates, "lines read", f"{show(summary.lines, 'count')}{aside}")
+    console.print(table, highlight=False)
     console.print(f"Report    {paths.report}", highlight=False, soft_wrap=True)
     database = paths.duckdb.published_database
     console.print(f"Database  {database}  (any DuckDB client, read-only)", highlight=False, soft_wrap=True)
-    console.print(f"SQL       {sql_hint}", highlight=False, soft_wrap=True)
+    console.print(f"Terminal  ./analytics daily{option}", highlight=False, soft_wrap=True)
+    console.print(f'SQL       ./analytics sql{option} "{_COST_PER_MODEL}"', highlight=False, soft_wrap=True)
 
 
 def show_verification(console: Console, answer: VerifyReport) -> None:

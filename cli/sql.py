@@ -1,6 +1,7 @@
 """`sql`: a question to the published database, answered as a table, as CSV or as JSON."""
 
 import csv
+import itertools
 import sys
 from typing import Annotated, Any
 
@@ -10,7 +11,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from cli.published_summary import published
-from cli.terminal import EXIT_USAGE, AsJson, Data, console, fail, first_line, one_line_errors, settings_of
+from cli.terminal import EXIT_USAGE, AsJson, Data, console, fail, one_line_errors, settings_of
 
 
 def register(app: typer.Typer) -> None:
@@ -32,13 +33,19 @@ def sql(
             cursor = connection.execute(query)
             columns, rows = [column[0] for column in cursor.description or []], cursor.fetchall()
         except duckdb.Error as error:
-            fail(first_line(error))
+            fail(with_hints(error))
         if as_json:
             console.print_json(data=[dict(zip(columns, row, strict=True)) for row in rows], default=str)
         elif as_csv:
             _print_csv(columns, rows)
         else:
             _print_table(columns, rows)
+
+
+def with_hints(error: duckdb.Error) -> str:
+    """What DuckDB says up to the place in the query, so with "Did you mean" and the columns that there are."""
+    said = itertools.takewhile(lambda line: not line.startswith("LINE "), str(error).splitlines())
+    return " ".join(line.strip() for line in said if line.strip())[:600]
 
 
 def _print_csv(columns: list[str], rows: list[tuple[Any, ...]]) -> None:

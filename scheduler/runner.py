@@ -171,6 +171,11 @@ def history_path(settings: Settings) -> Path:
     return state_dir(settings) / "history.db"
 
 
+def address_path(settings: Settings) -> Path:
+    """Return the file that says where the service's page is, for as long as the service runs."""
+    return state_dir(settings) / "address"
+
+
 def open_history(settings: Settings) -> History:
     """Open the history of these settings, and create it if it does not exist."""
     return History(history_path(settings))

@@ -2,11 +2,15 @@
 
 import signal
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
 
+from scheduler.runner import address_path
 from scheduler.service import Service
 
 
@@ -28,7 +32,23 @@ def serve(app: FastAPI, service: Service, host: str, port: int) -> None:
     """Serve until SIGTERM or SIGINT; to be called from the main thread. OSError when the address is taken."""
     listening = _listen(host, port)  # before the service starts: a second one must not begin a run and then end it
     config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=5)
-    _Server(config, service).run([listening])
+    with _announced(address_path(service.runner.settings), listening):
+        _Server(config, service).run([listening])
+
+
+@contextmanager
+def _announced(file: Path, listening: socket.socket) -> Iterator[None]:
+    """Write where the page is, as seen from this machine; a killed service leaves a file that leads nowhere."""
+    host, port = listening.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  what is listened on, not a choice
+    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    file.write_text(address, encoding="utf-8")
+    try:
+        yield
+    finally:
+        with suppress(FileNotFoundError):
+            if file.read_text(encoding="utf-8") == address:  # another service may be there by now
+                file.unlink()
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -7,6 +7,7 @@ import typer
 from rich.markup import escape
 
 from cli.terminal import EXIT_FAILED, AsJson, console, one_line_errors, show_findings
+from dashboards.formats import show
 
 
 def register(app: typer.Typer) -> None:
@@ -50,6 +51,7 @@ def smoke(
 
     with one_line_errors():
         found = try_out(lambda text: console.print(escape(text), highlight=False), keep=keep)
+        console.print(f"All of it took {show(found['seconds'] * 1000, 'duration')}.", highlight=False)
     if as_json:
         console.print_json(data=found, default=str)
 

@@ -139,6 +139,7 @@ def _look_for_secrets(compose: Compose) -> None:
 
 def _timed(say: Say, what: str, work: Callable[[], Any]) -> dict[str, Any]:
     started = time.monotonic()
+    say(f"{what} ...")
     found = work()
     seconds = round(time.monotonic() - started, 1)
     say(f"{what}: {seconds} s" + (f", {_in_words(found)}" if isinstance(found, dict) else ""))

@@ -4,6 +4,7 @@ import json
 import os
 import stat
 import threading
+import webbrowser
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -18,13 +19,15 @@ import typer
 from typer.testing import CliRunner, Result
 
 from cli.main import app
+from cli.quick import COMMANDS
 from cli.terminal import EXIT_USAGE, one_line_errors
+from common import VERSION
 from common.paths import DuckDBVolume
 from scheduler.dbt_results import DbtNode
 from scheduler.history import History
 from scheduler.lock import PipelineLock
 from scheduler.publish import MANIFEST_FILE, Generation
-from scheduler.run_result import FailedTest, RunResult
+from scheduler.run_result import FailedTest, RunResult, StepResult
 from verify.compare import VerifyError
 
 
@@ -162,11 +165,14 @@ def test_a_catalog_that_does_not_answer_takes_one_line_with_its_setting(capsys: 
     assert shown.count("\n") == 1
 
 
-def test_the_log_of_a_failed_run_ends_with_its_tests_their_rows_and_their_query(data: Path) -> None:
+def test_the_log_of_a_failed_run_begins_with_its_steps_and_tests_their_rows_and_their_query(data: Path) -> None:
     history = History(data / "scheduler" / "history.db")
     run = history.begin("pipeline", "command")
     for number in range(2100):
         history.log(run, "transform", "info", f"line {number}")
+    history.add_step(
+        run, StepResult(name="transform", status="failed", started_at=datetime.now(UTC), seconds=2.5, message="m")
+    )
     node = DbtNode(
         unique_id="test.p.unique_n",
         name="unique_n",
@@ -180,6 +186,9 @@ def test_the_log_of_a_failed_run_ends_with_its_tests_their_rows_and_their_query(
     shown = analytics("logs", str(run), "--data", str(data)).stdout
     for part in ("line 0\n", "line 2099\n", "unique_n: Got 2 results", "4711", "select n from t"):
         assert part in shown
+    assert shown.startswith("✗ transform")
+    assert "2.5 s  m" in shown.splitlines()[0]
+    assert shown.index("select n from t") < shown.index("line 0\n")
 
 
 def test_a_second_demo_leaves_the_first_ones_files_alone(data: Path) -> None:
@@ -230,3 +239,51 @@ def test_a_service_that_is_busy_is_told_with_its_reason_and_the_locks_exit_code(
     result = analytics("run", "--now", "--data", str(data))
     assert result.exit_code == 75
     assert "another run holds the lock" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("query", "hint"),
+    [
+        ("select * from figurse", 'Did you mean "figures"'),
+        ("select tokns from figures", 'Candidate bindings: "tokens"'),
+    ],
+)
+def test_what_duckdb_suggests_is_kept_and_its_picture_of_the_query_is_not(data: Path, query: str, hint: str) -> None:
+    publish(data, "create table figures as select 1 as tokens")
+    said = analytics("sql", query, "--data", str(data)).stderr
+    assert hint in said
+    assert "LINE 1" not in said
+    assert said.count("\n") == 1
+
+
+def test_the_version_is_said(data: Path) -> None:
+    assert analytics("--version").stdout == f"claude-analytics {VERSION}\n"
+
+
+def test_quick_commands_are_listed_and_started_like_all_others(data: Path) -> None:
+    listed = analytics("--help").stdout
+    assert all(f" {name} " in listed for name in COMMANDS)
+    nothing = analytics("daily", "--data", str(data))
+    assert nothing.exit_code == 1
+    assert nothing.stderr == f"error: nothing is published in {data / 'duckdb'} yet: start with ./analytics run\n"
+    assert analytics("daily", "--nope").exit_code == 2
+    assert "--breakdown" in analytics("daily", "--help").stdout
+
+
+@pytest.mark.parametrize("started", [True, False])
+def test_the_report_is_opened_where_there_is_a_browser(
+    data: Path, started: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(data)
+    opened: list[str] = []
+
+    def browser(address: str) -> bool:
+        opened.append(address)
+        return started
+
+    monkeypatch.setattr("report.html.write_report", lambda *_, **__: None)
+    monkeypatch.setattr(webbrowser, "open", browser)
+    result = analytics("report", "--open", "--data", str(data))
+    assert opened == [(data / "report.html").as_uri()]
+    assert result.exit_code == (0 if started else 1)
+    assert ("no browser could be started" in result.stderr) is not started

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.dbt_command import run_dbt
+from cli.dbt_command import run_dbt, take_data
+from common.errors import UsageError
 from common.paths import DataPaths
 from common.settings import load_settings
 from scheduler.build_state import BuildNote
@@ -31,3 +32,22 @@ def test_a_command_that_may_write_makes_the_next_build_a_full_one(
     monkeypatch.setattr(DbtProject, "console", lambda *_, **__: 0)
     assert run_dbt(settings, args) == 0
     assert note.built_load_id({"load_id": 8}) == built
+
+
+@pytest.mark.parametrize(
+    ("args", "data", "rest"),
+    [
+        (["build", "--select", "a"], None, ["build", "--select", "a"]),
+        (["--data", "d", "build"], Path("d"), ["build"]),
+        (["build", "--data=d", "--select", "a"], Path("d"), ["build", "--select", "a"]),
+        (["build", "--", "--data", "d"], None, ["build", "--", "--data", "d"]),
+    ],
+)
+def test_the_data_directory_is_taken_out_of_dbts_arguments(args: list[str], data: Path | None, rest: list[str]) -> None:
+    assert take_data(args) == (data, rest)
+
+
+@pytest.mark.parametrize("args", [["build", "--data"], ["--data=", "build"]])
+def test_a_data_option_without_a_folder_is_wrong_usage(args: list[str]) -> None:
+    with pytest.raises(UsageError, match="--data: expected a folder"):
+        take_data(args)

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 import requests
+from typer.testing import CliRunner
 
+from cli.main import app
 from common.paths import DataPaths
 from scheduler.history import History
 from scheduler.lock import PipelineLock
@@ -84,6 +86,22 @@ def test_a_killed_runner_leaves_a_free_lock_and_the_next_start_marks_its_run(tmp
     finally:
         again.kill()
         again.wait()
+
+
+def test_a_running_service_is_found_by_its_data_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_project(tmp_path / "project")
+    process, url = start_serving(tmp_path)
+    data = make_settings(tmp_path).data_dir
+    monkeypatch.setenv("SCHEDULER_TOKEN", "token")
+    try:
+        found = CliRunner().invoke(app, ["run", "--now", "--data", str(data)])
+        assert (found.exit_code, found.stdout) == (0, f"Run 1 began: {url}/runs/1\n")
+    finally:
+        process.terminate()
+        process.wait(120)
+    gone = CliRunner().invoke(app, ["run", "--now", "--data", str(data)])
+    assert gone.exit_code == 1
+    assert "no service answers at http://127.0.0.1:8321" in gone.stderr
 
 
 def test_an_address_that_is_taken_is_told_before_the_service_starts(tmp_path: Path) -> None:
