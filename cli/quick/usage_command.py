@@ -69,7 +69,9 @@ def _parse(command: str, arguments: list[str]) -> argparse.Namespace:
     parser = Parser(command, COMMANDS[command].help)
     add_filters(parser)
     add_output(parser)
-    parser.add_argument("--last", type=at_least_one, metavar="N", help="only the newest N rows; totals are theirs")
+    parser.add_argument(
+        "--last", type=at_least_one, metavar="N", help="only the newest N, or dearest; totals are theirs"
+    )
     if command == "daily":
         parser.add_argument("-i", "--instances", action="store_true", help="each project by itself")
     if command == "weekly":
@@ -89,24 +91,28 @@ def _ask(published: Published, command: str, options: argparse.Namespace) -> Ans
         facts = session_facts(published)
     elif command == "projects" or instances:
         facts = project_facts(published)
-    rows = _in_order(command, rows, options.order)
+    rows = _in_order(command, rows)
     if options.last:
-        rows = _newest(rows, options.last, options.order)
+        rows = _newest(command, rows, options.last)
         total = added(rows)
-    return Answer(rows, total, facts)
+    return Answer(rows[::-1] if options.order == "desc" else rows, total, facts)
 
 
-def _in_order(command: str, rows: list[Usage], order: str) -> list[Usage]:
+def _in_order(command: str, rows: list[Usage]) -> list[Usage]:
     """Periods by time, sessions by their last response, models and projects by their cost."""
     if command == "sessions":
         rows = sorted(rows, key=lambda usage: (usage.row["last_at"] is not None, usage.row["last_at"] or 0))
     elif command not in _IN_TIME:
         rows = sorted(rows, key=lambda usage: (usage.cost_usd or 0, usage.total_tokens))
-    return rows[::-1] if order == "desc" else rows
+    return rows
 
 
-def _newest(rows: list[Usage], count: int, order: str) -> list[Usage]:
-    return rows[:count] if order == "desc" else rows[-count:]
+def _newest(command: str, rows: list[Usage], count: int) -> list[Usage]:
+    """The last rows; of periods all rows of the last ones, without what names no time."""
+    if command not in _IN_TIME:
+        return rows[-count:]
+    periods = sorted({usage.key for usage in rows if usage.key is not None})[-count:]
+    return [usage for usage in rows if usage.key in periods]
 
 
 def _record(command: str, usage: Usage, facts: dict[str, dict[str, Any]]) -> dict[str, Any]:

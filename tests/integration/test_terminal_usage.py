@@ -116,6 +116,24 @@ def test_filters_select_days_projects_and_models(demo: Path, ask: Ask) -> None:
     assert ask("sessions", "--model", "Haiku")["totals"]["totalTokens"] == haiku
 
 
+def test_the_last_periods_are_those_with_a_time_of_every_project(demo: Path, ask: Ask, tmp_path: Path) -> None:
+    days = [row["date"] for row in ask("daily")["daily"]][-2:]
+    projects = ask("daily", "--instances", "--last", "2")["projects"]
+    assert sorted({row["date"] for rows in projects.values() for row in rows}) == days
+    (tmp_path / "duckdb").mkdir()
+    shutil.copytree(
+        demo / "duckdb" / "generations" / "1", tmp_path / "duckdb" / "current", copy_function=shutil.copyfile
+    )
+    with duckdb.connect(str(tmp_path / "duckdb" / "current" / "analytics.db")) as connection:
+        connection.execute(
+            "insert into marts.agg_daily_usage select * replace (null as date_key) from marts.agg_daily_usage limit 1"
+        )
+    timeless = ask("daily", "--data", str(tmp_path))["daily"][-1]
+    assert (timeless["date"], timeless["totalTokens"] > 0) == (None, True)
+    assert [row["date"] for row in ask("daily", "--data", str(tmp_path), "--last", "2")["daily"]] == days
+    assert None not in {row["date"] for row in ask("daily", "--data", str(tmp_path), "--since", "20200101")["daily"]}
+
+
 def test_instances_show_each_project_by_itself(demo: Path, ask: Ask) -> None:
     by_project = ask("daily", "--instances")["projects"]
     names = {name for (name,) in rows(demo, "select project_name from marts.dim_projects where session_count > 0")}
