@@ -100,7 +100,8 @@ def _sql(words: int, where: str) -> str:
         select
             sessions.session_id, sessions.matches, sessions.last_match_at, sessions.is_remembered, rank,
             dim_sessions.title, projects.name as project, projects.path as path,
-            usage.cost_usd, usage.total_tokens,
+            if(dim_sessions.session_id is not null and usage.session_id is null, 0, usage.cost_usd) as cost_usd,
+            if(dim_sessions.session_id is not null, coalesce(usage.total_tokens, 0), null) as total_tokens,
             best.turn_type as kind, best.sent_at as sent_at,
             strpos(best.text, regexp_extract(best.text, $word0, 0, 'i')) as position,
             substring(best.text, greatest(position - {_BEFORE}, 1), {_LENGTH}) as snippet,

@@ -84,10 +84,15 @@ def _lines(published: Published, found: Found, wanted: list[str]) -> Iterator[st
     if not found.sessions:
         yield "Nothing that is kept holds all of this."
         return
-    matches, sessions = show(found.matches, "count"), show(found.count, "count")
-    yield f"{matches} matches in {sessions} sessions. ./analytics show SESSION shows one."
+    matches, sessions = _counted(found.matches, "match", "es"), _counted(found.count, "session", "s")
+    yield f"{matches} in {sessions}; ./analytics show SESSION prints one."
     if found.count > len(found.sessions):
-        yield f"Shown: the best {show(len(found.sessions), 'count')} of {sessions}; --limit {found.count} shows all."
+        best, all_of_them = show(len(found.sessions), "count"), show(found.count, "count")
+        yield f"Shown: the best {best} of {all_of_them}; --limit {found.count} shows all."
+
+
+def _counted(number: int, word: str, plural: str) -> str:
+    return f"{show(number, 'count')} {word}{'' if number == 1 else plural}"
 
 
 def _head(row: dict[str, Any], columns: int, at: datetime | None) -> str:
@@ -104,5 +109,5 @@ def _snippet(row: dict[str, Any], marked: re.Pattern[str], columns: int) -> str:
     if sys.stdout.isatty() and "NO_COLOR" not in os.environ:
         text = marked.sub(lambda match: f"\033[1m{match[0]}\033[0m", text)
     more = row["matches"] - 1
-    rest = f"\n{_INDENT}and {show(more, 'count')} more matches" if more else ""
+    rest = f"\n{_INDENT}and {_counted(more, 'more match', 'es')}" if more else ""
     return f"{begin}{text}{rest}"

@@ -34,7 +34,7 @@ class Usage:
     """What was asked for beside the measures."""
     tokens: tuple[int, ...] = (0, 0, 0, 0)
     """In the order of TOKENS."""
-    cost_usd: float | None = None
+    cost_usd: float | None = 0.0
     unpriced: int = 0
     unpriced_models: list[str] = field(default_factory=list)
     models: list["Usage"] = field(default_factory=list)
@@ -95,7 +95,8 @@ def _usage(row: dict[str, Any]) -> Usage:
 def measured(row: dict[str, Any]) -> Usage:
     """Return the usage that a row of MEASURES holds."""
     tokens = tuple(int(row[name] or 0) for name in TOKENS)
-    return Usage(None, {}, tokens, row["cost_usd"], row["unpriced"], row["unpriced_models"])
+    cost = 0.0 if row["cost_usd"] is None and not row["unpriced"] else row["cost_usd"]  # nothing cost nothing
+    return Usage(None, {}, tokens, cost, row["unpriced"], row["unpriced_models"])
 
 
 def session_facts(published: Published) -> dict[str, dict[str, Any]]:
@@ -119,5 +120,5 @@ def added(rows: list[Usage]) -> Usage:
     costs = [Decimal(repr(usage.cost_usd)) for usage in rows if usage.cost_usd is not None]
     tokens = tuple(sum(kind) for kind in zip(*(usage.tokens for usage in rows), strict=True)) or (0, 0, 0, 0)
     unpriced = sorted({model for usage in rows for model in usage.unpriced_models})
-    cost = float(sum(costs)) if costs else None
+    cost = float(sum(costs)) if costs or not rows else None
     return Usage(None, {}, tokens, cost, sum(usage.unpriced for usage in rows), unpriced)

@@ -1,7 +1,11 @@
 """`show` on the sample: every prompt and call in its order, sub-agents folded, nothing that a terminal obeys."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +14,7 @@ import pytest
 
 from cli.quick.start import run
 
+ROOT = Path(__file__).resolve().parents[2]
 Shown = Callable[..., tuple[int, str]]
 
 
@@ -129,6 +134,25 @@ def test_no_escape_sequence_reaches_the_terminal(demo: Path, shown: Shown, tmp_p
     text = shown(session, "--subagents", data=data)[1]
     assert len(text.splitlines()) > 20
     assert {character for character in text if not character.isprintable()} == {"\n"}
+
+
+@pytest.mark.parametrize("pager", ["tr a-z A-Z", "no-such-pager"])
+def test_a_terminal_gets_the_pager_or_where_there_is_none_the_text(demo: Path, pager: str) -> None:
+    master, slave = os.openpty()
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PAGER": pager, "TERM": "xterm"}
+    command = [sys.executable, "-P", "-m", "cli", "show", "latest", "--data", str(demo)]
+    with subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=environment, cwd=demo) as process:
+        os.close(slave)
+        said = bytearray()
+        with suppress(OSError):  # the end of a terminal's output
+            while part := os.read(master, 65536):
+                said += part
+    os.close(master)
+    text = said.decode()
+    assert process.returncode == 0, text
+    title = rows(demo, "select title from marts.dim_sessions order by ended_at desc nulls last limit 1")[0][0][:20]
+    assert (title.upper() if pager.startswith("tr") else title) in text
+    assert "\x1b[1" in text  # bold
 
 
 def _changed(data: Path, demo: Path, *statements: str) -> Path:

@@ -216,6 +216,14 @@ def test_the_status_lines_figures_are_those_of_the_generation(demo: Path) -> Non
     )
 
 
+def test_where_nothing_was_used_nothing_was_spent(ask: Ask, shown: Ask) -> None:
+    """Which is another thing than a cost that is not known."""
+    assert ask("daily", "--until", "2001-01-01") == {"daily": [], "totals": dict.fromkeys(TOKENS, 0) | {"totalCost": 0}}
+    assert ask("blocks", "--until", "2001-01-01") == {"blocks": []}
+    code, text = shown("sessions", "--until", "2001-01-01", "--last", "3")
+    assert (code, text.splitlines()[0]) == (0, "No response of a model is in this part of the history.")
+
+
 def test_nothing_published_yet_takes_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("daily", ["--data", str(tmp_path)]) == 1
     assert capsys.readouterr().err == (
