@@ -19,7 +19,13 @@ ENTRIES = {
     "scheduler": "cli.appliance.scheduler_service",
     "smoke": "tests.smoke.__main__",
 }
-DISTRIBUTIONS = {"bson": "pymongo", "vl_convert": "vl-convert-python", "yaml": "pyyaml", "dbt": "dbt-core"}
+DISTRIBUTIONS = {
+    "bson": "pymongo",
+    "dbt": "dbt-core",
+    "dotenv": "python-dotenv",
+    "vl_convert": "vl-convert-python",
+    "yaml": "pyyaml",
+}
 """The packages whose distribution has another name than the module."""
 OPTIONAL = {"dlt", "playwright"}
 """Imported where it is installed; who lacks it is told."""
