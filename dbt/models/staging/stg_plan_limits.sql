@@ -12,7 +12,7 @@ renamed as (
     select distinct
         observed_at,
         limit_window,
-        used_percentage / 100 as used_share,
+        round(used_percentage / 100, 6) as used_share,
         resets_at,
         host
     from source
