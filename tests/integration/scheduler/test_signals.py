@@ -1,5 +1,6 @@
 """A serving runner that is told to end, or is killed, in the middle of a run."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -10,9 +11,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from typer.testing import CliRunner
 
-from cli.main import app
 from common.paths import DataPaths
 from scheduler.history import History
 from scheduler.lock import PipelineLock
@@ -88,19 +87,25 @@ def test_a_killed_runner_leaves_a_free_lock_and_the_next_start_marks_its_run(tmp
         again.wait()
 
 
-def test_a_running_service_is_found_by_its_data_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def ask_to_run(data: Path) -> "subprocess.CompletedProcess[str]":
+    """`run --now` as a process: within this one, its settings of the log would stay."""
+    command = [sys.executable, "-m", "cli", "run", "--now", "--data", str(data)]
+    environment = os.environ | {"SCHEDULER_TOKEN": "token"}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_a_running_service_is_found_by_its_data_directory(tmp_path: Path) -> None:
     make_project(tmp_path / "project")
     process, url = start_serving(tmp_path)
     data = make_settings(tmp_path).data_dir
-    monkeypatch.setenv("SCHEDULER_TOKEN", "token")
     try:
-        found = CliRunner().invoke(app, ["run", "--now", "--data", str(data)])
-        assert (found.exit_code, found.stdout) == (0, f"Run 1 began: {url}/runs/1\n")
+        found = ask_to_run(data)
+        assert (found.returncode, found.stdout) == (0, f"Run 1 began: {url}/runs/1\n")
     finally:
         process.terminate()
         process.wait(120)
-    gone = CliRunner().invoke(app, ["run", "--now", "--data", str(data)])
-    assert gone.exit_code == 1
+    gone = ask_to_run(data)
+    assert gone.returncode == 1
     assert "no service answers at http://127.0.0.1:8321" in gone.stderr
 
 
