@@ -35,11 +35,13 @@ def export_plan_limits(connection: duckdb.DuckDBPyConnection, file: Path) -> Non
     fields = ", ".join(f"{column} {kind}" for column, kind in COLUMNS.items())
     connection.execute(f"create table if not exists raw.{TABLE} ({fields})")
     readings = [reading for part in (older_part(file), file) for reading in read_plan_limits(part)]
-    if not readings:
-        return
-    values = [list(column) for column in zip(*readings, strict=True)]
-    unnested = ", ".join(f"unnest(?::{kind}[])" for kind in COLUMNS.values())
-    connection.execute(f"insert into raw.{TABLE} select {unnested} except select * from raw.{TABLE}", values)
+    # One text: of a list DuckDB looks at each value for a millisecond.
+    said = json.dumps([dict(zip(COLUMNS, reading, strict=True)) for reading in readings], default=str)
+    shape = json.dumps([COLUMNS])
+    connection.execute(
+        f"insert into raw.{TABLE} select unnest(from_json(?, ?), recursive := true) except select * from raw.{TABLE}",
+        [said, shape],
+    )
 
 
 def read_plan_limits(file: Path) -> Iterator[tuple[datetime, str, float, datetime | None, str | None]]:

@@ -82,7 +82,7 @@ def _lines(published: Published, found: Found, wanted: list[str]) -> Iterator[st
         yield _snippet(row, marked, columns)
         yield ""
     if not found.sessions:
-        yield "Nothing that is kept holds all of this."
+        yield "No message, tool input or tool output has all of these words."
         return
     matches, sessions = _counted(found.matches, "match", "es"), _counted(found.count, "session", "s")
     yield f"{matches} in {sessions}; ./analytics show SESSION prints one."

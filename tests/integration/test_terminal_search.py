@@ -122,7 +122,7 @@ def test_the_text_says_how_many_there_are_and_fits(
     total = len(holding(demo, "watch mode"))
     assert f"Shown: the best 2 of {total}; --limit {total} shows all." in text
     assert run("search", ["--data", str(demo), "no such words anywhere"]) == 0
-    assert capsys.readouterr().out == "Nothing that is kept holds all of this.\n"
+    assert capsys.readouterr().out == "No message, tool input or tool output has all of these words.\n"
 
 
 @pytest.mark.parametrize(
