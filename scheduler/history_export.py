@@ -5,11 +5,11 @@ tables when they are missing (macro scheduler_table), so a build without a sched
 """
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import duckdb
 
 from scheduler.history import History
+from scheduler.work_database import ROWS, rows_as_json
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -81,15 +81,13 @@ def export_history(connection: duckdb.DuckDBPyConnection, history: History) -> N
 def _copy(
     connection: duckdb.DuckDBPyConnection, history: History, name: str, columns: dict[str, str], run_ids: set[int]
 ) -> None:
-    """Column by column: one statement for any number of rows, where executemany takes a millisecond for each."""
     if not run_ids:
         return
     source, key = ("runs", "id") if name == "pipeline_runs" else (name.removeprefix("pipeline_"), "run_id")
     sql = f"select *, {key} as run_id from {source} where {key} between ? and ? order by rowid"
-    rows = [row for row in history.query(sql, (min(run_ids), max(run_ids))) if row[key] in run_ids]
-    values: list[Any] = [[row[column] for row in rows] for column in columns]
-    unnested = ", ".join(f"unnest(?::varchar[])::{kind}" for kind in columns.values())
-    connection.execute(f"insert into raw.{name} select {unnested}", values)
+    found = [row for row in history.query(sql, (min(run_ids), max(run_ids))) if row[key] in run_ids]
+    rows = ([row[column] for column in columns] for row in found)
+    connection.execute(f"insert into raw.{name} {ROWS}", rows_as_json(rows, columns))
 
 
 def _microseconds(moment: str) -> int:

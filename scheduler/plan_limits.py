@@ -13,6 +13,8 @@ from typing import Any
 
 import duckdb
 
+from scheduler.work_database import ROWS, rows_as_json
+
 TABLE = "plan_limits"
 COLUMNS = {
     "observed_at": "timestamptz",
@@ -35,13 +37,8 @@ def export_plan_limits(connection: duckdb.DuckDBPyConnection, file: Path) -> Non
     fields = ", ".join(f"{column} {kind}" for column, kind in COLUMNS.items())
     connection.execute(f"create table if not exists raw.{TABLE} ({fields})")
     readings = [reading for part in (older_part(file), file) for reading in read_plan_limits(part)]
-    # One text: of a list DuckDB looks at each value for a millisecond.
-    said = json.dumps([dict(zip(COLUMNS, reading, strict=True)) for reading in readings], default=str)
-    shape = json.dumps([COLUMNS])
-    connection.execute(
-        f"insert into raw.{TABLE} select unnest(from_json(?, ?), recursive := true) except select * from raw.{TABLE}",
-        [said, shape],
-    )
+    sql = f"insert into raw.{TABLE} {ROWS} except select * from raw.{TABLE}"
+    connection.execute(sql, rows_as_json(readings, COLUMNS))
 
 
 def read_plan_limits(file: Path) -> Iterator[tuple[datetime, str, float, datetime | None, str | None]]:

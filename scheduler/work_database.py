@@ -3,19 +3,24 @@
 DuckDB lets one process write a file. A person who has it open keeps the pipeline out: they are named and waited for.
 """
 
+import json
 import os
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from common.duckdb_files import DEFAULT_LIMITS, DuckDBLimits, open_work_database
 from common.errors import AnalyticsError
 from common.paths import DuckDBVolume
+
+ROWS = "select unnest(from_json(?, ?), recursive := true)"
+"""A query whose rows are parameters; see `rows_as_json`."""
 
 MODEL_SCHEMAS = ("staging", "intermediate", "marts", "seeds", "touched")
 """What our dbt project makes, and nothing else of it."""
@@ -44,6 +49,16 @@ def drop_models(connection: duckdb.DuckDBPyConnection) -> None:
     for name in MODEL_SCHEMAS:
         connection.execute(f"drop schema if exists {name} cascade")
     connection.execute("checkpoint")
+
+
+def rows_as_json(rows: Iterable[Sequence[Any]], columns: Mapping[str, str]) -> tuple[str, str]:
+    """Return rows and the types of their columns as the two parameters of ROWS.
+
+    As lists of values they took DuckDB's Python client a third of a millisecond a value.
+    """
+    objects = [dict(zip(columns, row, strict=True)) for row in rows]
+    text = json.dumps(objects, default=str, ensure_ascii=False)
+    return text.encode(errors="replace").decode(), json.dumps([dict(columns)])  # half a surrogate pair is no JSON
 
 
 def is_lock_conflict(error: BaseException) -> bool:

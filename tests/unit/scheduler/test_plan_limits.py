@@ -51,6 +51,14 @@ def test_a_line_that_says_nothing_usable_is_left_out(line: bytes, tmp_path: Path
         assert len(rows(connection)) == 1
 
 
+def test_half_a_surrogate_pair_stops_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "plan_limits.jsonl"
+    file.write_text(json.dumps(GOOD | {"host": "a\ud800b"}))
+    with duckdb.connect() as connection:
+        export_plan_limits(connection, file)
+        assert [row[4] for row in rows(connection)] == ["a?b"]
+
+
 def test_without_a_file_the_table_is_empty(tmp_path: Path) -> None:
     with duckdb.connect() as connection:
         export_plan_limits(connection, tmp_path / "none.jsonl")
