@@ -38,8 +38,8 @@ def restore_side_tables(store: RecordStore, catalog: Catalog, *, lost: bool) -> 
     if store.count_rejected() < total_rows(rejected):
         for rows in read_rows(rejected, DEAD_LETTERS_SCHEMA.column_names, batch_bytes=BATCH_BYTES):
             store.restore_rejected(list(rejected_of_rows(rows)))
-    known = {state.id: state for state in store.all_states()}
-    if lost or len(known) < total_rows(files):
+    if lost or store.count_states() < total_rows(files):
+        known = {state.id: state for state in store.all_states()}
         for rows in read_rows(files, files.schema().column_names):
             states = map(_state_of, rows.to_pylist())
             store.restore_states([state for state in states if _is_newer(state, known.get(state.id))])

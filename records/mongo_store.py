@@ -195,6 +195,11 @@ class MongoStore(MongoInserts):
         with self._one_line():
             return self._persist(self._database[DEAD_LETTERS].estimated_document_count)
 
+    def count_states(self) -> int:
+        """Return the number of files of every host whose state is kept, from the collection's metadata."""
+        with self._one_line():
+            return self._persist(self._database[FILES].estimated_document_count)
+
     def count_between(self, after: datetime, up_to: datetime) -> int:
         """Return the number of lines ingested in this range."""
         query = _between(after, up_to)

@@ -5,16 +5,15 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from records.file_state import FileState, as_utc
 from records.lines import text_of
 from records.sqlite_schema import migrate
-from records.store import EARLIEST, NewLine, Place, RejectedLine, Source, StoreAwayError, StoredLine, StoreError
+from records.store import EARLIEST, EPOCH, NewLine, Place, RejectedLine, Source, StoreAwayError, StoredLine, StoreError
 
-_EPOCH = datetime.fromtimestamp(0, UTC)
 _MILLISECOND, _DAY = timedelta(milliseconds=1), timedelta(days=1)
 _BUSY_SECONDS = 60.0
 _READ_AT_ONCE = 100
@@ -52,9 +51,7 @@ class SqliteStore:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self._one_line():
             # Threads share the store; the pipeline lock has them use it one after the other.
-            self._connection = sqlite3.connect(
-                path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
+            self._connection = sqlite3.connect(path, _BUSY_SECONDS, isolation_level=None, check_same_thread=False)
             for pragma in _PRAGMAS:
                 self._connection.execute(f"pragma {pragma}")
             migrate(self._connection)
@@ -212,6 +209,10 @@ class SqliteStore:
         """Return the number of rejected lines."""
         return self._number("count(*) from rejected_lines")
 
+    def count_states(self) -> int:
+        """Return the number of files of every host whose state is kept."""
+        return self._number("count(*) from file_states")
+
     def count_between(self, after: datetime, up_to: datetime) -> int:
         """Return the number of lines ingested in this range."""
         query = "count(*) from lines where ingested_at > ? and ingested_at <= ?"
@@ -286,11 +287,11 @@ def _encode(state: FileState) -> str:
 
 
 def _milliseconds(moment: datetime) -> int:
-    return (moment - _EPOCH) // _MILLISECOND
+    return (moment - EPOCH) // _MILLISECOND
 
 
 def _moment(stamp: int) -> datetime:
-    return _EPOCH + timedelta(milliseconds=stamp)
+    return EPOCH + timedelta(milliseconds=stamp)
 
 
 def _stored(row: tuple[Any, ...]) -> StoredLine:

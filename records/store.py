@@ -168,6 +168,10 @@ class RecordStore(Protocol):
         """Yield those of these rejected lines that are there."""
         ...
 
+    def count_states(self) -> int:
+        """Return the number of files of every host whose state is kept."""
+        ...
+
     def all_states(self) -> Iterator[FileState]:
         """Yield the states of every host's files."""
         ...

@@ -146,6 +146,7 @@ def test_states_of_files_are_replaced_and_told_apart_by_host(store: RecordStore)
     one, two = (FileState.new(host, Path("/t"), "p/s.jsonl") for host in ("a", "b"))
     one.read_bytes = 10
     store.save_states([one, two])
+    assert store.count_states() == 2
     one.read_bytes, one.digest = 20, "d"
     one.modified_at = datetime(2026, 1, 1, 1, 2, 3, 456_000, tzinfo=UTC)
     store.save_states([one])
