@@ -110,12 +110,13 @@ def _cut(message: str, limit: int = 160) -> str:
 
 
 def _in_words(warning: str) -> str:
-    """Say our tests as the sentences that they are: each should be true."""
+    """Return a warning of one of our tests, whose name is a sentence that should hold, as that sentence."""
     found = re.match(r"assert_(\w+): Got (\d+) results?", warning)
     if not found:
         return warning
     test, rows = found.groups()
-    return f"not true: {test.replace('_', ' ')} ({rows} rows by dbt's test assert_{test})"
+    counted = "1 exception" if rows == "1" else f"{int(rows):,} exceptions"
+    return f"{test.replace('_', ' ')}: {counted} (dbt test assert_{test})"
 
 
 def show_failures(console: Console, result: RunResult) -> None:
@@ -152,13 +153,13 @@ def show_summary(console: Console, summary: Summary, settings: Settings, data: P
     cost = (
         "no model with a known price" if summary.cost_usd is None else f"{show(summary.cost_usd, 'usd')} at list prices"
     )
-    aside = f" ({show(summary.lines_set_aside, 'count')} set aside)" if summary.lines_set_aside else ""
+    rejected = f" ({show(summary.lines_set_aside, 'count')} rejected)" if summary.lines_set_aside else ""
     dates = f"{summary.first_date} to {summary.last_date}" if summary.first_date else "none yet"
     sessions = f"{show(summary.sessions, 'count')} in {show(summary.projects, 'count')} projects"
     table.add_row("sessions", sessions, "prompts", show(summary.prompts, "count"))
     table.add_row("messages", show(summary.messages, "count"), "tool calls", show(summary.tool_calls, "count"))
     table.add_row("tokens", show(summary.tokens, "tokens"), "cost", cost)
-    table.add_row("dates", dates, "lines read", f"{show(summary.lines, 'count')}{aside}")
+    table.add_row("dates", dates, "lines read", f"{show(summary.lines, 'count')}{rejected}")
     console.print(table, highlight=False)
     console.print(f"Report    {paths.report}", highlight=False, soft_wrap=True)
     database = paths.duckdb.published_database
