@@ -29,7 +29,7 @@ _SEARCHED = (*TYPED, "answer", "summary")
 _INPUT_SEARCHED, _ERROR_SEARCHED = 400, 300
 """Characters of a call's input and of a failed call's output that can be searched for."""
 _DEEPEST = 20
-"""Agents within agents: what is deeper stands in the main thread, where every reader gets to."""
+"""Levels of agents within agents; deeper agents are shown in the main thread."""
 
 
 def conversation(rows: SessionRows) -> Step:

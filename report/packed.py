@@ -1,8 +1,8 @@
 """The files beside the report: a fingerprint and one packed value each, which a page opened from disk can load.
 
 A page may not fetch a file beside it, but it may run one as a script. Each file is a script of two lines: a comment
-with the fingerprint of what it was made from, and a call that hands over the value as JSON, gzip and base64. Nothing
-of a transcript stands in the script itself, so nothing that a transcript says can end it or be run.
+with the fingerprint of what it was made from, and a call that hands over the value as JSON, gzip and base64. No
+text of a transcript is part of the script itself, so nothing that a transcript says can end it or be run.
 """
 
 import base64
@@ -44,7 +44,7 @@ def write_packed(folder: Path, name: str, fingerprint: str, value: Any) -> None:
 
 
 def fingerprint_of(path: Path) -> str | None:
-    """Return what the file was made from; None where there is no such file, or it is not one of ours."""
+    """Return what the file was made from; None if it does not exist, or was not written by `write_packed`."""
     try:
         with path.open(encoding="ascii") as file:
             head = file.readline()

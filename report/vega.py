@@ -24,7 +24,7 @@ _ANY_CHART: Spec = {
 
 
 class Vega:
-    """Vega's tools, with a memory in `folder`; without one everything is made anew."""
+    """Vega's tools, with a cache in `folder`; without a folder everything is made again."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
@@ -38,7 +38,7 @@ class Vega:
     def chart(self, chart: Spec) -> Spec:
         """The same chart as a Vega specification in the light theme's colours, for a page that brings Vega alone.
 
-        The page fills in data and width, gives the config of its own theme and swaps marks' colours for a dark one.
+        The page fills in data and width, adds its theme's config and swaps marks' colours in a dark theme.
         """
         sized = chart | {"width": 400, "autosize": {"type": "fit", "contains": "padding"}}
         return {

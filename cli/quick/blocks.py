@@ -68,7 +68,7 @@ class Block:
         return Projection(round(self.usage.total_tokens + rate.tokens_per_minute * minutes), total, round(minutes))
 
 
-# A block's bounds come from the marts, which decide where one begins; every response with a time lies in one.
+# A block's bounds come from the marts, which decide where a block begins; every response with a time is in a block.
 _BLOCKS = f"""
 with responses as (
     select * from ({BY_RESPONSE}) where requested_at is not null and {{where}}

@@ -12,7 +12,7 @@ from cli.quick.footer import footer, zone
 from cli.quick.options import Parser, add_filters, add_output, at_least_one, check
 from cli.quick.places import find_places
 from cli.quick.selection import select
-from cli.quick.table import Column, Table, name, terminal_columns
+from cli.quick.table import MEASURES, Column, Table, name, terminal_columns
 from cli.quick.usage import added
 from cli.quick.usage_json import TOKEN_KEYS, moment, print_csv, print_json
 from dashboards.formats import show
@@ -22,12 +22,7 @@ _COLUMNS = [
     Column("Block", right=False),
     Column("", right=False),
     Column("Models", right=False, least=12, spare=6),
-    Column("Input", spare=3),
-    Column("Output", spare=2),
-    Column("Cache write", spare=5),
-    Column("Cache read", spare=4),
-    Column("Tokens"),
-    Column("Cost"),
+    *MEASURES,
 ]
 _FIELDS = [
     "startTime",

@@ -19,7 +19,7 @@ def line(told: dict[str, Any], published: dict[str, Any] | None, limits: list[di
 
     Args:
         told: What Claude Code wrote to stdin.
-        published: The content of statusline.json, None where there is none.
+        published: The content of statusline.json; None before the first publication.
         limits: The plan's limits among it.
         now: Seconds since 1970.
     """

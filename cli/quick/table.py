@@ -23,9 +23,20 @@ class Column:
     """Where there is no room, the column with the highest number goes first; 0 always stays."""
 
 
+MEASURES = (
+    Column("Input", spare=3),
+    Column("Output", spare=2),
+    Column("Cache write", spare=5),
+    Column("Cache read", spare=4),
+    Column("Tokens"),
+    Column("Cost"),
+)
+"""Tokens and cost, the last columns of every table of usage."""
+
+
 @dataclass
 class Table:
-    """Rows of text under columns; the last `totals` rows stand below a line."""
+    """Rows of text under columns; the `totals` rows follow below a line."""
 
     columns: list[Column]
     rows: list[list[str]] = field(default_factory=list)

@@ -9,7 +9,7 @@ from cli.quick.footer import footer, zone
 from cli.quick.options import Parser, add_filters, add_output, at_least_one, check
 from cli.quick.places import find_places
 from cli.quick.selection import select
-from cli.quick.table import Column, Table, name, terminal_columns
+from cli.quick.table import MEASURES, Column, Table, name, terminal_columns
 from cli.quick.usage import DAYS, Usage, added, key_expression, project_facts, read_usage, session_facts
 from cli.quick.usage_json import TOKEN_KEYS, measures, moment, print_csv, print_json, with_models
 from dashboards.formats import show
@@ -32,14 +32,6 @@ _TITLES = {
 }
 _MISSING = {"sessions": "no session", "projects": "no project"}
 _IN_TIME = ("daily", "weekly", "monthly")
-_MEASURES = [
-    Column("Input", spare=3),
-    Column("Output", spare=2),
-    Column("Cache write", spare=5),
-    Column("Cache read", spare=4),
-    Column("Tokens"),
-    Column("Cost"),
-]
 
 
 class Answer(NamedTuple):
@@ -154,8 +146,8 @@ def _print_table(published: Published, command: str, options: argparse.Namespace
     if not answer.rows:
         print("No response of a model is in this part of the history.")
     else:
-        table = Table([*_keys_shown(command, options), *_MEASURES])
-        keys = len(table.columns) - len(_MEASURES)
+        table = Table([*_keys_shown(command, options), *MEASURES])
+        keys = len(table.columns) - len(MEASURES)
         for usage in answer.rows:
             table.rows.append([*_cells(published, command, options, usage, answer.facts), *_numbers(usage)])
             if options.breakdown and command != "models":

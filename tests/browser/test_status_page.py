@@ -229,7 +229,7 @@ def test_the_dbt_docs_open_in_their_sandbox(page: Page, site: Site, failed_run: 
 def test_report_and_status_page_lead_to_each_other_and_the_report_loads_its_sessions(
     page: Page, site: Site, report: Path
 ) -> None:
-    """The report runs in a sandbox, a stranger to this origin; what lies beside it comes by its address alone."""
+    """The report runs in a sandbox with an opaque origin; a key in the address gives it its session files."""
     data = site.runner.settings.data_dir
     shutil.copy(report, data / "report.html")
     shutil.copytree(report.parent / "report_sessions", data / "report_sessions", dirs_exist_ok=True)
