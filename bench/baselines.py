@@ -40,11 +40,11 @@ def work(name: str, folder: Path, settings: Mapping[str, str]) -> Sample:
     return Sample(said["seconds"], said["cpu_seconds"], peak_mib=done.peak_mib)
 
 
-def _or_absent(plan: Plan, name: str, made: Callable[[], Stage]) -> Stage | Absent:
+def _or_absent(plan: Plan, name: str, measure: Callable[[], Stage]) -> Stage | Absent:
     if name in plan.skip:
         return Absent(f"left out with --skip {name}")
     try:
-        return made()
+        return measure()
     except BenchError as error:
         plan.say(str(error))
         return Absent(str(error))
@@ -113,7 +113,7 @@ def _mongo_stages(size: Size, history: History, server: Server, plan: Plan) -> I
     reading = ("raw_drain", "flatten_path", "extract")
     rounds = [{name: once(name) for name in reading} for _ in range(plan.repeat)]
     for name in reading:
-        yield name, Stage.of([each[name] for each in rounds], history.documents, history.bytes)
+        yield name, Stage.of([seconds[name] for seconds in rounds], history.documents, history.bytes)
     plan.say(f"{size.lines:,} lines in {server.name}: to a published database")
     shutil.rmtree(folder, ignore_errors=True)
     sample = run(history.root, folder / "data", settings=server.settings | {"COLLECTOR": "off"})

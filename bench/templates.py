@@ -61,16 +61,16 @@ class Template:
     @classmethod
     def of(cls, text: bytes, session: int) -> "Template":
         """Cut a text at its gaps. `session` is the beginning of the session's id."""
-        made, texts, end = cls([], [], [], [], []), dict[bytes, list[int]](), 0
+        template, texts, end = cls([], [], [], [], []), dict[bytes, list[int]](), 0
         for gap in _GAP.finditer(text):
-            made.parts.extend((text[end : gap.start()], b""))
-            made._note(gap, len(made.parts) - 1, session, texts)
+            template.parts.extend((text[end : gap.start()], b""))
+            template._note(gap, len(template.parts) - 1, session, texts)
             end = gap.end()
-        made.parts.append(text[end:])
+        template.parts.append(text[end:])
         for marker, places in texts.items():
             kind, length = marker[2:3], int(marker[3:-2].split(b":")[1])
-            made.texts.append((tuple(places), length, kind == b"p"))
-        return made
+            template.texts.append((tuple(places), length, kind == b"p"))
+        return template
 
     def _note(self, gap: re.Match[bytes], place: int, session: int, texts: dict[bytes, list[int]]) -> None:
         if gap["kind"]:
@@ -117,13 +117,13 @@ def session_templates(folder: Path, random: Random) -> list[SessionTemplate]:
 def _session(folder: Path, path: Path, random: Random) -> SessionTemplate:
     session = int(path.stem[:8], 16)
     beside = sorted(path.with_suffix("").glob("subagents/*"))
-    paths = [path, *(each for each in beside if each.suffix == ".jsonl")]
+    paths = [path, *(file for file in beside if file.suffix == ".jsonl")]
 
-    def name(each: Path) -> Template:
-        return Template.of(each.relative_to(folder).as_posix().encode(), session)
+    def name(file: Path) -> Template:
+        return Template.of(file.relative_to(folder).as_posix().encode(), session)
 
-    files = [(name(each), [Template.of(line, session) for line in _lines(each, random)]) for each in paths]
-    notes = [(name(each), Template.of(each.read_bytes(), session)) for each in beside if each.suffix == ".json"]
+    files = [(name(path), [Template.of(line, session) for line in _lines(path, random)]) for path in paths]
+    notes = [(name(path), Template.of(path.read_bytes(), session)) for path in beside if path.suffix == ".json"]
     moments = [moment for _, lines in files for line in lines for _, moment in line.times]
     return SessionTemplate(files, notes, min(moments), max(moments))
 

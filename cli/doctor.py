@@ -69,7 +69,7 @@ def _packages(_: Settings) -> Finding:
         wanted = list(locked_requirements(LOCK))
     except (OSError, InvalidRequirement) as error:
         return Finding("Packages", "fail", f"{LOCK}: {error}", expected, "restore the file from git")
-    wrong = [str(each.name) for each in wanted if _version(each.name) not in each.specifier]
+    wrong = [str(requirement.name) for requirement in wanted if _version(requirement.name) not in requirement.specifier]
     if wrong:
         fix = "delete .venv and run any ./analytics command"
         return Finding("Packages", "fail", f"missing or of another version: {', '.join(wrong)}", expected, fix)
@@ -143,7 +143,7 @@ def _retention(settings: Settings) -> Finding:
 def transcripts_at_risk(settings: Settings) -> list[str]:
     """Transcripts about to be deleted, relative to their folder, that the published database does not hold whole."""
     at_risk = Standing(settings, stores={}).at_risk()
-    return [each.source_file for each in at_risk if each.days_left < AT_RISK_DAYS]
+    return [file.source_file for file in at_risk if file.days_left < AT_RISK_DAYS]
 
 
 def _data_directory(settings: Settings) -> Finding:
@@ -157,7 +157,7 @@ def _data_directory(settings: Settings) -> Finding:
 
 
 def _existing(folder: Path) -> Path:
-    return next(each for each in (folder, *folder.parents) if each.exists())
+    return next(parent for parent in (folder, *folder.parents) if parent.exists())
 
 
 def _writable(folder: Path) -> bool:

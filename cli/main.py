@@ -83,8 +83,8 @@ def demo(data: Data = None, as_json: AsJson = False) -> None:
             _empty_demo(folder, marker)
             stats = write_sample(folder / "transcripts", until=datetime.now().astimezone().date())
             if not as_json:
-                made = f"A generated sample: {stats.lines:,} lines in {stats.files} transcripts"
-                console.print(made, highlight=False)
+                summary = f"A generated sample: {stats.lines:,} lines in {stats.files} transcripts"
+                console.print(summary, highlight=False)
             result = run_once(settings, console=console, as_json=as_json)
         if not as_json:
             show_outcome(console, settings, result, folder)

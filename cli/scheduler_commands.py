@@ -58,15 +58,15 @@ def runs(
     with one_line_errors():
         found = open_history(settings_of(data_dir=data)).runs(limit)
     if as_json:
-        console.print_json(data=[each.model_dump(mode="json") for each in found])
+        console.print_json(data=[run.model_dump(mode="json") for run in found])
         return
     names = ("run", "started", "kind", "by", "status")
     table = Table(*names, Column("what happened", overflow="fold"), show_edge=False)
-    for each in found:
-        style = _STYLES.get(each.status, "yellow")
-        when = each.started_at.astimezone().strftime("%Y-%m-%d %H:%M")
-        message = escape(" ".join((each.message or "").split())[:120])
-        table.add_row(str(each.id), when, each.kind, each.trigger, f"[{style}]{each.status}[/]", message)
+    for run in found:
+        style = _STYLES.get(run.status, "yellow")
+        when = run.started_at.astimezone().strftime("%Y-%m-%d %H:%M")
+        message = escape(" ".join((run.message or "").split())[:120])
+        table.add_row(str(run.id), when, run.kind, run.trigger, f"[{style}]{run.status}[/]", message)
     console.print(table, highlight=False)
 
 

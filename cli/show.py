@@ -185,7 +185,7 @@ def show_verification(console: Console, answer: VerifyReport) -> None:
         return
     names = ("figure", "day", "model", "in the files", "in the database", "for example")
     table = Table(*[Column(name, overflow="fold") for name in names], show_edge=False)
-    for each in answer.differences:
-        counts = (f"{each.in_files:,}", f"{each.in_database:,}")
-        table.add_row(each.measure, each.day, escape(each.model), *counts, escape(each.example))
+    for difference in answer.differences:
+        counts = (f"{difference.in_files:,}", f"{difference.in_database:,}")
+        table.add_row(difference.measure, difference.day, escape(difference.model), *counts, escape(difference.example))
     console.print(table, highlight=False)

@@ -27,15 +27,15 @@ def opened(transcript: Transcript) -> Iterator[tuple[BinaryIO, os.stat_result, i
     Raises OSError where the file cannot be read or what it is packed in is damaged.
     """
     with transcript.path.open("rb", buffering=CHUNK_BYTES) as file:
-        about = os.fstat(file.fileno())
+        stat = os.fstat(file.fileno())
         if transcript.is_agent_note:
             line = note_line(transcript.source_file, file.read(MAX_NOTE_BYTES))
-            yield io.BytesIO(line), about, len(line)
+            yield io.BytesIO(line), stat, len(line)
         elif _is_packed(file):
             with gzip.GzipFile(fileobj=file) as unpacked, _damage_named():
-                yield io.BufferedReader(unpacked, CHUNK_BYTES), about, 2**63 - 1
+                yield io.BufferedReader(unpacked, CHUNK_BYTES), stat, 2**63 - 1
         else:
-            yield file, about, about.st_size
+            yield file, stat, stat.st_size
 
 
 def _is_packed(file: BinaryIO) -> bool:

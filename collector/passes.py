@@ -57,14 +57,14 @@ class Collector:
         """Raise TranscriptsError where the transcripts directory is missing or may not be read."""
         check_folder(self.root)
 
-    def recall(self, state: FileState, file: BinaryIO, about: os.stat_result, end: int) -> Reading | None:
+    def recall(self, state: FileState, file: BinaryIO, stat: os.stat_result, end: int) -> Reading | None:
         """Return the reading that this state describes, or None where the file no longer begins with what was read."""
         if state.read_bytes == 0:
             return Reading()
         if end < state.read_bytes:
             return None
         kept, _ = self._readings.get(state.source_file, (None, 0))
-        if kept and kept.offset == state.read_bytes and state.inode == about.st_ino and kept.still_there(file):
+        if kept and kept.offset == state.read_bytes and state.inode == stat.st_ino and kept.still_there(file):
             return kept
         return retrace(file, state.read_bytes, state.digest, split_lines=state.split_lines)
 
@@ -107,8 +107,8 @@ class _Pass:
     def run(self, transcripts: list[Transcript], findings: Findings | None) -> CollectResult:
         """Read what is new in these; with findings, also record what is missing or could not be looked into."""
         self._tally.files = len(transcripts)
-        for each, state in self._changed(transcripts):
-            self._read(each, state)
+        for file, state in self._changed(transcripts):
+            self._read(file, state)
             self._files_done += 1
             self._report()
         if findings is not None:
@@ -119,15 +119,15 @@ class _Pass:
 
     def _changed(self, transcripts: list[Transcript]) -> list[tuple[Transcript, FileState]]:
         changed = []
-        for each in transcripts:
-            state = self._state(each.source_file)
-            about = self._look(each, state)
-            if about is None or state.is_current(about):
+        for file in transcripts:
+            state = self._state(file.source_file)
+            stat = self._look(file, state)
+            if stat is None or state.is_current(stat):
                 self._files_done += 1
-                self._tally.files_unfinished += about is not None and state.read_bytes < state.size
+                self._tally.files_unfinished += stat is not None and state.read_bytes < state.size
             else:
-                changed.append((each, state))
-                self._bytes_total += max(0, about.st_size - state.read_bytes)
+                changed.append((file, state))
+                self._bytes_total += max(0, stat.st_size - state.read_bytes)
         return changed
 
     def _state(self, source_file: str, kind: str = FILE) -> FileState:
@@ -141,44 +141,44 @@ class _Pass:
             self._batch.change(known)
         return known
 
-    def _look(self, each: Transcript, state: FileState) -> os.stat_result | None:
+    def _look(self, file: Transcript, state: FileState) -> os.stat_result | None:
         try:
-            about = each.path.stat()
-            check_regular(about)
+            stat = file.path.stat()
+            check_regular(stat)
         except OSError as error:
             self._record(state, error)
             return None
-        return about
+        return stat
 
-    def _read(self, each: Transcript, state: FileState) -> None:
+    def _read(self, file: Transcript, state: FileState) -> None:
         try:
-            with opened(each) as (file, about, end):
-                self._read_open(file, FileRun(state, Reading(), each.stem), about, end)
+            with opened(file) as (content, stat, end):
+                self._read_open(content, FileRun(state, Reading(), file.stem), stat, end)
         except OSError as error:
             self._record(state, error)
 
-    def _read_open(self, file: BinaryIO, run: FileRun, about: os.stat_result, end: int) -> None:
-        run.reading = self._recall(run.state, file, about, end)
+    def _read_open(self, file: BinaryIO, run: FileRun, stat: os.stat_result, end: int) -> None:
+        run.reading = self._recall(run.state, file, stat, end)
         before = self._tally.bytes_read
         for physical in read(run.reading, file, end):
             if self._batch.add(run, physical):
                 self._report()
         self._tally.files_read += self._tally.bytes_read > before
-        self._tally.files_unfinished += run.reading.offset < min(end, about.st_size)
-        run.state.saw(about)
+        self._tally.files_unfinished += run.reading.offset < min(end, stat.st_size)
+        run.state.saw(stat)
         self._batch.touch(run)
         self._collector.keep(run.state, run.reading)
 
-    def _recall(self, state: FileState, file: BinaryIO, about: os.stat_result, end: int) -> Reading:
+    def _recall(self, state: FileState, file: BinaryIO, stat: os.stat_result, end: int) -> Reading:
         if state.read_bytes and not state.digest:
             state.forget()
-        reading = self._collector.recall(state, file, about, end)
+        reading = self._collector.recall(state, file, stat, end)
         if reading is not None:
             return reading
         state.reset(self._collector.store.now())
         self._collector.store.save_states([state])  # before any line of the new content, see FileState.reset_at
         self._tally.resets += 1
-        self._bytes_total += about.st_size
+        self._bytes_total += stat.st_size
         return Reading()
 
     def _record(self, state: FileState, error: OSError) -> None:
@@ -189,7 +189,7 @@ class _Pass:
 
     def _record_absent(self, findings: Findings) -> None:
         """Files that were there before and directories that could not be, or can again be, looked into."""
-        present = {each.source_file for each in findings.transcripts}
+        present = {file.source_file for file in findings.transcripts}
         for name, error in findings.unreadable.items():
             self._tally.files_unreadable += 1
             if self._state(name, DIRECTORY).became(UNREADABLE, error):

@@ -152,10 +152,10 @@ class _Names:
 
 
 def _walk(names: _Names, folder: Path, findings: Findings, seen: set[tuple[int, int]]) -> None:
-    about = folder.stat()
-    if (about.st_dev, about.st_ino) in seen:
+    found = folder.stat()
+    if (found.st_dev, found.st_ino) in seen:
         return
-    seen.add((about.st_dev, about.st_ino))
+    seen.add((found.st_dev, found.st_ino))
     for entry in _real_before_links(folder):
         path = folder / entry.name
         if _is_directory(entry):
@@ -213,7 +213,7 @@ def _owner(path: str | os.PathLike[str] | None) -> int | None:
         return None
 
 
-def check_regular(about: os.stat_result) -> None:
+def check_regular(found: os.stat_result) -> None:
     """Raise OSError for what is no regular file: a pipe would be waited for without end."""
-    if not stat.S_ISREG(about.st_mode):
+    if not stat.S_ISREG(found.st_mode):
         raise OSError(0, "not a regular file")

@@ -223,7 +223,7 @@ def _heatmap(card: Card, dataset: Dataset) -> str:
         *labels,
         ",\n".join(measures),
         f"from ({grid[0]})",
-        *(f"cross join ({each})" for each in grid[1:]),
+        *(f"cross join ({axis})" for axis in grid[1:]),
         f"left join cells using ({', '.join(card.by)})",
         "group by " + ", ".join(card.by),
         f"order by {_order(card, dataset)}",

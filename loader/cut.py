@@ -115,7 +115,9 @@ def scalars_json(value: Any, limit: int, string_limit: int = STRING_LIMIT) -> st
     kept = budget.take(kept)
     for key, inner in value.items():
         if isinstance(inner, dict) and budget.spend(key, {}):
-            kept[key] = budget.take({name: each for name, each in inner.items() if not isinstance(each, dict | list)})
+            kept[key] = budget.take(
+                {name: value for name, value in inner.items() if not isinstance(value, dict | list)}
+            )
     return dumps(kept)
 
 

@@ -59,7 +59,11 @@ def _parse_any(text: str) -> Any:
 def _cut_to_depth(value: Any) -> None:
     level = [value]
     for _ in range(DEEPEST):
-        inner = (each.values() if isinstance(each, dict) else each for each in level if isinstance(each, dict | list))
+        inner = (
+            nested.values() if isinstance(nested, dict) else nested
+            for nested in level
+            if isinstance(nested, dict | list)
+        )
         level = [item for items in inner for item in items if isinstance(item, dict | list)]
     for container in level:
         container.clear()

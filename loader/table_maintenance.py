@@ -112,7 +112,7 @@ def _groups(table: Table) -> Iterator[list[FileScanTask]]:
         group: list[FileScanTask] = []
         for task in tasks:
             group.append(task)
-            if sum(each.file.file_size_in_bytes for each in group) >= GROUP_BYTES:
+            if sum(task.file.file_size_in_bytes for task in group) >= GROUP_BYTES:
                 yield group
                 group = []
         if len(group) >= FEWEST_FILES:

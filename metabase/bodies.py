@@ -97,13 +97,13 @@ def _display(catalog: Catalog, card: Card) -> str:
 
 def _settings(catalog: Catalog, card: Card) -> dict[str, Any]:
     columns = shown_columns(catalog, card)
-    made = {"column_settings": _column_settings(columns)}
+    settings = {"column_settings": _column_settings(columns)}
     if card.kind == "number":
-        return made | _number_settings(catalog, card, columns)
+        return settings | _number_settings(catalog, card, columns)
     if card.kind == "heatmap":
-        return made | _heatmap_settings(card, columns)
+        return settings | _heatmap_settings(card, columns)
     if card.kind in ("table", "pivot"):
-        return made | _table_settings(card, columns)
+        return settings | _table_settings(card, columns)
     labels = [columns[name].label for name in card.by]
     metrics = [value.label for value in card.values.values()]
     chart = {"graph.dimensions": labels, "graph.metrics": metrics, "graph.x_axis.title_text": labels[0]}
@@ -112,7 +112,7 @@ def _settings(catalog: Catalog, card: Card) -> dict[str, Any]:
     if card.kind in ("bar", "area", "row") and (len(metrics) > 1 or len(labels) > 1):
         chart["stackable.stack_type"] = "stacked"
     colours = {name: {"color": LIGHT[place]} for name, place in zip(metrics, places(metrics), strict=True)}
-    return made | chart | {"series_settings": colours}
+    return settings | chart | {"series_settings": colours}
 
 
 def _column_settings(columns: Mapping[str, Column]) -> dict[str, Any]:
@@ -165,15 +165,15 @@ def parameters(board: Dashboard, lists: Mapping[str, int]) -> list[dict[str, Any
 
 
 def _parameter(name: str, card: int | None) -> dict[str, Any]:
-    made: dict[str, Any] = {"id": name, "name": _NAMES[name], "slug": name}
+    parameter: dict[str, Any] = {"id": name, "name": _NAMES[name], "slug": name}
     if name.startswith("date"):
-        return made | {"type": "date/single", "sectionId": "date"}
-    made |= {"type": "string/=", "sectionId": "string"}
+        return parameter | {"type": "date/single", "sectionId": "date"}
+    parameter |= {"type": "string/=", "sectionId": "string"}
     if card is None:
-        return made
+        return parameter
     field = ["field", LISTS[name][0], {"base-type": "type/Text"}]
     source = {"card_id": card, "value_field": field}
-    return made | {"values_query_type": "list", "values_source_type": "card", "values_source_config": source}
+    return parameter | {"values_query_type": "list", "values_source_type": "card", "values_source_config": source}
 
 
 def dashcards(

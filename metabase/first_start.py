@@ -90,7 +90,7 @@ def find_database(client: Client, name: str = DatabaseSettings.name) -> dict[str
     """Our database as Metabase lists it; None where it has none."""
     found = client.get("/api/database")
     known = found["data"] if isinstance(found, dict) else found
-    return next((each for each in known if each["engine"] == "duckdb" and each["name"] == name), None)
+    return next((database for database in known if database["engine"] == "duckdb" and database["name"] == name), None)
 
 
 def ensure_database(client: Client, wanted: DatabaseSettings) -> int:

@@ -74,9 +74,9 @@ class _Work:
         self.boards: dict[str, int] = {}
 
     def ensure_collection(self, name: str, parent: int | None) -> int:
-        for each in self.client.items(parent or "root", "collection"):
-            if each["name"] == name:
-                return int(each["id"])
+        for item in self.client.items(parent or "root", "collection"):
+            if item["name"] == name:
+                return int(item["id"])
         self.result.created.append(f"collection {name}")
         return int(self.client.post("/api/collection", {"name": name, "parent_id": parent})["id"])
 
@@ -119,10 +119,10 @@ class _Work:
         return known
 
     def _create_card(self, key: str, body: dict[str, Any]) -> int:
-        made = self.client.post("/api/card", body | {"collection_id": self.result.collection})
-        self._note_card(made["id"], body["description"])
+        card = self.client.post("/api/card", body | {"collection_id": self.result.collection})
+        self._note_card(card["id"], body["description"])
         self.result.created.append(f"card {key}")
-        return int(made["id"])
+        return int(card["id"])
 
     def _note_card(self, number: int, description: str) -> None:
         kept = self.client.get(f"/api/card/{number}")  # what the next run compares with
@@ -149,8 +149,8 @@ class _Work:
         fields = ("type", "display", "dataset_query", "visualization_settings")
         copy = {name: current[name] for name in fields if name in current}
         copy |= {"name": current["name"], "description": without_marker(current.get("description")) or None}
-        made = self.client.post("/api/card", copy | {"collection_id": self._aside()})
-        self._say_kept("card", current["name"], int(made["id"]))
+        kept = self.client.post("/api/card", copy | {"collection_id": self._aside()})
+        self._say_kept("card", current["name"], int(kept["id"]))
 
     def _aside(self) -> int:
         return self.ensure_collection(ASIDE, self.result.collection)
@@ -221,8 +221,8 @@ class _Work:
             "collection_id": self._aside(),
             "is_deep_copy": False,
         }
-        made = self.client.post(f"/api/dashboard/{current['id']}/copy", copy)
-        self._say_kept("dashboard", current["name"], int(made["id"]))
+        kept = self.client.post(f"/api/dashboard/{current['id']}/copy", copy)
+        self._say_kept("dashboard", current["name"], int(kept["id"]))
 
     # What the files no longer have
 

@@ -62,14 +62,14 @@ class FileState:
         """The `_id` in `transcript_files`."""
         return f"{self.host}:{self.source_file}"
 
-    def is_current(self, about: os.stat_result) -> bool:
+    def is_current(self, stat: os.stat_result) -> bool:
         """Whether the file is as it was when it was last read, so that it need not be opened."""
-        same = (self.size, self.mtime_ns, self.inode) == (about.st_size, _mtime_ns(about), about.st_ino)
+        same = (self.size, self.mtime_ns, self.inode) == (stat.st_size, _mtime_ns(stat), stat.st_ino)
         return same and self.status == OK
 
-    def saw(self, about: os.stat_result) -> None:
+    def saw(self, stat: os.stat_result) -> None:
         """Remember the file as it was before it was read."""
-        self.size, self.mtime_ns, self.inode = about.st_size, _mtime_ns(about), about.st_ino
+        self.size, self.mtime_ns, self.inode = stat.st_size, _mtime_ns(stat), stat.st_ino
         seconds, nanoseconds = divmod(self.mtime_ns, 10**9)
         self.modified_at = datetime.fromtimestamp(seconds, UTC) + timedelta(milliseconds=nanoseconds // 10**6)
         self.status, self.error = OK, None
@@ -136,9 +136,9 @@ class FileState:
         )
 
 
-def _mtime_ns(about: os.stat_result) -> int:
+def _mtime_ns(stat: os.stat_result) -> int:
     """Return when a file was changed; what is beyond 64 bits, some 290 years from 1970, at their end."""
-    return max(-(2**63), min(about.st_mtime_ns, 2**63 - 1))
+    return max(-(2**63), min(stat.st_mtime_ns, 2**63 - 1))
 
 
 def project_of(source_file: str) -> str:

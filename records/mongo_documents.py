@@ -107,13 +107,13 @@ def _excess(line: Line) -> str | None:
     size = 0
     inner: list[Any] = [line.value]
     while inner and size <= MAX_DOCUMENT:
-        each = inner.pop()
-        size += len(each) + 2 if isinstance(each, str) else 2
-        if isinstance(each, dict):
-            size += sum(map(len, each))
-            inner.extend(each.values())
-        elif isinstance(each, list):
-            inner.extend(each)
+        value = inner.pop()
+        size += len(value) + 2 if isinstance(value, str) else 2
+        if isinstance(value, dict):
+            size += sum(map(len, value))
+            inner.extend(value.values())
+        elif isinstance(value, list):
+            inner.extend(value)
     return f"larger than MongoDB's limit of 16 MB: {len(line.raw)} bytes" if size > MAX_DOCUMENT else None
 
 

@@ -89,7 +89,7 @@ class MongoInserts:
     def _insert_once(self, collection: str, outgoing: Sequence[Outgoing]) -> Refusals:
         now = self.now()
         try:
-            self._database[collection].insert_many([one.stamped(now) for one in outgoing], ordered=False)
+            self._database[collection].insert_many([line.stamped(now) for line in outgoing], ordered=False)
         except BulkWriteError as error:
             return _refusals(error)
         return Refusals([], {})
@@ -135,11 +135,11 @@ def _refusals(error: BulkWriteError) -> Refusals:
     if details.get("writeConcernErrors"):
         raise StoreError(f"MongoDB did not make a write durable: {details['writeConcernErrors'][0].get('errmsg')}")
     duplicates, others = [], {}
-    for each in details["writeErrors"]:
-        if each["code"] == _DUPLICATE_KEY:
-            duplicates.append(each["index"])
+    for refusal in details["writeErrors"]:
+        if refusal["code"] == _DUPLICATE_KEY:
+            duplicates.append(refusal["index"])
         else:
-            others[each["index"]] = str(each.get("errmsg"))[:500]
+            others[refusal["index"]] = str(refusal.get("errmsg"))[:500]
     return Refusals(duplicates, others)
 
 

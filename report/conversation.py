@@ -54,10 +54,10 @@ def conversation(rows: SessionRows) -> Step:
     }
 
 
-def search_text(made: Step) -> list[tuple[int, str, str]]:
+def search_text(conversation: Step) -> list[tuple[int, str, str]]:
     """Return what can be searched for in a conversation: number, kind and text of each step that has a text."""
     found: list[tuple[int, str, str]] = []
-    left = deque(made["steps"])
+    left = deque(conversation["steps"])
     while left:
         step = left.popleft()
         text = _searched(step)
@@ -187,12 +187,12 @@ class _Conversation:
             thread = self.threads.setdefault(event.agent_id, []) if event.agent_id else self.threads[None]
             thread.append({"kind": "event", "time": event.time, "name": event.what, "text": event.note})
         for commit in self.rows.commits:
-            made = {"kind": "event", "time": commit.time, "name": commit.what, "text": commit.reference}
+            step = {"kind": "event", "time": commit.time, "name": commit.what, "text": commit.reference}
             call = self.calls.get(commit.tool_call_key or "")
             if call is not None:
                 call.setdefault("git", []).append([commit.what, commit.reference])
             else:
-                self.threads[None].append(made)
+                self.threads[None].append(step)
 
     def _place_agents(self) -> None:
         """Put each sub-agent into the call that started it, or where it began; what nobody names is one agent."""

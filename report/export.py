@@ -28,7 +28,7 @@ def export_csv(database: Path, folder: Path, *, timezone: str) -> list[Path]:
 def export_png(database: Path, folder: Path, *, timezone: str, dark: bool = False) -> list[Path]:
     """Write `dashboard.card.png` for every chart that has rows into `folder`; the files written."""
     catalog = load_catalog()
-    drawn = [each for each in _everything(database, folder, timezone) if has_chart(each[1]) and each[2].rows]
+    drawn = [found for found in _everything(database, folder, timezone) if has_chart(found[1]) and found[2].rows]
     return [_write_png(folder / f"{key}.png", catalog, card, found, dark) for key, card, found in drawn]
 
 
@@ -66,12 +66,12 @@ def _write_png(path: Path, catalog: Catalog, card: Card, found: Rows, dark: bool
 
 def _drawable(catalog: Catalog, card: Card, row: dict[str, Any], series: list[str]) -> dict[str, Any]:
     """A row as a chart reads it: days as text with the day after, each value also as it is written."""
-    made = {name: value.isoformat() if isinstance(value, date) else value for name, value in row.items()}
-    made |= {f"{name}_text": show(row[name], column.shown_as) for name, column in shown_columns(catalog, card).items()}
+    point = {name: value.isoformat() if isinstance(value, date) else value for name, value in row.items()}
+    point |= {f"{name}_text": show(row[name], column.shown_as) for name, column in shown_columns(catalog, card).items()}
     day = row.get("day")
     if isinstance(day, date) and not isinstance(day, datetime):
-        made["until"] = (day + timedelta(days=1)).isoformat()
+        point["until"] = (day + timedelta(days=1)).isoformat()
     if series:
-        made[card.by[1]] = made[card.by[1]] if made[card.by[1]] in series else OTHER
-        made["order"] = series.index(made[card.by[1]])
-    return made
+        point[card.by[1]] = point[card.by[1]] if point[card.by[1]] in series else OTHER
+        point["order"] = series.index(point[card.by[1]])
+    return point

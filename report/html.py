@@ -85,7 +85,7 @@ def _render(
         projects=_labels(payload["datasets"], "project"),
         sessions=_sessions(payload["datasets"]),
         offered=_offered(payload["datasets"]),
-        first_session=next((made["first"] for made in payload["datasets"].values() if "first" in made), None),
+        first_session=next((data["first"] for data in payload["datasets"].values() if "first" in data), None),
         sample=sample,
         allowed=" ".join(_hash(text) for text in scripts),
         style=_own(stylesheet() + (PAGE / "page.css").read_text(encoding="utf-8")),
@@ -152,7 +152,7 @@ def _about(connection: duckdb.DuckDBPyConnection, meta: dict[str, Any], timezone
 
 
 def _labels(datasets: dict[str, Any], column: str) -> list[str]:
-    found = {text for made in datasets.values() for text in made["columns"].get(column, {}).get("dictionary", [])}
+    found = {text for dataset in datasets.values() for text in dataset["columns"].get(column, {}).get("dictionary", [])}
     return sorted(found, key=str.casefold)
 
 
@@ -207,7 +207,7 @@ def _is_picked(catalog: Catalog, card: Card) -> bool:
 
 def _card(catalog: Catalog, key: str, card: Card, found: Shown) -> dict[str, Any]:
     columns = shown_columns(catalog, card)
-    made = {
+    content = {
         "key": key,
         "kind": card.kind,
         "title": card.title,
@@ -224,7 +224,7 @@ def _card(catalog: Catalog, key: str, card: Card, found: Shown) -> dict[str, Any
         "rows": [[show_cell(row[name], column) for name, column in columns.items()] for row in found.rows[:TABLE_ROWS]],
         "cut": _cut(found),
     }
-    return made | (_figure(catalog, card, found) if card.kind == "number" else {})
+    return content | (_figure(catalog, card, found) if card.kind == "number" else {})
 
 
 def _cut(found: Shown) -> str:

@@ -41,14 +41,14 @@ def encode_dataset(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> t
     if left_out:
         del found.rows[dataset.report_limit :]
     columns = {name: _encode(column, [row[name] for row in found.rows]) for name, column in dataset.columns.items()}
-    made: dict[str, Any] = {"rows": len(found.rows), "columns": columns}
+    content: dict[str, Any] = {"rows": len(found.rows), "columns": columns}
     if left_out and "day" in columns:
-        made["since"] = min(columns["day"]["values"])
+        content["since"] = min(columns["day"]["values"])
     if dataset.pick and not found.missing:
-        made["pick"] = dataset.pick.column
+        content["pick"] = dataset.pick.column
         [first] = run_sql(connection, f"select {dataset.pick.first}", {}, ("first",)).rows
-        made["first"] = first["first"]
-    return made, found
+        content["first"] = first["first"]
+    return content, found
 
 
 def _limited(dataset: Dataset) -> str:
@@ -90,7 +90,7 @@ def encode_card(catalog: Catalog, key: str, card: Card, facts: Rows | None, own:
     """One card: its measures, order, columns and chart. `facts` are its dataset's rows, `own` its SQL's."""
     columns = catalog.columns_of(card)
     series = series_of(card, columns, facts.rows if facts else own.rows)
-    made: dict[str, Any] = {
+    content: dict[str, Any] = {
         "key": key,
         "title": card.title,
         "kind": card.kind,
@@ -122,11 +122,11 @@ def encode_card(catalog: Catalog, key: str, card: Card, facts: Rows | None, own:
         "folds": folds(card),
     }
     if has_chart(card):
-        made["chart"] = vega.chart(specification(card, columns, series))
+        content["chart"] = vega.chart(specification(card, columns, series))
     if not card.dataset:
-        made["rows"] = [{name: _json(value) for name, value in row.items()} for row in own.rows[: TABLE_ROWS * 5]]
-        made["total"] = own.total
-    return made
+        content["rows"] = [{name: _json(value) for name, value in row.items()} for row in own.rows[: TABLE_ROWS * 5]]
+        content["total"] = own.total
+    return content
 
 
 def _values(card: Card, columns: dict[str, Column]) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def make_pictures(database: Path, folder: Path) -> list[Path]:
     if chromium is None:
         raise SystemExit("pictures: expected chromium on PATH, found none; install the package chromium")
     folder.mkdir(parents=True, exist_ok=True)
-    made = []
+    pictures = []
     with tempfile.TemporaryDirectory() as temporary, sync_playwright() as playwright:
         report = Path(temporary) / "report.html"
         write_report(database, report, timezone="UTC", sample=True)
@@ -49,9 +49,9 @@ def make_pictures(database: Path, folder: Path) -> list[Path]:
             page.click(f"nav a[href='#{dashboard}']")
             page.wait_for_selector(f"#{dashboard} .chart svg, #{dashboard} .entry")
             page.screenshot(path=folder / f"{name}.png")
-            made.append(folder / f"{name}.png")
+            pictures.append(folder / f"{name}.png")
         browser.close()
-    return made
+    return pictures
 
 
 if __name__ == "__main__":

@@ -159,8 +159,8 @@ def _state(connection: duckdb.DuckDBPyConnection) -> list[_Session]:
     except duckdb.CatalogException:  # as in a database that holds no history yet
         return []
     [zone] = connection.execute("select current_setting('TimeZone')").fetchall()
-    made = (str(FORMAT), zone[0])
-    return [_Session(id_, month, _digest(*made, rows, str(size)), size) for id_, month, rows, size in found]
+    settings = (str(FORMAT), zone[0])
+    return [_Session(id_, month, _digest(*settings, rows, str(size)), size) for id_, month, rows, size in found]
 
 
 def _digest(*parts: str) -> str:
@@ -171,7 +171,7 @@ def _groups(months: list[_Month]) -> Iterator[list[_Month]]:
     """Months that are read together: each query scans whole tables, so there should be few."""
     group: list[_Month] = []
     for month in months:
-        if group and sum(one.size for one in group) + month.size > _ROWS_AT_ONCE:
+        if group and sum(queued.size for queued in group) + month.size > _ROWS_AT_ONCE:
             yield group
             group = []
         group.append(month)
@@ -180,11 +180,11 @@ def _groups(months: list[_Month]) -> Iterator[list[_Month]]:
 
 def _write_months(connection: duckdb.DuckDBPyConnection, folder: Path, months: list[_Month]) -> None:
     wanted = {session.id: (session, month) for month in months for session in month.wanted}
-    for made in _conversations(connection, [session for session, _ in wanted.values()]):
-        session, month = wanted[made["id"]]
+    for opened in _conversations(connection, [session for session, _ in wanted.values()]):
+        session, month = wanted[opened["id"]]
         if session.id in month.stale:
-            write_packed(folder, session.name, session.fingerprint, made)
-        month.texts[session.id] = _text_of(session, made)
+            write_packed(folder, session.name, session.fingerprint, opened)
+        month.texts[session.id] = _text_of(session, opened)
     for month in months:
         month.write_search(folder)
 
@@ -193,9 +193,9 @@ def _is_stale(folder: Path, name: str, fingerprint: str) -> bool:
     return fingerprint_of(folder / f"{name}{SUFFIX}") != fingerprint
 
 
-def _text_of(session: _Session, made: dict[str, Any]) -> dict[str, Any]:
-    about = {name: made[name] for name in ("id", "title", "project", "started", "cost")}
-    return {**about, "fingerprint": session.fingerprint, "steps": search_text(made)}
+def _text_of(session: _Session, conversation: dict[str, Any]) -> dict[str, Any]:
+    about = {name: conversation[name] for name in ("id", "title", "project", "started", "cost")}
+    return {**about, "fingerprint": session.fingerprint, "steps": search_text(conversation)}
 
 
 def _kept_texts(path: Path, members: list[_Session]) -> dict[str, dict[str, Any]]:

@@ -58,10 +58,10 @@ class Vega:
 
     def _compiled(self, chart: Spec, *, dark: bool) -> Spec:
         config = theme(dark)
-        made = self._kept(
+        compiled_json = self._kept(
             json.dumps([chart, config]), lambda: json.dumps(vl_convert.vegalite_to_vega(chart, config=config))
         )
-        compiled: dict[str, Any] = json.loads(made)
+        compiled: dict[str, Any] = json.loads(compiled_json)
         return compiled
 
     def _kept(self, source: str, make: Callable[[], str]) -> str:
@@ -72,9 +72,9 @@ class Vega:
         path = self._folder / key
         if path.exists():
             return path.read_text(encoding="utf-8")
-        made = make()
+        text = make()
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(f"{key}.{uuid4().hex[:8]}")
-        unfinished.write_text(made, encoding="utf-8")
+        unfinished.write_text(text, encoding="utf-8")
         unfinished.replace(path)
-        return made
+        return text

@@ -23,7 +23,7 @@ class Project:
     @property
     def folder(self) -> str:
         """The name of its folder below projects/."""
-        return "".join(each if each.isalnum() else "-" for each in self.cwd)
+        return "".join(letter if letter.isalnum() else "-" for letter in self.cwd)
 
 
 PROJECTS = (

@@ -115,8 +115,8 @@ class Thread:
             blocks.append({"type": "text", "text": text})
         ids = [f"toolu_{self._token()}" for _ in calls]
         blocks += [
-            {"type": "tool_use", "id": each, "name": call.name, "input": call.input}
-            for each, call in zip(ids, calls, strict=True)
+            {"type": "tool_use", "id": call_id, "name": call.name, "input": call.input}
+            for call_id, call in zip(ids, calls, strict=True)
         ]
         self._write_blocks(blocks, "tool_use" if calls else "end_turn", finished=finished)
         return ids

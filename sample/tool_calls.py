@@ -30,7 +30,7 @@ class Call:
 
 def next_call(random: Random, project: Project) -> Call:
     """A call as a session might make it: shell, reading and editing above all."""
-    make = random.choices([each for each, _ in _TOOLS], [weight for _, weight in _TOOLS])[0]
+    make = random.choices([tool for tool, _ in _TOOLS], [weight for _, weight in _TOOLS])[0]
     call = make(random, project)
     if random.random() < 0.012:
         return _denied(random, call)

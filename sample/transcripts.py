@@ -56,7 +56,7 @@ def write_sample(target: Path, *, seed: int = 7, days: int = 60, until: date) ->
     sessions[len(sessions) // 2].thread.model = UNPRICED_MODEL
     for session in sessions:
         _play(random, session)
-    sessions += [_forked(random, each) for each in [each for each in sessions if each.is_recent][-8::6]]
+    sessions += [_forked(random, session) for session in [session for session in sessions if session.is_recent][-8::6]]
     files = {path: lines for session in sessions for path, lines in _files(target, session)}
     for path, lines in files.items():
         _write(path, lines)
@@ -84,7 +84,7 @@ def _starts(random: Random, days: int, until: date) -> list[datetime]:
 
 def _session(random: Random, moment: datetime, since: date) -> Session:
     """A session of the newer kind from this day on."""
-    project = random.choices(PROJECTS, [each.share for each in PROJECTS])[0]
+    project = random.choices(PROJECTS, [project.share for project in PROJECTS])[0]
     is_recent = moment.date() >= since
     models = _MODELS if is_recent else _OLD_MODELS
     model = random.choices([name for name, _ in models], [share for _, share in models])[0]
@@ -146,9 +146,9 @@ def _date(path: Path, lines: list[Line]) -> None:
 
 def _count(files: Iterable[list[Line]]) -> dict[str, int]:
     lines, responses, tool_calls = 3, set(), set()
-    for each in files:
-        lines += len(each)
-        for line in each:
+    for file in files:
+        lines += len(file)
+        for line in file:
             wrapped = line.get("data", {}).get("message", line)
             message = wrapped.get("message", {})
             if wrapped["type"] == "assistant" and message["model"] != "<synthetic>":

@@ -168,11 +168,11 @@ def _refresh(context: Context) -> Output:
     generation = context.generation
     if generation is None:
         return Output("nothing is published yet", status="skipped")
-    due = [each for each in context.parts.refresh if not _is_done(context, each, generation)]
+    due = [reader for reader in context.parts.refresh if not _is_done(context, reader, generation)]
     if not due:
         return Output("all up to date", status="skipped")
-    done = [each.name for each in due if _refreshed(context, each, generation)]
-    failed = [each.name for each in due if each.name not in done]
+    done = [reader.name for reader in due if _refreshed(context, reader, generation)]
+    failed = [reader.name for reader in due if reader.name not in done]
     said = ((done, "refreshed"), (failed, "failed"))
     message = "; ".join(f"{', '.join(names)} {what}" for names, what in said if names)
     return Output(message, status="warned" if failed else "succeeded")

@@ -21,14 +21,14 @@ UNTIL = date(2026, 6, 30)
 
 def sample_raw(folder: Path) -> Path:
     """The file, made by collector and loader as in a run, and made again when their code changes."""
-    made = folder / f"sample-{_fingerprint()}"
-    if not made.exists():
+    sample = folder / f"sample-{_fingerprint()}"
+    if not sample.exists():
         shutil.rmtree(temporary := folder / "sample.tmp", ignore_errors=True)
         _make(temporary)
         for old in folder.glob("sample-*"):
             shutil.rmtree(old)
-        temporary.rename(made)
-    return made / DATABASE_FILE
+        temporary.rename(sample)
+    return sample / DATABASE_FILE
 
 
 def _make(folder: Path) -> None:

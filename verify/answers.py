@@ -49,10 +49,10 @@ def answers_of(lines: list[Line], copies: Copies) -> dict[bytes, AnswerKey]:
         else:
             by_id[line.session, line.answer.message].append(Spoken(line, line.answer))
     for (session, message), spoken in by_id.items():
-        spoken.sort(key=lambda each: each.line.order)
-        own = [each for each in spoken if _original(each.line, copies) is None]
-        for each, label in zip(own, _labels(own), strict=True):
-            keys[each.line.id] = ("message", session, message, *label)
+        spoken.sort(key=lambda part: part.line.order)
+        own = [part for part in spoken if _original(part.line, copies) is None]
+        for part, label in zip(own, _labels(own), strict=True):
+            keys[part.line.id] = ("message", session, message, *label)
     return _with_copies(by_id.values(), keys, copies)
 
 
@@ -64,10 +64,10 @@ def _original(line: Line, copies: Copies) -> Line | None:
 
 def _labels(own: list[Spoken]) -> list[AnswerKey]:
     """Tell the answers of one message id apart: by request, and within it by what the finished lines report."""
-    requests = _filled([each.answer.request for each in own])
+    requests = _filled([part.answer.request for part in own])
     labels: dict[int, AnswerKey] = {}
     for request in set(requests):
-        places = [place for place, each in enumerate(requests) if each == request]
+        places = [place for place, known in enumerate(requests) if known == request]
         finished = _filled([_finished(own[place].answer) for place in places][::-1])[::-1]
         labels |= {place: (request, _shown(usage)) for place, usage in zip(places, finished, strict=True)}
     return [labels[place] for place in range(len(own))]
@@ -101,9 +101,9 @@ def _with_copies(by_id: Iterable[list[Spoken]], keys: dict[bytes, AnswerKey], co
 
 def _going_on(spoken: list[Spoken], keys: dict[bytes, AnswerKey], copies: Copies) -> Iterator[tuple[bytes, bytes]]:
     """Yield the lines that only a copying session holds, each with the line of another session that it goes on with."""
-    copied = [(each.line, original) for each in spoken if (original := _original(each.line, copies))]
+    copied = [(part.line, original) for part in spoken if (original := _original(part.line, copies))]
     foreign = [(line, original) for line, original in copied if line.session != original.session]
-    for line in (each.line for each in spoken if foreign and _original(each.line, copies) is None):
+    for line in (part.line for part in spoken if foreign and _original(part.line, copies) is None):
         label = keys[line.id][_LABEL:]
         able = [(copy, original) for copy, original in foreign if _agree(label, keys[original.id][_LABEL:])]
         if able:
@@ -160,11 +160,11 @@ def _merged(first: Line, group: list[Line]) -> tuple[Response, Terms]:
     here = [line.at for line in group if line.at is not None and line.session == first.session]
     at = min(here or [line.at for line in group if line.at is not None], default=None)
     counting = [answer for answer in answers if answer.is_finished] or answers
-    asked, said, read, cached = (max(counts) for counts in zip(*(each.tokens for each in counting), strict=True))
+    asked, said, read, cached = (max(counts) for counts in zip(*(answer.tokens for answer in counting), strict=True))
     named = [first.answer.message] if first.answer else []
-    message = next((name for name in [*named, *sorted(each.message or "" for each in answers)] if name), None)
+    message = next((name for name in [*named, *sorted(answer.message or "" for answer in answers)] if name), None)
     model = first.answer.model if first.answer else ""
-    terms = merged([each.terms for each in answers], [each.terms for each in counting])
+    terms = merged([answer.terms for answer in answers], [answer.terms for answer in counting])
     return Response(first.session, message, at, model, (asked, said, read, cached)), terms
 
 

@@ -116,7 +116,10 @@ def _placed(counted: Recounted, zone: ZoneInfo) -> Recounted:
             known.messages += session.messages
             known.prompts += session.prompts
     return Recounted(
-        [each._replace(session=place(each.session), day=_day(each, zone)) for each in counted.responses],
+        [
+            response._replace(session=place(response.session), day=_day(response, zone))
+            for response in counted.responses
+        ],
         counted.terms,
         Counter((call._replace(session=place(call.session)), ending) for call, ending in counted.endings.elements()),
         Counter((place(session), event) for session, event in counted.git.elements()),

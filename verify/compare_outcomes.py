@@ -41,8 +41,8 @@ def _may_have_lost(session: str, lines: Lines) -> bool:
 
 def compare_git(ours: Events, theirs: Events, lines: Lines) -> list[Difference]:
     """Return commits, pushes and pull requests that one side lacks."""
-    missing = [each for each in (ours - theirs).elements() if not _may_have_lost(each[0], lines)]
-    extra = [each for each in (theirs - ours).elements() if not _may_have_lost(each[0], lines)]
+    missing = [outcome for outcome in (ours - theirs).elements() if not _may_have_lost(outcome[0], lines)]
+    extra = [outcome for outcome in (theirs - ours).elements() if not _may_have_lost(outcome[0], lines)]
     if not missing and not extra:
         return []
     session, event = (missing or extra)[0]
@@ -65,5 +65,5 @@ def compare_git_counts(ours: dict[str, GitCounts], theirs: dict[str, GitCounts],
 
 
 def _counts(counts: GitCounts) -> str:
-    commits, requests = ("not recorded" if each is None else each for each in (counts.commits, counts.requests))
+    commits, requests = ("not recorded" if count is None else count for count in (counts.commits, counts.requests))
     return f"commits {commits}, pull requests {requests}"

@@ -48,7 +48,7 @@ def _grown(
     excused: Counter[Response] = Counter()
     for response in list(missing.elements()):
         rows = candidates[response.message]
-        higher = next((each for each in rows if _holds(each, response)), None)
+        higher = next((row for row in rows if _holds(row, response)), None)
         if higher is not None:
             rows.remove(higher)
             excused[response] += 1
@@ -66,7 +66,7 @@ def _holds(row: Response, response: Response) -> bool:
 def _sums(responses: Counter[Response]) -> Sums:
     sums: Sums = defaultdict(Counter)
     for response, count in responses.items():
-        tokens = (count * each for each in response.tokens)
+        tokens = (count * tokens for tokens in response.tokens)
         sums[response.day, response.model].update({"responses": count, **dict(zip(TOKENS, tokens, strict=True))})
     return sums
 
@@ -76,7 +76,9 @@ def _changed(total: int, missing: Counter[Response], extra: Counter[Response]) -
     stored: dict[str | None, list[Response]] = defaultdict(list)
     for row in extra.elements():
         stored[row.message].append(row)
-    changed = [(each, stored[each.message].pop()) for each in missing.elements() if stored[each.message]]
+    changed = [
+        (response, stored[response.message].pop()) for response in missing.elements() if stored[response.message]
+    ]
     if not changed:
         return []
     counted, found = min(changed, key=lambda pair: pair[0].message or "")

@@ -124,7 +124,7 @@ class _Owners:
         sets = {frozenset(line.session for line in group) for group in repeated}
         self._sharing = {session for sessions in sets if len(sessions) > 1 for session in sessions}
         self._forks: dict[str, set[str]] = defaultdict(set)
-        for sessions in (each for each in sets if len(each) <= MOST_FORKS):
+        for sessions in (forks for forks in sets if len(forks) <= MOST_FORKS):
             for session in sessions:
                 self._forks[session] |= sessions - {session}
         self._begins = self._beginnings(versions)
@@ -152,11 +152,12 @@ class _Owners:
         if len(sessions) == 1:
             return next(iter(sessions))
         preceding = {
-            each: sum(self._precedes(other, each) for other in self._forks[each] & sessions) for each in sessions
+            session: sum(self._precedes(other, session) for other in self._forks[session] & sessions)
+            for session in sessions
         }
         fewest = min(preceding.values())
         first = [session for session in sessions if preceding[session] == fewest]
-        return first[0] if len(first) == 1 else min(first, key=lambda each: (self._arrival(each), _md5(each)))
+        return first[0] if len(first) == 1 else min(first, key=lambda session: (self._arrival(session), _md5(session)))
 
     def _precedes(self, one: str, other: str) -> bool:
         is_named, names = (other, one) in self._parents, (one, other) in self._parents

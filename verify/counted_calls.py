@@ -89,7 +89,7 @@ def calls_made(lines: list[Line], keys: dict[bytes, AnswerKey], copies: Copies) 
             answer = keys.get(line.id) or ("line", copies.originals.get(line.id, line).id)
             asked[answer, call.tool_id].append(_Asked(line, place, call, (answer, call.tool_id)))
     answered: dict[CallKey, list[_Answered]] = defaultdict(list)
-    called = _Called(each for found in asked.values() for each in found)
+    called = _Called(call for found in asked.values() for call in found)
     for line in lines:
         for place, result in enumerate(line.results):
             key = called.by(line, result)
@@ -104,9 +104,9 @@ class _Called:
     def __init__(self, asked: Iterable[_Asked]) -> None:
         self._of_session: dict[tuple[str, str], list[_Asked]] = defaultdict(list)
         self._of_agent: dict[tuple[str, str, str | None], list[_Asked]] = defaultdict(list)
-        for each in sorted(asked, key=_order):
-            self._of_session[each.line.session, each.call.tool_id].append(each)
-            self._of_agent[each.line.session, each.call.tool_id, each.line.agent].append(each)
+        for call in sorted(asked, key=_order):
+            self._of_session[call.line.session, call.call.tool_id].append(call)
+            self._of_agent[call.line.session, call.call.tool_id, call.line.agent].append(call)
 
     def by(self, line: Line, result: Result) -> CallKey | None:
         """Return the call; None where its session has none with the id."""
@@ -118,41 +118,41 @@ class _Called:
         return near[max(position - 1, 0)].key
 
 
-def _time(each: _Asked) -> int:
-    return FOREVER if each.line.at is None else each.line.at
+def _time(asked: _Asked) -> int:
+    return FOREVER if asked.line.at is None else asked.line.at
 
 
-def _order(each: _Asked) -> tuple[int, int, bytes, int]:
-    return (*each.line.order, each.place)
+def _order(asked: _Asked) -> tuple[int, int, bytes, int]:
+    return (*asked.line.order, asked.place)
 
 
 def _made(asked: list[_Asked], answered: list[_Answered], copies: Copies) -> MadeCall:
-    first = min(asked, key=lambda each: (*_rank(each.line, copies), each.line.is_aside, *_order(each)))
-    told = min(answered, key=lambda each: (*_rank(each.line, copies), *_result_order(each)), default=None)
+    first = min(asked, key=lambda call: (*_rank(call.line, copies), call.line.is_aside, *_order(call)))
+    told = min(answered, key=lambda answer: (*_rank(answer.line, copies), *_result_order(answer)), default=None)
     session, call = first.line.session, first.call
     billed = first.line.answer is not None and first.line.answer.is_billed
     answer = first.key[0] if billed else None
     if told is None:
         return MadeCall(session, call.tool_id, answer, Ending(call.tool, "incomplete", None))
-    alike = [each.result for each in answered if each.line.is_replay == told.line.is_replay]
-    made = MadeCall(session, call.tool_id, answer, _ending(call, told.result, alike))
-    made.searches = (told.result.searches or 0) if call.tool == "WebSearch" else 0
-    _add_git(made, call, told.result)
-    return made
+    alike = [answer.result for answer in answered if answer.line.is_replay == told.line.is_replay]
+    call_made = MadeCall(session, call.tool_id, answer, _ending(call, told.result, alike))
+    call_made.searches = (told.result.searches or 0) if call.tool == "WebSearch" else 0
+    _add_git(call_made, call, told.result)
+    return call_made
 
 
 def _rank(line: Line, copies: Copies) -> tuple[bool, bool]:
     return copies.is_copy(line), line.is_replay
 
 
-def _result_order(each: _Answered) -> tuple[int, bool, int, bytes, int]:
-    at, offset, identity = each.line.order
-    return at, each.line.is_aside, offset, identity, each.place
+def _result_order(answered: _Answered) -> tuple[int, bool, int, bytes, int]:
+    at, offset, identity = answered.line.order
+    return at, answered.line.is_aside, offset, identity, answered.place
 
 
 def _ending(call: Call, told: Result, alike: list[Result]) -> Ending:
-    has_failed = any(each.is_error for each in alike)
-    denial = max((each.denial for each in alike if each.denial), default=None)
+    has_failed = any(result.is_error for result in alike)
+    denial = max((result.denial for result in alike if result.denial), default=None)
     if denial is None and has_failed:
         denial = told.refusal or (None if call.tool.startswith("mcp__") else told.own_refusal)
     if denial is not None:
@@ -161,15 +161,15 @@ def _ending(call: Call, told: Result, alike: list[Result]) -> Ending:
     return Ending(call.tool, failed, None)
 
 
-def _add_git(made: MadeCall, call: Call, told: Result) -> None:
+def _add_git(call_made: MadeCall, call: Call, told: Result) -> None:
     """Add commits and pull requests: reported ones, and of what nobody reports that which the output tells."""
-    reported = {each.event for each in told.reported}
+    reported = {git.event for git in told.reported}
     printed = call.command.told(told.printed) if call.command else ()
-    made.git = (*told.reported, *(each for each in printed if each.event not in reported))
-    if call.command and made.ending.outcome == "success":
-        events = {each.event for each in made.git}
-        made.lacks_commit = call.command.commits and "commit" not in events
-        made.lacks_request = call.command.opens and "pull_request" not in events
+    call_made.git = (*told.reported, *(git for git in printed if git.event not in reported))
+    if call.command and call_made.ending.outcome == "success":
+        events = {git.event for git in call_made.git}
+        call_made.lacks_commit = call.command.commits and "commit" not in events
+        call_made.lacks_request = call.command.opens and "pull_request" not in events
 
 
 def searches_of(calls: Iterable[MadeCall]) -> dict[AnswerKey, int]:
@@ -184,12 +184,12 @@ def searches_of(calls: Iterable[MadeCall]) -> dict[AnswerKey, int]:
 def git_of(calls: Iterable[MadeCall], links: Iterable[tuple[str, Git]]) -> Iterator[tuple[str, Git]]:
     """Yield every commit, push and pull request with its session; a link to a pull request once in its session."""
     for call in calls:
-        for each in call.git:
-            yield call.session, each
+        for event in call.git:
+            yield call.session, event
     known: dict[tuple[str, str | None], Git] = {}
     for session, link in links:
         other = known.setdefault((session, link.url), link)
-        numbers = [each.number for each in (other, link) if each.number is not None]
+        numbers = [git.number for git in (other, link) if git.number is not None]
         known[session, link.url] = other._replace(number=min(numbers, default=None))
     yield from ((session, link) for (session, _), link in known.items())
 
@@ -197,16 +197,16 @@ def git_of(calls: Iterable[MadeCall], links: Iterable[tuple[str, Git]]) -> Itera
 def git_counts(calls: Iterable[MadeCall], found: Iterable[tuple[str, Git]]) -> dict[str, GitCounts]:
     """Return how many commits and pull requests each session made."""
     sessions: dict[str, _Session] = defaultdict(_Session)
-    for name, each in found:
-        sessions[name].commits += each.event == "commit"
-        sessions[name].urls |= {each.url} if each.url else set()
+    for name, git in found:
+        sessions[name].commits += git.event == "commit"
+        sessions[name].urls |= {git.url} if git.url else set()
     for call in calls:
         sessions[call.session].lacks_commit |= call.lacks_commit
         sessions[call.session].lacks_request |= call.lacks_request
     return {
         name: GitCounts(
-            None if each.lacks_commit and not each.commits else each.commits,
-            None if each.lacks_request and not each.urls else len(each.urls),
+            None if counts.lacks_commit and not counts.commits else counts.commits,
+            None if counts.lacks_request and not counts.urls else len(counts.urls),
         )
-        for name, each in sessions.items()
+        for name, counts in sessions.items()
     }

@@ -103,9 +103,9 @@ def output_of(content: Any) -> str:
     if not isinstance(content, list):
         return written(content)
     texts = [part["text"] for part in content if isinstance(part, dict) and part.get("text") is not None]
-    texts = [each if isinstance(each, str) else written(each) for each in texts]
+    texts = [text if isinstance(text, str) else written(text) for text in texts]
     if not any(texts) and len(texts) < 2:
-        texts = [each for each in content if isinstance(each, str)]
+        texts = [entry for entry in content if isinstance(entry, str)]
     return "\n".join(texts)
 
 

@@ -123,7 +123,7 @@ def _physical_lines(file: BinaryIO | io.BufferedReader, limit: int | None) -> It
     offset = 0
     while (limit is None or offset < limit) and (line := file.readline(-1 if limit is None else limit - offset)):
         found = list(_objects(line, offset))
-        if line.endswith(b"\n") or all(each.value is not None for each in found):
+        if line.endswith(b"\n") or all(entry.value is not None for entry in found):
             yield from found
         offset += len(line)
 

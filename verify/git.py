@@ -40,8 +40,8 @@ class Command(NamedTuple):
 
     def told(self, printed: tuple[Git, ...]) -> tuple[Git, ...]:
         """Return what was printed of that which the command makes."""
-        made = {"commit": self.action if self.commits else None, "pull_request": "created" if self.opens else None}
-        return tuple(each._replace(action=made[each.event]) for each in printed if made[each.event] is not None)
+        actions = {"commit": self.action if self.commits else None, "pull_request": "created" if self.opens else None}
+        return tuple(git._replace(action=actions[git.event]) for git in printed if actions[git.event] is not None)
 
 
 def command_of(tool: str, given: Any) -> Command | None:
@@ -64,7 +64,7 @@ def printed_in(output: str) -> tuple[Git, ...]:
     """Return the commits and pull requests that an output tells of, whatever the command was."""
     commits = [Git("commit", None, sha=found[1]) for found in _COMMIT.finditer(output)]
     requests = [] if _KNOWN in output else list(_REQUEST.finditer(output))
-    return (*commits, *(Git("pull_request", None, number=_number(each[1]), url=each[0]) for each in requests))
+    return (*commits, *(Git("pull_request", None, number=_number(request[1]), url=request[0]) for request in requests))
 
 
 def reported_by(operation: Any) -> tuple[Git, ...]:

@@ -72,7 +72,7 @@ class Line:
 
 def digest(*parts: str | None) -> bytes:
     """Return what stands for some texts."""
-    joined = "".join("-" if each is None else f"{len(each)}:{each}" for each in parts)
+    joined = "".join("-" if part is None else f"{len(part)}:{part}" for part in parts)
     return blake2b(joined.encode("utf-8", "replace"), digest_size=12).digest()
 
 

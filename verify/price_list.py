@@ -120,7 +120,7 @@ class PriceList:
 
     def cost(self, bill: Bill) -> float | None:
         """Return US dollars; None where a rate is missing that the bill needs."""
-        price = next((each for each in self._of(bill.model) if each.holds_on(bill.day)), None)
+        price = next((price for price in self._of(bill.model) if price.holds_on(bill.day)), None)
         return None if price is None else _cost(bill, price.numbers)
 
     def _of(self, model: str) -> list[Price]:
@@ -130,7 +130,7 @@ class PriceList:
             self._of_models[model] = [
                 price
                 for price in self._prices
-                if (price.rank == 0 or plain) and any(re.search(price.pattern, each) for each in names)
+                if (price.rank == 0 or plain) and any(re.search(price.pattern, name) for name in names)
             ]
         return self._of_models[model]
 
@@ -147,8 +147,8 @@ def _cost(bill: Bill, numbers: dict[str, float]) -> float | None:
         numbers.get("us_multiplier", 1.0) if bill.is_us else 1.0,
         numbers.get("batch_multiplier", 1.0) if bill.is_batch else 1.0,
     )
-    known = [each for each in parts if each is not None]
-    multiplied = [each for each in factors if each is not None]
+    known = [part for part in parts if part is not None]
+    multiplied = [factor for factor in factors if factor is not None]
     if len(known) < len(parts) or len(multiplied) < len(factors) or searched is None:
         return None
     total = sum(known)

@@ -34,10 +34,10 @@ class Whereabouts:
             best = ((not is_start, line.is_aside, *line.order), _folded(directory.rstrip("/\\")) or "/")
             self._directories[line.session] = min(best, self._directories.get(line.session, best))
         state = part(value, "worktreeSession") if value.get("type") == "worktree-state" else {}
-        made, source = text(state.get("worktreePath")), text(state.get("originalCwd"))
-        if made and source:
-            known = self._worktrees.get(line.session, (_folded(made), _folded(source)))
-            self._worktrees[line.session] = (min(known[0], _folded(made)), min(known[1], _folded(source)))
+        worktree, source = text(state.get("worktreePath")), text(state.get("originalCwd"))
+        if worktree and source:
+            known = self._worktrees.get(line.session, (_folded(worktree), _folded(source)))
+            self._worktrees[line.session] = (min(known[0], _folded(worktree)), min(known[1], _folded(source)))
 
     def project(self, session: str) -> str:
         """Return the project of a session."""
@@ -45,8 +45,8 @@ class Whereabouts:
             folders = self._folders[session]
             return min(folders, key=lambda name: (-folders[name], name))
         directory = self._directories[session][1]
-        made, source = self._worktrees.get(session, ("", ""))
-        return repository(source if made and f"{directory}/".startswith(f"{made}/") else directory)
+        worktree, source = self._worktrees.get(session, ("", ""))
+        return repository(source if worktree and f"{directory}/".startswith(f"{worktree}/") else directory)
 
 
 @lru_cache(10_000)

@@ -65,7 +65,7 @@ class History:
 
     def saw(self, at: int, said: Iterable[str]) -> None:
         """Take out what a user line of a transcript says."""
-        words = [typed(each) for each in said]
+        words = [typed(text) for text in said]
         for prompt in self._near[at // _NEAR]:
             if abs((prompt.at or 0) // 1000 - at // 1000) * 1000 <= _NEAR and any(map(prompt.is_said_by, words)):
                 prompt.is_in_transcript = True

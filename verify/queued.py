@@ -44,7 +44,7 @@ class Queue:
         found = []
         for session, operations in self._operations.items():
             repetitions: Counter[bytes | None] = Counter()
-            for entry in _taken(sorted(operations, key=lambda each: each.line.order)):
+            for entry in _taken(sorted(operations, key=lambda operation: operation.line.order)):
                 if not entry.can_be_message:
                     continue
                 repetitions[entry.said] += 1
@@ -75,8 +75,10 @@ def _taken(operations: list[_Operation]) -> list[_Operation]:
         elif operation.name == "popAll":
             waiting.clear()
         elif waiting:
-            named = (each for each in waiting if operation.said is not None and each.said == operation.said)
+            named = (
+                candidate for candidate in waiting if operation.said is not None and candidate.said == operation.said
+            )
             entry = next(named, waiting[0])
             waiting.remove(entry)
             taken |= {entry.line.id} if operation.name == "remove" else set()
-    return [each for each in operations if each.line.id in taken]
+    return [operation for operation in operations if operation.line.id in taken]

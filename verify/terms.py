@@ -42,7 +42,7 @@ def reported_of(usage: Any) -> tuple[int | None, ...]:
 
 def tokens_of(usage: Any) -> Tokens:
     """Return the four counts; of cache writes the greater of the sum and its split."""
-    asked, said, read, cached = (each or 0 for each in reported_of(usage))
+    asked, said, read, cached = (count or 0 for count in reported_of(usage))
     split = part(usage, "cache_creation") if isinstance(usage, dict) else {}
     return asked, said, read, max(cached, sum(count(split.get(name)) or 0 for name in _LIFETIMES))
 
@@ -62,7 +62,9 @@ def terms_of(usage: Any, model: str | None) -> Terms:
 def advisors_of(iterations: list[Any]) -> tuple[Advisor, ...]:
     """Return the models that were asked within an answer."""
     return tuple(
-        _advisor(each) for each in iterations if isinstance(each, dict) and each.get("type") == "advisor_message"
+        _advisor(iteration)
+        for iteration in iterations
+        if isinstance(iteration, dict) and iteration.get("type") == "advisor_message"
     )
 
 
@@ -73,11 +75,11 @@ def _advisor(iteration: Json) -> Advisor:
 
 def merged(all_lines: list[Terms], counting: list[Terms]) -> Terms:
     """Return the terms of an answer: counts of the lines that count, and what any line says of the rest."""
-    tiers = {each.tier for each in all_lines if each.tier is not None}
+    tiers = {line.tier for line in all_lines if line.tier is not None}
     return Terms(
-        hour=max(each.hour for each in counting),
-        searches=max(each.searches for each in counting),
-        is_fast=any(each.is_fast for each in all_lines),
-        is_us=any(each.is_us for each in all_lines),
+        hour=max(line.hour for line in counting),
+        searches=max(line.searches for line in counting),
+        is_fast=any(line.is_fast for line in all_lines),
+        is_us=any(line.is_us for line in all_lines),
         tier="batch" if tiers == {"batch"} else None,
     )

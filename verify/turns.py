@@ -79,7 +79,7 @@ def _said(value: Any) -> str | None:
 def _output_length(content: Any) -> int:
     if isinstance(content, list):
         texts = [part.get("text") if isinstance(part, dict) else part for part in content]
-        return sum(len(each) + 1 for each in texts if isinstance(each, str))
+        return sum(len(text) + 1 for text in texts if isinstance(text, str))
     return len(_said(content) or "")
 
 

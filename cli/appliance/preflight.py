@@ -108,7 +108,7 @@ def _why_taken(host: str, port: int) -> str | None:
 
 def _transcripts(config: dict[str, Any], *, rootless: bool = False) -> Finding:
     collector = config["services"]["collector"]
-    mount = next(each for each in collector["volumes"] if each["target"].startswith(HOME))
+    mount = next(volume for volume in collector["volumes"] if volume["target"].startswith(HOME))
     source = Path(mount["source"]) / Path(TRANSCRIPTS).relative_to(mount["target"])
     uid = int(collector["user"].partition(":")[0])
     expected = f"a folder that user {uid} may read"

@@ -161,7 +161,7 @@ class Standing:
             if missing > 0:
                 days = days_kept - (time.time() - state.st_mtime) / _DAY
                 found.append(AtRisk(source_file=name, missing_bytes=missing, days_left=max(days, 0)))
-        return sorted(found, key=lambda each: each.days_left)
+        return sorted(found, key=lambda folder: folder.days_left)
 
     def _ask(self, sql: str, parameters: list[str] | None = None) -> list[tuple[object, ...]]:
         """Rows from the published database; none where there is no such database or table, or it cannot be read."""

@@ -1,4 +1,7 @@
-"""The dbt project on a small history: every target builds, a late line corrects, the commands that people type work."""
+"""The dbt project on a small history: every target builds, a late line corrects, the commands that people type work.
+
+Tests of another timezone or target stand at the end: dbt parses the whole project again after each such change.
+"""
 
 import json
 import os
@@ -46,11 +49,16 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def dbt(made: Path) -> Dbt:
-    """Runs a dbt command on a database, in its own process."""
+    """Runs a dbt command on a database, in its own process.
+
+    The database lies at one place while dbt works: dbt parses the whole project again for a database of another path.
+    """
+    place = made / "analytics.db"
 
     def run(*args: str, database: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
         settings = {
-            "DUCKDB_PATH": str(database or made / "analytics.db"),
+            "DUCKDB_PATH": str(place),
+            "DBT_TARGET": "prod",
             "TIMEZONE": ZONE,
             "DBT_PROFILES_DIR": str(ROOT / "dbt"),
             "DBT_PROJECT_DIR": str(ROOT / "dbt"),
@@ -60,9 +68,15 @@ def dbt(made: Path) -> Dbt:
         }
         command = [sys.executable, "-P", "-c", "from dbt.cli.main import cli; cli()", *args]
         kept = {name: value for name, value in os.environ.items() if not name.startswith("DBT_")}
-        return subprocess.run(
-            command, env=kept | settings | environment, cwd=made, capture_output=True, text=True, check=False
-        )
+        if database:
+            database.rename(place)
+        try:
+            return subprocess.run(
+                command, env=kept | settings | environment, cwd=made, capture_output=True, text=True, check=False
+            )
+        finally:
+            if database:
+                place.rename(database)
 
     return run
 
@@ -108,51 +122,12 @@ def _rows(database: Path, query: str) -> list[tuple[Any, ...]]:
         return connection.sql(query).fetchall()
 
 
-def test_the_whole_project_builds_in_memory_with_every_test(dbt: Dbt, history: SmallHistory) -> None:
-    """Target test copies its raw tables from SAMPLE_RAW_PATH and passes all tests, unit tests too."""
-    before = history.path.read_bytes()
-    out = _passed(dbt("build", "--target", "test", SAMPLE_RAW_PATH=str(history.path)))
-    assert "ERROR=0" in out
-    assert "unit test" in out
-    assert history.path.read_bytes() == before
-
-
-def test_target_test_without_a_sample_says_what_to_set(dbt: Dbt) -> None:
-    """One message that names the setting."""
-    result = dbt("run", "--target", "test")
-    assert result.returncode != 0
-    assert "expected SAMPLE_RAW_PATH to name a DuckDB file" in result.stdout
-
-
 def test_a_history_without_a_single_line_builds(dbt: Dbt, tmp_path: Path) -> None:
     """A new user sees empty tables, not an error."""
     empty = SmallHistory(tmp_path / "analytics.db")
     out = _passed(dbt("build", "--target", "prod", database=empty.path))
     assert "ERROR=0" in out
     assert _rows(empty.path, "select count(*) from marts.dim_sessions") == [(0,)]
-
-
-@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
-def test_a_broken_clock_stops_nothing(dbt: Dbt, tmp_path: Path, zone: str) -> None:
-    """What it dates counts, and neither the history's bounds nor its newest line nor the report are its doing."""
-    odd = SmallHistory(tmp_path / "analytics.db")
-    for session, at in (("first", datetime(1, 1, 1, tzinfo=UTC)), ("last", datetime(9999, 12, 31, 23, tzinfo=UTC))):
-        odd.prompt(f"p-{session}", 0, session, "Hi", event_at=at)
-        odd.call(f"c-{session}", 0, session, "Edit", f"edit-{session}", event_at=at)
-    odd.prompt("p1", 0, "main", "Hi")
-    odd.commit()
-    _passed(dbt(*WITHOUT_TESTS, database=odd.path, TIMEZONE=zone))
-    place = DataPaths.of(load_settings(data_dir=tmp_path)).duckdb.published_database
-    place.parent.mkdir(parents=True)
-    odd.path.rename(place)
-    found = summarise(load_settings(data_dir=tmp_path))
-    assert (found.first_date, found.prompts) == (found.last_date, 3)
-    with opened(place, zone) as connection:
-        for key, shown in {"trust.freshness": "2026-03-0", "rhythm.current_streak": "1", "code.files": "0"}.items():
-            [name] = shown_columns(CATALOG, CATALOG.cards[key])
-            assert str(run_card(connection, CATALOG, CATALOG.cards[key]).rows[-1][name]).startswith(shown), key
-    write_report(place, tmp_path / "report.html", timezone=zone)
-    export_csv(place, tmp_path / "csv", timezone=zone)
 
 
 def test_a_late_line_leaves_the_same_tables_as_a_full_refresh(dbt: Dbt, history: SmallHistory) -> None:
@@ -175,16 +150,6 @@ def test_a_run_without_anything_new_changes_no_row(dbt: Dbt, history: SmallHisto
     before = _marts(history.path)
     _passed(dbt("run", "--target", "prod", database=history.path, BUILT_LOAD_ID="1"))
     assert _marts(history.path) == before
-
-
-def test_another_timezone_or_date_range_rebuilds_the_facts(dbt: Dbt, history: SmallHistory) -> None:
-    """Rows of two settings never lie in one table: an ordinary run builds the facts again."""
-    days = "select distinct date_key from marts.fct_messages order by 1"
-    assert _rows(history.path, days) == [(20260307,), (20260308,)]
-    _passed(dbt("run", "--target", "prod", database=history.path, TIMEZONE="Asia/Tokyo"))
-    assert _rows(history.path, days) == [(20260308,)]
-    _passed(dbt("run", "--target", "prod", "--vars", "{end_date: 2026-03-07}", database=history.path))
-    assert _rows(history.path, days) == [(20260307,)]
 
 
 def test_what_a_build_writes_is_all_in_the_list_of_what_it_tests(manifest: dict[str, Any]) -> None:
@@ -287,3 +252,52 @@ def test_only_staging_reads_the_raw_tables() -> None:
     readers = {path for path in (ROOT / "dbt" / "models").rglob("*.sql") if "source(" in path.read_text("utf-8")}
     assert {path.parent.name for path in readers} == {"staging"}
     assert list((ROOT / "dbt").rglob("*.py")) == []
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
+def test_a_broken_clock_stops_nothing(dbt: Dbt, tmp_path: Path, zone: str) -> None:
+    """What it dates counts, and neither the history's bounds nor its newest line nor the report are its doing."""
+    odd = SmallHistory(tmp_path / "analytics.db")
+    for session, at in (("first", datetime(1, 1, 1, tzinfo=UTC)), ("last", datetime(9999, 12, 31, 23, tzinfo=UTC))):
+        odd.prompt(f"p-{session}", 0, session, "Hi", event_at=at)
+        odd.call(f"c-{session}", 0, session, "Edit", f"edit-{session}", event_at=at)
+    odd.prompt("p1", 0, "main", "Hi")
+    odd.commit()
+    _passed(dbt(*WITHOUT_TESTS, database=odd.path, TIMEZONE=zone))
+    place = DataPaths.of(load_settings(data_dir=tmp_path)).duckdb.published_database
+    place.parent.mkdir(parents=True)
+    odd.path.rename(place)
+    found = summarise(load_settings(data_dir=tmp_path))
+    assert (found.first_date, found.prompts) == (found.last_date, 3)
+    with opened(place, zone) as connection:
+        for key, shown in {"trust.freshness": "2026-03-0", "rhythm.current_streak": "1", "code.files": "0"}.items():
+            [name] = shown_columns(CATALOG, CATALOG.cards[key])
+            assert str(run_card(connection, CATALOG, CATALOG.cards[key]).rows[-1][name]).startswith(shown), key
+    write_report(place, tmp_path / "report.html", timezone=zone)
+    export_csv(place, tmp_path / "csv", timezone=zone)
+
+
+def test_another_timezone_or_date_range_rebuilds_the_facts(dbt: Dbt, history: SmallHistory) -> None:
+    """Rows of two settings never lie in one table: an ordinary run builds the facts again."""
+    days = "select distinct date_key from marts.fct_messages order by 1"
+    assert _rows(history.path, days) == [(20260307,), (20260308,)]
+    _passed(dbt("run", "--target", "prod", database=history.path, TIMEZONE="Asia/Tokyo"))
+    assert _rows(history.path, days) == [(20260308,)]
+    _passed(dbt("run", "--target", "prod", "--vars", "{end_date: 2026-03-07}", database=history.path))
+    assert _rows(history.path, days) == [(20260307,)]
+
+
+def test_the_whole_project_builds_in_memory_with_every_test(dbt: Dbt, history: SmallHistory) -> None:
+    """Target test copies its raw tables from SAMPLE_RAW_PATH and passes all tests, unit tests too."""
+    before = history.path.read_bytes()
+    out = _passed(dbt("build", "--target", "test", SAMPLE_RAW_PATH=str(history.path)))
+    assert "ERROR=0" in out
+    assert "unit test" in out
+    assert history.path.read_bytes() == before
+
+
+def test_target_test_without_a_sample_says_what_to_set(dbt: Dbt) -> None:
+    """One message that names the setting."""
+    result = dbt("run", "--target", "test")
+    assert result.returncode != 0
+    assert "expected SAMPLE_RAW_PATH to name a DuckDB file" in result.stdout
