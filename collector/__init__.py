@@ -24,4 +24,6 @@ def collect(
     """
     roots = distinct_roots([transcripts] if isinstance(transcripts, Path) else transcripts)
     results = [Collector(store, root, host, label=label).collect(progress) for root, label in roots]
-    return CollectResult(**{name: sum(getattr(one, name) for one in results) for name in CollectResult.model_fields})
+    return CollectResult(
+        **{name: sum(getattr(result, name) for result in results) for name in CollectResult.model_fields}
+    )

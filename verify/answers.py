@@ -110,9 +110,9 @@ def _going_on(spoken: list[Spoken], keys: dict[bytes, AnswerKey], copies: Copies
             yield line.id, min(able, key=lambda pair: (_between(pair[0], line), pair[0].order))[1].id
 
 
-def _between(one: Line, other: Line) -> int:
+def _between(line: Line, other: Line) -> int:
     """Return the time between two lines; what has none is far away."""
-    return FOREVER if one.at is None or other.at is None else abs(one.at - other.at)
+    return FOREVER if line.at is None or other.at is None else abs(line.at - other.at)
 
 
 def _followed(line_id: bytes, going_on: dict[bytes, bytes]) -> bytes:
@@ -126,7 +126,7 @@ def _followed(line_id: bytes, going_on: dict[bytes, bytes]) -> bytes:
 
 def _agree(label: AnswerKey, other: AnswerKey) -> bool:
     """Whether neither request ids nor finished usage tell two answers apart."""
-    return all(one is None or two is None or one == two for one, two in zip(label, other, strict=False))
+    return all(known is None or told is None or known == told for known, told in zip(label, other, strict=False))
 
 
 def first_of(lines: list[Line], copies: Copies) -> Line:

@@ -69,11 +69,11 @@ def compare_costs(
         counted, stored = sorted(ours[response], key=_order), sorted(theirs[response], key=_order)
         if response.session in lines.losing | lines.sharing or len(counted) != len(stored):
             continue
-        for one, other in zip(counted, stored, strict=True):
-            if not _is_same(one.cost, other.cost):
-                costs[response.day, response.model].append(Pair(response, one, other))
-            if one.searches != other.searches:
-                searches.append(Pair(response, one, other))
+        for charge, other in zip(counted, stored, strict=True):
+            if not _is_same(charge.cost, other.cost):
+                costs[response.day, response.model].append(Pair(response, charge, other))
+            if charge.searches != other.searches:
+                searches.append(Pair(response, charge, other))
     return [*(_cost_difference(*cell, found) for cell, found in sorted(costs.items())), *_search_difference(searches)]
 
 
@@ -81,17 +81,17 @@ def _order(charge: Charge) -> tuple[bool, float, int]:
     return charge.cost is None, charge.cost or 0.0, charge.searches
 
 
-def _is_same(one: float | None, other: float | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return abs(one - other) <= _CENTS + _CENTS * abs(one)
+def _is_same(cost: float | None, other: float | None) -> bool:
+    if cost is None or other is None:
+        return cost is other
+    return abs(cost - other) <= _CENTS + _CENTS * abs(cost)
 
 
 def _cost_difference(day: str, model: str, found: list[Pair]) -> Difference:
     counted = sum(pair.counted.cost or 0.0 for pair in found)
     stored = sum(pair.stored.cost or 0.0 for pair in found)
-    response, one, other = found[0]
-    example = f"{response.message or response.model}: {_dollars(one.cost)}, not {_dollars(other.cost)}"
+    response, charge, other = found[0]
+    example = f"{response.message or response.model}: {_dollars(charge.cost)}, not {_dollars(other.cost)}"
     return Difference("cost in USD", day, model, round(counted, 6), round(stored, 6), example)
 
 
@@ -102,8 +102,8 @@ def _dollars(cost: float | None) -> str:
 def _search_difference(found: list[Pair]) -> list[Difference]:
     if not found:
         return []
-    response, one, other = found[0]
+    response, charge, other = found[0]
     counted = sum(pair.counted.searches for pair in found)
     stored = sum(pair.stored.searches for pair in found)
-    example = f"{response.message or response.model}: {one.searches}, not {other.searches}"
+    example = f"{response.message or response.model}: {charge.searches}, not {other.searches}"
     return [Difference("web searches", "", "", counted, stored, example)]

@@ -29,9 +29,9 @@ class Groups:
             self._parents[member], member = root, parent
         return root
 
-    def join(self, one: Hashable, other: Hashable) -> None:
+    def join(self, member: Hashable, other: Hashable) -> None:
         """Make two groups one."""
-        self._parents[self.of(one)] = self.of(other)
+        self._parents[self.of(member)] = self.of(other)
 
 
 @dataclass(slots=True)
@@ -159,9 +159,13 @@ class _Owners:
         first = [session for session in sessions if preceding[session] == fewest]
         return first[0] if len(first) == 1 else min(first, key=lambda session: (self._arrival(session), _md5(session)))
 
-    def _precedes(self, one: str, other: str) -> bool:
-        is_named, names = (other, one) in self._parents, (one, other) in self._parents
-        return is_named if is_named != names else self._begins_without(one, other) < self._begins_without(other, one)
+    def _precedes(self, session: str, other: str) -> bool:
+        is_named, names = (other, session) in self._parents, (session, other) in self._parents
+        return (
+            is_named
+            if is_named != names
+            else self._begins_without(session, other) < self._begins_without(other, session)
+        )
 
     def _begins_without(self, session: str, other: str) -> int:
         """When the lines begin that a session does not share with another; before all time where there are none."""

@@ -30,22 +30,22 @@ def database(demo: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def connection(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    with opened(database, ZONE) as made:
-        yield made
+    with opened(database, ZONE) as open_database:
+        yield open_database
 
 
 @pytest.fixture(scope="module")
 def page(browser: Browser, report: Path) -> Iterator[Page]:
     """The report, opened; every request and every error it makes is kept on the page object's `seen`."""
     with context_of(browser) as context:
-        made = context.new_page()
+        opened_page = context.new_page()
         seen: list[str] = []
-        made.on("request", lambda request: seen.append(request.url))
-        made.on("pageerror", lambda error: seen.append(f"error: {error}"))
-        made.on("console", lambda message: seen.append(f"console: {message.text}"))
-        open_report(made, report)
-        made.seen = seen  # type: ignore[attr-defined]
-        yield made
+        opened_page.on("request", lambda request: seen.append(request.url))
+        opened_page.on("pageerror", lambda error: seen.append(f"error: {error}"))
+        opened_page.on("console", lambda message: seen.append(f"console: {message.text}"))
+        open_report(opened_page, report)
+        opened_page.seen = seen  # type: ignore[attr-defined]
+        yield opened_page
 
 
 def test_it_asks_the_network_for_nothing_and_reports_no_error(page: Page, report: Path) -> None:
@@ -83,7 +83,7 @@ def _filters(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
 )
 def test_every_card_counts_as_its_sql_does(page: Page, connection: duckdb.DuckDBPyConnection, number: int) -> None:
     chosen = _filters(connection)[number]
-    made = page.evaluate(
+    shown = page.evaluate(
         """([chosen, keys]) => {
             const { DATA, numberOf, rowsOf, state } = modules.data;
             const before = {...state};
@@ -101,22 +101,22 @@ def test_every_card_counts_as_its_sql_does(page: Page, connection: duckdb.DuckDB
     for key, card in COUNTED.items():
         expected = run_card(connection, CATALOG, card, **given).rows
         if card.kind == "number":
-            _same_number(key, card, made[key], expected)
+            _same_number(key, card, shown[key], expected)
         else:
-            _same_rows(key, _comparable(card, made[key]), _comparable(card, expected))
+            _same_rows(key, _comparable(card, shown[key]), _comparable(card, expected))
 
 
-def _same_number(key: str, card: Card, made: dict[str, Any], expected: list[dict[str, Any]]) -> None:
+def _same_number(key: str, card: Card, shown: dict[str, Any], expected: list[dict[str, Any]]) -> None:
     [name] = card.values
     [row] = expected
-    assert made["now"] == pytest.approx(row[name]), key
+    assert shown["now"] == pytest.approx(row[name]), key
     if "period_before" in row:
-        assert made["before"] == pytest.approx(row["period_before"]), key
+        assert shown["before"] == pytest.approx(row["period_before"]), key
 
 
-def _same_rows(key: str, made: list[tuple[Any, ...]], expected: list[tuple[Any, ...]]) -> None:
-    assert len(made) == len(expected), key
-    for left, right in zip(made, expected, strict=True):
+def _same_rows(key: str, shown: list[tuple[Any, ...]], expected: list[tuple[Any, ...]]) -> None:
+    assert len(shown) == len(expected), key
+    for left, right in zip(shown, expected, strict=True):
         for here, there in zip(left, right, strict=True):
             assert here == (pytest.approx(there) if isinstance(there, float) else there), key
 
@@ -205,7 +205,7 @@ def findings(page: Page, rules: tuple[str, ...] | None) -> list[tuple[str, str]]
     page.evaluate(_EMPTY_HIDDEN)
     found = Axe().run(page, options=options).response["violations"]
     page.evaluate(_FILL_HIDDEN)
-    return [(each["id"], each["nodes"][0]["html"][:120]) for each in found]
+    return [(violation["id"], violation["nodes"][0]["html"][:120]) for violation in found]
 
 
 _EMPTY_HIDDEN = """() => document.querySelectorAll("main > section[hidden]").forEach((section) => {

@@ -20,15 +20,19 @@ HOSTILE = "</script><img src=x onerror=\"document.title='broken in'\"><b>bold</b
 @pytest.fixture
 def page(browser: Browser, report: Path) -> Iterator[Page]:
     with context_of(browser) as context:
-        made = context.new_page()
-        open_report(made, report)
-        yield made
+        opened_page = context.new_page()
+        open_report(opened_page, report)
+        yield opened_page
 
 
 def _kept(report: Path) -> dict[str, dict[str, Any]]:
     """Every session beside the report."""
     files = (report.parent / "report_sessions").glob("*.js")
-    return {made["id"]: made for path in files if not path.name.startswith("search-") and (made := read_packed(path))}
+    return {
+        conversation["id"]: conversation
+        for path in files
+        if not path.name.startswith("search-") and (conversation := read_packed(path))
+    }
 
 
 def _shown(page: Page, session: str) -> None:
@@ -57,7 +61,7 @@ def test_every_session_of_the_table_opens(page: Page, report: Path) -> None:
 
 
 def test_a_session_is_there_at_its_whole_length_with_what_each_step_cost(page: Page, report: Path) -> None:
-    longest = max(_kept(report).values(), key=lambda made: len(_all(made["steps"])))
+    longest = max(_kept(report).values(), key=lambda conversation: len(_all(conversation["steps"])))
     steps = _all(longest["steps"])
     open_report(page, report, f"#conversation?session={longest['id']}")
     page.reload()
@@ -81,9 +85,9 @@ def test_a_session_is_there_at_its_whole_length_with_what_each_step_cost(page: P
 
 def test_a_link_to_a_step_opens_the_sub_agent_that_holds_it(page: Page, report: Path) -> None:
     session, step = next(
-        (made["id"], agent["steps"][-1])
-        for made in _kept(report).values()
-        for outer in made["steps"]
+        (conversation["id"], agent["steps"][-1])
+        for conversation in _kept(report).values()
+        for outer in conversation["steps"]
         for agent in outer.get("agents", ())
         if len(agent["steps"]) > 2
     )
@@ -96,7 +100,12 @@ def test_a_link_to_a_step_opens_the_sub_agent_that_holds_it(page: Page, report: 
 
 
 def test_an_edit_is_shown_as_a_diff_and_a_failure_as_one(page: Page, report: Path) -> None:
-    calls = [(made["id"], step) for made in _kept(report).values() for step in made["steps"] if step["kind"] == "call"]
+    calls = [
+        (conversation["id"], step)
+        for conversation in _kept(report).values()
+        for step in conversation["steps"]
+        if step["kind"] == "call"
+    ]
     session, edit = next((id_, step) for id_, step in calls if step["name"] == "Edit")
     page.evaluate("hash => { location.hash = hash; }", f"#conversation?session={session}&step={edit['n']}")
     page.wait_for_selector(f"#step-{edit['n']} .diff .added")
@@ -143,7 +152,10 @@ def _search(page: Page, words: str) -> str:
 def test_a_search_finds_what_was_asked_and_leads_to_it(page: Page, report: Path) -> None:
     kept = _kept(report)
     session, prompt = next(
-        (made["id"], step) for made in kept.values() for step in made["steps"] if step["kind"] == "prompt"
+        (conversation["id"], step)
+        for conversation in kept.values()
+        for step in conversation["steps"]
+        if step["kind"] == "prompt"
     )
     words = " ".join(prompt["text"].split()[:5])
     page.select_option("#period", "all")

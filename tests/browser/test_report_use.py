@@ -15,17 +15,17 @@ DEAR = "[data-card='cost.dear_sessions']"
 
 @pytest.fixture(scope="module")
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    with browser.new_context(viewport={"width": 1200, "height": 700}) as made:
-        made.grant_permissions(["clipboard-read", "clipboard-write"])
-        yield made
+    with browser.new_context(viewport={"width": 1200, "height": 700}) as new_context:
+        new_context.grant_permissions(["clipboard-read", "clipboard-write"])
+        yield new_context
 
 
 @pytest.fixture
 def page(context: BrowserContext, report: Path) -> Iterator[Page]:
-    made = context.new_page()
-    open_report(made, report)
-    yield made
-    made.close()
+    opened_page = context.new_page()
+    open_report(opened_page, report)
+    yield opened_page
+    opened_page.close()
 
 
 def _seen(page: Page) -> dict[str, Any]:

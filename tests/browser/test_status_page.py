@@ -116,7 +116,11 @@ def serious_findings(page: Page, rules: tuple[str, ...]) -> list[str]:
     if rules:
         options["runOnly"] = {"type": "rule", "values": list(rules)}
     found = Axe().run(page, options=options).response["violations"]
-    return [f"{each['id']}: {each['nodes'][0]['html']}" for each in found if each["impact"] in ("serious", "critical")]
+    return [
+        f"{violation['id']}: {violation['nodes'][0]['html']}"
+        for violation in found
+        if violation["impact"] in ("serious", "critical")
+    ]
 
 
 def test_a_run_is_started_from_the_page_and_watched_until_it_ends(page: Page, site: Site, failed_run: int) -> None:

@@ -123,7 +123,7 @@ class History:
         """Return an answer, and results of its calls with most of them."""
         lines = self._answer(session)
         asked = [block["id"] for line in lines for block in line["message"]["content"] if block["type"] in _CALLS]
-        for tool_id in (each for each in asked if self._chance(0.8)):
+        for tool_id in (call for call in asked if self._chance(0.8)):
             block, beside = self._facts.result(tool_id)
             lines.append(self._line(session, "user", {"role": "user", "content": [block]}) | beside)
         return lines

@@ -48,7 +48,7 @@ def is_shown(settings: Settings, generation: Generation) -> bool:
 def refresh_of(settings: Settings) -> Refresh:
     runner = make_runner(settings)
     runner.close()
-    return {each.name: each for each in runner.parts.refresh}["metabase"]
+    return {reader.name: reader for reader in runner.parts.refresh}["metabase"]
 
 
 def test_each_generation_is_shown_in_a_metabase_that_nobody_has_set_up(

@@ -31,8 +31,8 @@ def test_a_pass_stores_every_line_whole(mongo_database: Mongo, sample: tuple[Pat
     assert (result.documents, result.duplicates, result.known) == (stats.lines - stats.malformed, 0, 0)
     assert result.files_unfinished == stats.half_written
     stored = sorted(
-        json.dumps({key: value for key, value in each.items() if key not in OUR_FIELDS}, sort_keys=True)
-        for each in mongo_database.conversations.find()
+        json.dumps({key: value for key, value in document.items() if key not in OUR_FIELDS}, sort_keys=True)
+        for document in mongo_database.conversations.find()
     )
     assert stored == sorted(json.dumps(value, sort_keys=True) for value in objects(folder))
 
@@ -82,7 +82,7 @@ def test_progress_ends_where_it_said_it_would(mongo_database: Mongo, sample: tup
     assert said[-1].files_done == said[-1].files_total == sample[1].files
     assert said[-1].lines == sample[1].lines
     assert said[-1].bytes_total - said[-1].bytes_done < 200  # the half-written line
-    assert [each.bytes_done for each in said] == sorted(each.bytes_done for each in said)
+    assert [progress.bytes_done for progress in said] == sorted(progress.bytes_done for progress in said)
 
 
 def test_a_moved_file_adds_nothing(mongo_database: Mongo, projects: Path) -> None:
@@ -109,7 +109,7 @@ def test_lines_are_documents_dead_letters_and_duplicates(mongo_database: Mongo, 
     append(projects / "p/copy.jsonl", LINE % 9 + LINE % 10)
     collect(mongo_database, projects)
     states = list(mongo_database.transcript_files.find())
-    lines, dead, duplicates = (sum(each[name] for each in states) for name in ("lines", "deadLetters", "duplicates"))
+    lines, dead, duplicates = (sum(state[name] for state in states) for name in ("lines", "deadLetters", "duplicates"))
     assert lines == 8 + 8 + 3 + 2
     assert lines - dead - duplicates == mongo_database.conversations.count_documents({})
 
@@ -121,4 +121,4 @@ def test_the_corpus_is_stored_to_the_line(mongo_database: Mongo, corpus: Path, e
     assert mongo_database.conversations.count_documents({}) == expected["lines"] - expected["malformed"]
     assert mongo_database.dead_letters.count_documents({}) == expected["malformed"]
     sessions = mongo_database.conversations.distinct("sessionId")
-    assert len([each for each in sessions if each]) == expected["sessions"]
+    assert len([session for session in sessions if session]) == expected["sessions"]

@@ -103,6 +103,6 @@ def test_a_server_that_restarts_meanwhile_loses_and_doubles_nothing(
         server = start_mongo(tmp_path, port)
         assert process.wait(120) == 0
         assert client.logs.conversations.count_documents({}) == sample[1].lines - sample[1].malformed
-        assert sum(each["duplicates"] for each in client.logs.transcript_files.find()) == 0
+        assert sum(state["duplicates"] for state in client.logs.transcript_files.find()) == 0
     server.terminate()
     server.wait(120)

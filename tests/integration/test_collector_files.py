@@ -43,7 +43,7 @@ def test_a_truncated_or_replaced_file_is_read_from_its_start(
     assert result.resets == state(mongo_database)["resets"] == 1
     append(projects / "p/s.jsonl", LINE % 20)
     assert collect(mongo_database, projects).resets == 0
-    found = {each["uuid"] for each in mongo_database.conversations.find()}
+    found = {document["uuid"] for document in mongo_database.conversations.find()}
     assert found == {"1", "2", "3", "20"} | {json.loads(line)["uuid"] for line in content.splitlines()}
 
 
@@ -70,7 +70,7 @@ def test_what_bson_cannot_hold_comes_back_byte_for_byte(mongo_database: Mongo, p
     write(projects / "p/odd.jsonl", b"\n".join(odd))
     assert collect(mongo_database, projects).documents == len(odd) + 3
     found = mongo_database.conversations.find({"oversized": {"$exists": True}})
-    assert sorted(whole(mongo_database, each["_id"]) for each in found) == sorted(odd)
+    assert sorted(whole(mongo_database, document["_id"]) for document in found) == sorted(odd)
 
 
 def test_a_dead_letter_that_does_not_show_all_lies_in_parts_too(mongo_database: Mongo, projects: Path) -> None:

@@ -42,18 +42,18 @@ Tables = dict[str, list[tuple[Any, ...]]]
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that takes what dbt makes, so that nothing lands in the work tree."""
     return tmp_path_factory.mktemp("dbt")
 
 
 @pytest.fixture(scope="module")
-def dbt(made: Path) -> Dbt:
+def dbt(scratch: Path) -> Dbt:
     """Runs a dbt command on a database, in its own process.
 
     The database lies at one place while dbt works: dbt parses the whole project again for a database of another path.
     """
-    place = made / "analytics.db"
+    place = scratch / "analytics.db"
 
     def run(*args: str, database: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
         settings = {
@@ -62,8 +62,8 @@ def dbt(made: Path) -> Dbt:
             "TIMEZONE": ZONE,
             "DBT_PROFILES_DIR": str(ROOT / "dbt"),
             "DBT_PROJECT_DIR": str(ROOT / "dbt"),
-            "DBT_TARGET_PATH": str(made / "target"),
-            "DBT_LOG_PATH": str(made / "logs"),
+            "DBT_TARGET_PATH": str(scratch / "target"),
+            "DBT_LOG_PATH": str(scratch / "logs"),
             "DBT_USE_COLORS": "false",
         }
         command = [sys.executable, "-P", "-c", "from dbt.cli.main import cli; cli()", *args]
@@ -72,7 +72,7 @@ def dbt(made: Path) -> Dbt:
             database.rename(place)
         try:
             return subprocess.run(
-                command, env=kept | settings | environment, cwd=made, capture_output=True, text=True, check=False
+                command, env=kept | settings | environment, cwd=scratch, capture_output=True, text=True, check=False
             )
         finally:
             if database:
@@ -97,10 +97,10 @@ def history(built: SmallHistory, tmp_path: Path) -> SmallHistory:
 
 
 @pytest.fixture(scope="module")
-def manifest(built: SmallHistory, made: Path) -> dict[str, Any]:
+def manifest(built: SmallHistory, scratch: Path) -> dict[str, Any]:
     """What dbt knows of the project after it built it."""
     assert built.path.exists()
-    parsed: dict[str, Any] = json.loads((made / "target" / "manifest.json").read_text(encoding="utf-8"))
+    parsed: dict[str, Any] = json.loads((scratch / "target" / "manifest.json").read_text(encoding="utf-8"))
     return parsed
 
 
@@ -189,21 +189,21 @@ def test_the_commands_that_people_type_succeed(dbt: Dbt, history: SmallHistory, 
     _passed(dbt(*command, database=history.path))
 
 
-def test_the_docs_are_one_page(dbt: Dbt, history: SmallHistory, made: Path) -> None:
+def test_the_docs_are_one_page(dbt: Dbt, history: SmallHistory, scratch: Path) -> None:
     """`docs generate --static` leaves a page that needs no server and names our models."""
     _passed(dbt("docs", "generate", "--static", database=history.path))
-    assert "fct_tool_calls" in (made / "target" / "static_index.html").read_text(encoding="utf-8")
+    assert "fct_tool_calls" in (scratch / "target" / "static_index.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(("hours", "status", "succeeds"), [(1, "pass", True), (30, "warn", True), (49, "error", False)])
 def test_freshness_warns_after_a_day_and_fails_after_two(
-    dbt: Dbt, made: Path, tmp_path: Path, hours: int, status: str, succeeds: bool
+    dbt: Dbt, scratch: Path, tmp_path: Path, hours: int, status: str, succeeds: bool
 ) -> None:
     """Freshness is the age of the newest extraction."""
     old = SmallHistory(tmp_path / "analytics.db", extracted_at=datetime.now(UTC) - timedelta(hours=hours))
     first_load(old)
     result = dbt("source", "freshness", "--select", "source:raw.conversations", database=old.path)
-    sources = json.loads((made / "target" / "sources.json").read_text(encoding="utf-8"))
+    sources = json.loads((scratch / "target" / "sources.json").read_text(encoding="utf-8"))
     assert {source["status"] for source in sources["results"]} == {status}
     assert (result.returncode == 0) is succeeds
 

@@ -54,11 +54,11 @@ def _published(data: Path) -> duckdb.DuckDBPyConnection:
     return duckdb.connect(str(data / "duckdb" / "analytics.db"), read_only=True)
 
 
-def _differences(one: Path, other: Path) -> dict[str, int]:
+def _differences(left: Path, right: Path) -> dict[str, int]:
     """Rows that only one of two published databases has, by mart."""
     found = {}
     with duckdb.connect() as connection:
-        for name, data in (("one", one), ("other", other)):
+        for name, data in (("one", left), ("other", right)):
             database = (data / "duckdb" / "analytics.db").resolve()
             connection.execute(f"attach '{database}' as {name} (read_only)")
         columns = connection.execute(
@@ -68,7 +68,7 @@ def _differences(one: Path, other: Path) -> dict[str, int]:
         for table, names in columns:
             if table in SCHEDULERS_OWN:
                 continue
-            kept = ", ".join(f'"{each}"' for each in names if each not in VOLATILE)
+            kept = ", ".join(f'"{name}"' for name in names if name not in VOLATILE)
             sides = [f"select {kept} from {name}.marts.{table}" for name in ("one", "other")]
             only = f"({sides[0]} except all {sides[1]}) union all ({sides[1]} except all {sides[0]})"
             row = connection.execute(f"select count(*) from ({only})").fetchone()
@@ -185,7 +185,9 @@ def test_a_reader_never_sees_an_error(copy: Path, transcripts: Path) -> None:
                 errors.append(error)
 
     with _published(copy) as held:
-        threads = [threading.Thread(target=read, args=(lambda: _published(copy), each)) for each in (held, None)]
+        threads = [
+            threading.Thread(target=read, args=(lambda: _published(copy), generation)) for generation in (held, None)
+        ]
         for thread in threads:
             thread.start()
         answer = _run(copy, transcripts, "--full-refresh")

@@ -68,14 +68,14 @@ def test_every_session_is_there_with_each_prompt_call_and_cent(database: Path, f
         ).fetchall()
     assert len(sessions) > 20
     for session_id, prompts, calls, cost in sessions:
-        made = read_packed(folder / f"{file_name(session_id)}.js")
-        steps = list(_steps(made["steps"]))
+        conversation = read_packed(folder / f"{file_name(session_id)}.js")
+        steps = list(_steps(conversation["steps"]))
         own = [step for step in steps if not step.get("copied")]
         assert sum(step["kind"] == "prompt" for step in own) == prompts, session_id
         assert sum(step["kind"] == "call" for step in own) == calls, session_id
-        assert made["cost"] == pytest.approx(cost), session_id
+        assert conversation["cost"] == pytest.approx(cost), session_id
         spent = [step["usage"]["cost"] for step in steps if "usage" in step]
-        assert sum(one for one in spent if one is not None) == pytest.approx(cost or 0), session_id
+        assert sum(step_cost for step_cost in spent if step_cost is not None) == pytest.approx(cost or 0), session_id
 
 
 def test_a_second_report_writes_nothing(database: Path, folder: Path) -> None:

@@ -53,7 +53,7 @@ def test_every_prompt_answer_and_call_is_there_in_its_order(demo: Path, shown: S
     called = f"from marts.fct_tool_calls where {main}"
     calls = rows(demo, f"select tool_name, outcome, count(*) {called} group by all order by 1, 2")
     found = [(part["tool"], part["outcome"]) for part in said["parts"] if part["kind"] == "tool_call"]
-    assert sorted((*each, found.count(each)) for each in set(found)) == calls
+    assert sorted((*call, found.count(call)) for call in set(found)) == calls
     times = [part["at"] for part in said["parts"]]
     assert times == sorted(times)
     tokens = rows(demo, f"select total_tokens, cost_usd from marts.agg_session_usage where session_id = '{session}'")

@@ -83,10 +83,10 @@ class Copies:
 @pytest.fixture
 def copies(tmp_path: Path) -> Copies:
     """Two copies that agree."""
-    made = Copies(tmp_path)
-    made.write_transcripts()
-    made.run()
-    return made
+    both = Copies(tmp_path)
+    both.write_transcripts()
+    both.run()
+    return both
 
 
 def lose_records(copies: Copies) -> None:

@@ -46,7 +46,7 @@ _CHANGE_NOTHING = {"/api/dataset", "/api/card/{id:int}/query", "/api/database/{i
 def make_app(state: State | None = None) -> Starlette:
     """The application over its own state, or over `state`."""
     kept = state or State()
-    app = Starlette(routes=[_route(kept, *each) for each in ROUTES])
+    app = Starlette(routes=[_route(kept, *route) for route in ROUTES])
     app.state.standin = kept
     return app
 
@@ -59,12 +59,12 @@ def _route(state: State, method: str, path: str, shape: dict[str, Any] | None, h
             _require_session(state, request)
             body = _checked(await request.body(), validator)
             state.requests.append(f"{method} {request.url.path}")
-            made = await run_in_threadpool(handle, state, request, body)
+            answer = await run_in_threadpool(handle, state, request, body)
             if method != "GET" and path not in _CHANGE_NOTHING:
                 await run_in_threadpool(state.keep, state)
         except RefusedError as refused:
             return JSONResponse({"message": refused.message}, status_code=refused.status)
-        return Response(status_code=204) if made is None else Response(_json(made), media_type="application/json")
+        return Response(status_code=204) if answer is None else Response(_json(answer), media_type="application/json")
 
     return Route(path, answer, methods=[method])
 

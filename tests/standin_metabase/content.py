@@ -78,8 +78,8 @@ def _check_card(state: State, card: dict[str, Any]) -> None:
 
 def create_dashboard(state: State, body: dict[str, Any]) -> dict[str, Any]:
     number = state.new_id()
-    made = {"description": None, "parameters": [], "collection_id": None, **copy.deepcopy(body)}
-    state.dashboards[number] = {"id": number, "archived": False, "dashcards": [], "tabs": [], **made}
+    fields = {"description": None, "parameters": [], "collection_id": None, **copy.deepcopy(body)}
+    state.dashboards[number] = {"id": number, "archived": False, "dashcards": [], "tabs": [], **fields}
     return state.dashboards[number]
 
 
@@ -113,7 +113,7 @@ def _real_dashcard(
 ) -> dict[str, Any]:
     if card["col"] + card["size_x"] > 24:
         raise RefusedError(400, f"dashcard {card['id']} leaves the grid of 24 columns")
-    if card["id"] > 0 and card["id"] not in {each["id"] for each in before["dashcards"]}:
+    if card["id"] > 0 and card["id"] not in {dashcard["id"] for dashcard in before["dashcards"]}:
         raise RefusedError(400, f"dashcard {card['id']} is not on this dashboard")
     if card.get("dashboard_tab_id") is not None:
         card["dashboard_tab_id"] = tabs.get(card["dashboard_tab_id"], card["dashboard_tab_id"])
@@ -148,9 +148,9 @@ def _check_no_overlap(cards: list[dict[str, Any]]) -> None:
 
 def copy_dashboard(state: State, number: int, body: dict[str, Any]) -> dict[str, Any]:
     original = copy.deepcopy(state.find("dashboards", number))
-    made = state.new_id()
-    state.dashboards[made] = {**original, **body, "id": made}
-    return state.dashboards[made]
+    number = state.new_id()
+    state.dashboards[number] = {**original, **body, "id": number}
+    return state.dashboards[number]
 
 
 def collection_items(state: State, collection: str, models: list[str]) -> list[dict[str, Any]]:
@@ -159,10 +159,10 @@ def collection_items(state: State, collection: str, models: list[str]) -> list[d
     found = []
     for model in models or list(_KINDS):
         field = "parent_id" if model == "collection" else "collection_id"
-        held = [each for each in getattr(state, _KINDS[model]).values() if each.get(field) == parent]
-        found += [{**_listed(each), "model": model} for each in held if not each["archived"]]
+        held = [item for item in getattr(state, _KINDS[model]).values() if item.get(field) == parent]
+        found += [{**_listed(item), "model": model} for item in held if not item["archived"]]
     return found
 
 
-def _listed(each: dict[str, Any]) -> dict[str, Any]:
-    return {key: each.get(key) for key in ("id", "name", "description", "entity_id")}
+def _listed(item: dict[str, Any]) -> dict[str, Any]:
+    return {key: item.get(key) for key in ("id", "name", "description", "entity_id")}

@@ -67,7 +67,7 @@ def metadata(state: State, request: Request, body: Any) -> Any:
 
 def _tables_with_fields(state: State, number: int) -> list[dict[str, Any]]:
     return [
-        {**table, "fields": [each for each in state.fields.values() if each["table_id"] == table["id"]]}
+        {**table, "fields": [field for field in state.fields.values() if field["table_id"] == table["id"]]}
         for table in state.tables.values()
         if table["db_id"] == number
     ]

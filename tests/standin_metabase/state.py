@@ -93,8 +93,8 @@ class State:
                 self.fields[field_id]["database_type"] = data_type
 
     def _ensure(self, kept: dict[int, dict[str, Any]], identity: dict[str, Any]) -> int:
-        for number, each in list(kept.items()):
-            if identity.items() <= each.items():
+        for number, item in list(kept.items()):
+            if identity.items() <= item.items():
                 return number
         number = self.new_id()
         kept[number] = {"id": number, "description": None, **identity}
@@ -105,7 +105,7 @@ class State:
         database = self.find("databases", query["database"])
         stage = query["stages"][0]
         check_tags(stage)
-        given = {each["target"][1][1]: each["value"] for each in query.get("parameters") or []}
+        given = {parameter["target"][1][1]: parameter["value"] for parameter in query.get("parameters") or []}
         sql, values = fill(stage["native"], given)
         try:
             names, rows = self.pool.query(query["database"], database["details"], sql, values)

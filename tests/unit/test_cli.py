@@ -133,8 +133,8 @@ def test_verify_counts_with_the_timezone_and_the_prices_of_the_published_figures
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     facts = {"dbt_vars": {"timezone": "Asia/Tokyo"}}
-    made = Generation(number=1, created_at=datetime.now(UTC), bytes=0, row_counts={}, facts=facts)
-    (publish(data).parent / MANIFEST_FILE).write_text(made.model_dump_json())
+    generation = Generation(number=1, created_at=datetime.now(UTC), bytes=0, row_counts={}, facts=facts)
+    (publish(data).parent / MANIFEST_FILE).write_text(generation.model_dump_json())
     asked: list[object] = []
 
     def count_again(*arguments: object) -> None:

@@ -75,7 +75,7 @@ def test_a_machine_that_has_everything_is_healthy(tmp_path: Path, transcripts: P
     publish(settings)
     findings = diagnose(settings)
     assert healthy(findings)
-    assert {each.name for each in findings if each.status == "ok"} >= {
+    assert {finding.name for finding in findings if finding.status == "ok"} >= {
         "Packages",
         "Timezone",
         "Transcripts",
@@ -99,10 +99,10 @@ def test_whatever_is_not_ok_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("in the way")
     findings = diagnose(settings_for(tmp_path, mongo_uri="mongodb://me:hunter2@127.0.0.1:1"))
     assert not healthy(findings)
-    for each in findings:
-        assert each.found
-        assert each.expected
-        assert bool(each.fix) == (each.status != "ok"), each
+    for finding in findings:
+        assert finding.found
+        assert finding.expected
+        assert bool(finding.fix) == (finding.status != "ok"), finding
 
 
 def test_a_check_that_may_not_look_is_a_finding_too(
@@ -114,7 +114,7 @@ def test_a_check_that_may_not_look_is_a_finding_too(
         raise PermissionError(13, "Permission denied", "/home/other/data")
 
     monkeypatch.setitem(CHECKS, "Disk", closed)
-    (found,) = [each for each in diagnose(settings_for(tmp_path)) if each.name == "Disk"]
+    (found,) = [finding for finding in diagnose(settings_for(tmp_path)) if finding.name == "Disk"]
     assert (found.status, found.found) == ("fail", "/home/other/data: Permission denied")
     assert found.fix
 

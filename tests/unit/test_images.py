@@ -92,7 +92,7 @@ def test_an_image_holds_every_module_that_it_imports(image: str, entry: str) -> 
 def test_what_an_image_copies_is_let_through_to_the_builder(image: str) -> None:
     ignored = text_of(Path(".dockerignore")).splitlines()
     allowed = [line[1:].rstrip("/") for line in ignored if line.startswith("!")]
-    assert [str(path) for path in copied(image) if not any(path.is_relative_to(each) for each in allowed)] == []
+    assert [str(path) for path in copied(image) if not any(path.is_relative_to(folder) for folder in allowed)] == []
 
 
 @pytest.mark.parametrize(("image", "entry"), ENTRIES.items())

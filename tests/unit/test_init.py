@@ -16,9 +16,9 @@ def _shell(commands: str, folder: Path, stdin: str = "") -> subprocess.Completed
 
 
 def test_two_thousand_passwords_satisfy_metabase_and_differ(tmp_path: Path) -> None:
-    made = _shell("i=0; while [ $i -lt 2000 ]; do password; echo; i=$((i + 1)); done", tmp_path).stdout.split()
-    assert len(made) == len(set(made)) == 2000
-    for password in made:
+    passwords = _shell("i=0; while [ $i -lt 2000 ]; do password; echo; i=$((i + 1)); done", tmp_path).stdout.split()
+    assert len(passwords) == len(set(passwords)) == 2000
+    for password in passwords:
         assert len(password) >= 24
         assert all(re.search(pattern, password) for pattern in STRONG), password
 

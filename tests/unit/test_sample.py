@@ -141,7 +141,7 @@ def test_a_forked_session_repeats_lines_of_another_with_its_own_session_id(sampl
     for line in lines(sample[0]):
         if "uuid" in line:
             sessions.setdefault(line["uuid"], set()).add(line["sessionId"])
-    assert any(len(each) == 2 for each in sessions.values())
+    assert any(len(holders) == 2 for holders in sessions.values())
 
 
 def test_sub_agents_have_transcripts_and_sidecars_of_their_own(sample: Sample) -> None:

@@ -77,7 +77,7 @@ def test_what_is_not_finished_adds_nothing_to_a_finished_response(tmp_path: Path
 
 def test_one_id_in_two_sessions_is_two_responses_and_a_copied_line_is_one(tmp_path: Path) -> None:
     other = answer(session="s2", at=f"{DAY}T11:00:00.000Z")
-    assert [each.session for each in count(tmp_path, lines(answer()), lines(other)).responses] == ["s1", "s2"]
+    assert [response.session for response in count(tmp_path, lines(answer()), lines(other)).responses] == ["s1", "s2"]
     copy = lines(answer(session="s2"), prompt(session="s2", at=f"{DAY}T12:00:00.000Z"))
     (response,) = count(tmp_path, copy, lines(prompt(), answer())).responses
     assert (response.session, response.at) == ("s1", moment(f"{DAY}T10:00:00Z"))
@@ -127,7 +127,7 @@ def test_a_fork_owns_what_it_added(tmp_path: Path) -> None:
     ]
     own = prompt("go on", "a-fork", at=f"{DAY}T08:00:00.000Z")  # its clock was wrong
     counted = count(tmp_path, lines(*copies, own), lines(*parent))
-    assert {name: (each.messages, each.prompts) for name, each in counted.sessions.items()} == {
+    assert {name: (session.messages, session.prompts) for name, session in counted.sessions.items()} == {
         "a-fork": (1, 1),
         "s1": (2, 1),
     }
@@ -148,16 +148,16 @@ def test_what_was_collected_first_is_the_origin_where_nothing_else_says_it(tmp_p
 def test_answers_in_progress_lines_count_and_replays_do_not_decide(tmp_path: Path) -> None:
     replay = progress(answer("m1", model="replayed"), "s1")
     counted = count(tmp_path, lines(replay, progress(answer("m2", at=f"{DAY}T10:01:00.000Z"), "s1"), answer("m1")))
-    assert sorted((each.message, each.model) for each in counted.responses) == [
+    assert sorted((response.message, response.model) for response in counted.responses) == [
         ("m1", "claude-opus-4-6"),
         ("m2", "claude-opus-4-6"),
     ]
 
 
 def test_lines_without_message_id_are_never_merged_but_their_copies_are(tmp_path: Path) -> None:
-    one, other = answer(None), answer(None) | {"uuid": "other"}
-    assert len(count(tmp_path, lines(one, other)).responses) == 2
-    assert len(count(tmp_path, lines(one, other), lines(one)).responses) == 2
+    first, other = answer(None), answer(None) | {"uuid": "other"}
+    assert len(count(tmp_path, lines(first, other)).responses) == 2
+    assert len(count(tmp_path, lines(first, other), lines(first)).responses) == 2
 
 
 def test_only_answers_of_models_are_responses(tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_an_advisor_is_a_response_of_its_own(tmp_path: Path) -> None:
     advisor = {"type": "advisor_message", "model": "claude-haiku-4-5", "input_tokens": 5, "output_tokens": 6}
     own = {"type": "message", "input_tokens": 10, "output_tokens": 1}
     counted = count(tmp_path, lines(answer(usage=usage(iterations=[own, advisor]))))
-    assert [(each.model, each.tokens) for each in counted.responses] == [
+    assert [(response.model, response.tokens) for response in counted.responses] == [
         ("claude-opus-4-6", (10, 1, 100, 0)),
         ("claude-haiku-4-5", (5, 6, 0, 0)),
     ]

@@ -21,7 +21,7 @@ def deep(levels: int, inner: bytes = b"1") -> bytes:
 def collected(transcript: Transcript) -> list[tuple[str, bool]]:
     """Return id and validity of what the collector reads."""
     with opened(transcript) as (file, _, end):
-        found = [each for physical in read(Reading(), file, end) for each in physical.lines]
+        found = [entry for physical in read(Reading(), file, end) for entry in physical.lines]
     stem = transcript.stem
     return [
         (identity(line.line, line.fingerprint, stem, line.repetition), line.line.value is not None) for line in found
@@ -33,7 +33,7 @@ def counted(transcript: Transcript) -> list[tuple[str, bool]]:
     repetitions: dict[bytes, int] = {}
     name = transcript.source_file
     found = objects_of_file(name, transcript.path, None)
-    return [(line_id(each, name, repetitions).hex(), each.value is not None) for each in found]
+    return [(line_id(entry, name, repetitions).hex(), entry.value is not None) for entry in found]
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def test_a_command_commits_where_only_options_stand_before(command: str) -> None
 
 def test_what_is_printed_is_a_commit_at_the_beginning_of_its_line_and_a_pull_request_by_its_address() -> None:
     printed = printed_in("[main (root-commit) abc1234] Add\n see [main abc1234] x\nhttps://git.example/o/r/pull/12\n")
-    assert [(each.event, each.sha, each.number) for each in printed] == [
+    assert [(event.event, event.sha, event.number) for event in printed] == [
         ("commit", "abc1234", None),
         ("pull_request", None, 12),
     ]
@@ -69,7 +69,7 @@ def test_an_operation_reports_what_it_holds_objects_of() -> None:
         "push": None,
     }
     reported = reported_by(operation)
-    assert [(each.event, each.action, each.number) for each in reported] == [
+    assert [(event.event, event.action, event.number) for event in reported] == [
         ("commit", "amended", None),
         ("pull_request", "created", 7),
     ]

@@ -142,7 +142,7 @@ def test_a_writer_at_work_all_the_while_loses_nothing(extraction: Extraction) ->
 
     def write() -> None:
         for number in range(40):
-            extraction.insert(*(f"{number}-{each}" for each in range(25)), at=datetime.now(UTC))
+            extraction.insert(*(f"{number}-{index}" for index in range(25)), at=datetime.now(UTC))
             stop.wait(0.02)
 
     writer = threading.Thread(target=write)

@@ -44,9 +44,9 @@ class Volume:
 @pytest.fixture
 def volume(tmp_path: Path, published: Path) -> Volume:
     """A volume whose generation 1 is published."""
-    made = Volume(tmp_path, published)
-    made.publish(1)
-    return made
+    volume = Volume(tmp_path, published)
+    volume.publish(1)
+    return volume
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ EVERYTHING = {"date_from": "2000-01-01", "date_to": "2100-01-01"}
 
 @pytest.fixture(scope="module")
 def connection(published: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    with opened(published, "Europe/Berlin") as made:
-        yield made
+    with opened(published, "Europe/Berlin") as connection:
+        yield connection
 
 
 @pytest.mark.parametrize("key", CATALOG.cards)

@@ -21,8 +21,8 @@ pytestmark = pytest.mark.skipif(not CLI, reason="METABASE_CLI names no `mb` comm
 
 def _printed(*arguments: str) -> dict[str, Any]:
     answer = subprocess.run([CLI, *arguments], capture_output=True, text=True, check=True)
-    made: dict[str, Any] = json.loads(answer.stdout)
-    return made
+    shapes: dict[str, Any] = json.loads(answer.stdout)
+    return shapes
 
 
 @pytest.fixture(scope="module")

@@ -43,8 +43,8 @@ def _card(client: Client, key: str) -> dict[str, Any]:
 
 
 def _aside(client: Client, done: ProvisionResult, model: str) -> list[str]:
-    [folder] = [each for each in client.items(done.collection, "collection") if each["name"] == ASIDE]
-    return [each["name"] for each in client.items(folder["id"], model)]
+    [folder] = [item for item in client.items(done.collection, "collection") if item["name"] == ASIDE]
+    return [item["name"] for item in client.items(folder["id"], model)]
 
 
 def test_a_second_and_a_third_run_send_no_change(client: Client, settings: DatabaseSettings, manifest: Path) -> None:
@@ -68,13 +68,13 @@ def test_every_dashboard_has_its_tabs_filters_and_cards_in_place(client: Client,
     done = provision(client, settings)
     catalog = load_catalog()
     found = {
-        each["name"]: client.get(f"/api/dashboard/{each['id']}") for each in client.items(done.collection, "dashboard")
+        item["name"]: client.get(f"/api/dashboard/{item['id']}") for item in client.items(done.collection, "dashboard")
     }
     for board in catalog.dashboards:
-        made = found[board.title]
-        assert [tab["name"] for tab in made["tabs"]] == [tab.name for tab in board.tabs]
-        assert [parameter["id"] for parameter in made["parameters"]] == list(board.parameters)
-        assert len(made["dashcards"]) == len(board.cards)
+        dashboard = found[board.title]
+        assert [tab["name"] for tab in dashboard["tabs"]] == [tab.name for tab in board.tabs]
+        assert [parameter["id"] for parameter in dashboard["parameters"]] == list(board.parameters)
+        assert len(dashboard["dashcards"]) == len(board.cards)
 
 
 def test_every_card_answers_with_its_filters_set(client: Client, settings: DatabaseSettings) -> None:
@@ -148,7 +148,7 @@ def test_cards_that_an_earlier_version_made_again_and_again_are_archived(
 
 def test_a_dashboard_changed_by_hand_survives_beside_ours(client: Client, settings: DatabaseSettings) -> None:
     done = provision(client, settings)
-    [board] = [each for each in client.items(done.collection, "dashboard") if each["name"] == "Rhythm"]
+    [board] = [item for item in client.items(done.collection, "dashboard") if item["name"] == "Rhythm"]
     before = client.get(f"/api/dashboard/{board['id']}")
     tabs = [{"id": tab["id"], "name": tab["name"]} for tab in before["tabs"]]
     fewer = {"parameters": before["parameters"], "tabs": tabs, "dashcards": before["dashcards"][:2]}
@@ -222,18 +222,18 @@ def test_every_thing_of_ours_carries_its_marker(client: Client, settings: Databa
     for model in ("card", "dashboard"):
         items = client.items(done.collection, model)
         assert items
-        assert [each["name"] for each in items if not marker_of(each["description"])] == []
+        assert [item["name"] for item in items if not marker_of(item["description"])] == []
 
 
 def test_a_dashboard_whose_description_was_replaced_is_not_made_twice(
     client: Client, settings: DatabaseSettings
 ) -> None:
     done = provision(client, settings)
-    [board] = [each for each in client.items(done.collection, "dashboard") if each["name"] == "Rhythm"]
+    [board] = [item for item in client.items(done.collection, "dashboard") if item["name"] == "Rhythm"]
     client.put(f"/api/dashboard/{board['id']}", {"description": "Mine now."})
     again = provision(client, settings)
     assert again.kept_aside == ["dashboard Rhythm"]
-    names = [each["name"] for each in client.items(done.collection, "dashboard")]
+    names = [item["name"] for item in client.items(done.collection, "dashboard")]
     assert sorted(names) == sorted(board.title for board in load_catalog().dashboards)
 
 

@@ -143,20 +143,20 @@ def test_rejected_lines_keep_their_bytes_and_their_reason(store: RecordStore) ->
 
 
 def test_states_of_files_are_replaced_and_told_apart_by_host(store: RecordStore) -> None:
-    one, two = (FileState.new(host, Path("/t"), "p/s.jsonl") for host in ("a", "b"))
-    one.read_bytes = 10
-    store.save_states([one, two])
+    first, second = (FileState.new(host, Path("/t"), "p/s.jsonl") for host in ("a", "b"))
+    first.read_bytes = 10
+    store.save_states([first, second])
     assert store.count_states() == 2
-    one.read_bytes, one.digest = 20, "d"
-    one.modified_at = datetime(2026, 1, 1, 1, 2, 3, 456_000, tzinfo=UTC)
-    store.save_states([one])
-    assert store.states("a") == {"p/s.jsonl": one}
-    assert store.has_state(one)
+    first.read_bytes, first.digest = 20, "d"
+    first.modified_at = datetime(2026, 1, 1, 1, 2, 3, 456_000, tzinfo=UTC)
+    store.save_states([first])
+    assert store.states("a") == {"p/s.jsonl": first}
+    assert store.has_state(first)
     assert not store.has_state(FileState.new("c", Path("/t"), "p/s.jsonl"))
     assert sorted(state.host for state in store.all_states()) == ["a", "b"]
-    one.read_bytes, one.collected_at = 30, datetime(2026, 1, 2, tzinfo=UTC)
-    assert store.restore_states([one, FileState.new("d", Path("/t"), "p/s.jsonl")]) == 2
-    assert store.states("a") == {"p/s.jsonl": one}
+    first.read_bytes, first.collected_at = 30, datetime(2026, 1, 2, tzinfo=UTC)
+    assert store.restore_states([first, FileState.new("d", Path("/t"), "p/s.jsonl")]) == 2
+    assert store.states("a") == {"p/s.jsonl": first}
     assert sorted(state.host for state in store.all_states()) == ["a", "b", "d"]
 
 

@@ -42,7 +42,7 @@ def test_a_run_publishes_what_came_and_a_run_without_news_says_so(runner: Runner
     assert second.generation == first.generation
     loader_of(runner).waiting = [2]
     assert run(runner).message == "published generation 2"
-    assert [each.status for each in runner.history.runs()] == ["succeeded", "unchanged", "succeeded"]
+    assert [run.status for run in runner.history.runs()] == ["succeeded", "unchanged", "succeeded"]
 
 
 def test_a_change_of_the_models_or_of_the_variables_is_news(runner: Runner) -> None:

@@ -58,10 +58,10 @@ def test_it_has_exactly_the_lines_that_were_asked_for(history: History) -> None:
 
 def test_the_same_seed_gives_the_same_bytes_also_when_it_grows(tmp_path: Path) -> None:
     seeds = {"one": 7, "two": 7, "other": 8}
-    one, two, other = (written(tmp_path / name, 1_500, seed=seed, growths=1) for name, seed in seeds.items())
-    for each in (one, two, other):
-        each.grow(100)
-    assert contents(one.root) == contents(two.root) != contents(other.root)
+    first, again, other = (written(tmp_path / name, 1_500, seed=seed, growths=1) for name, seed in seeds.items())
+    for history in (first, again, other):
+        history.grow(100)
+    assert contents(first.root) == contents(again.root) != contents(other.root)
 
 
 def test_our_collector_takes_every_line_and_every_note_once(history: History, tmp_path: Path) -> None:
@@ -74,8 +74,8 @@ def test_our_collector_takes_every_line_and_every_note_once(history: History, tm
 def output_bytes(line: dict[str, Any]) -> int:
     """What a line holds of the output of tools."""
     content = line.get("message", {}).get("content")
-    results = [each for each in content if each["type"] == "tool_result"] if isinstance(content, list) else []
-    return sum(len(json.dumps(each)) for each in (results, line.get("toolUseResult", "")))
+    results = [block for block in content if block["type"] == "tool_result"] if isinstance(content, list) else []
+    return sum(len(json.dumps(result)) for result in (results, line.get("toolUseResult", "")))
 
 
 def test_what_tools_print_dominates_and_every_kind_of_weight_is_there(history: History) -> None:
@@ -125,7 +125,7 @@ def test_copies_share_no_id_and_no_long_text(tmp_path: Path) -> None:
         for copy in (Copy(number, timedelta(days=-number), Pool(number)) for number in range(2))
     )
     assert len(first) == len(second) > 500
-    assert set.isdisjoint(*({each for line in copy for each in ids(line)} for copy in (first, second)))
+    assert set.isdisjoint(*({name for line in copy for name in ids(line)} for copy in (first, second)))
     kinds = [Counter((line["type"], len(list(ids(line)))) for line in copy) for copy in (first, second)]
     assert kinds[0] == kinds[1]
     long = [{line["toolUseResult"]["stdout"] for line in copy if "stdout" in line.get("toolUseResult", "")}

@@ -20,7 +20,7 @@ def touch(root: Path, *names: str) -> None:
 
 
 def names(root: Path) -> list[str]:
-    return [each.source_file for each in find(root).transcripts]
+    return [file.source_file for file in find(root).transcripts]
 
 
 def test_every_transcript_is_found_in_a_fixed_order(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_directory_that_may_not_be_read_is_said_and_stops_nothing() -> None:
         findings, user = find(root), os.geteuid()
         owner = (root / "closed").stat().st_uid
     whose = "" if owner == user else f": it belongs to user {owner}, and this runs as user {user}"
-    assert [each.source_file for each in findings.transcripts] == ["open/s.jsonl"]
+    assert [file.source_file for file in findings.transcripts] == ["open/s.jsonl"]
     assert findings.unreadable == {"closed": f"Permission denied{whose}"}
 
 
@@ -135,4 +135,4 @@ def test_the_history_of_prompts_lies_beside_the_folder_projects(tmp_path: Path) 
     assert names(root) == []
     (tmp_path / "history.jsonl").touch()
     assert (names(root), names(other)) == (["../history.jsonl"], [])
-    assert [each.source_file for each in find(root, "~label/").transcripts] == ["~label/../history.jsonl"]
+    assert [file.source_file for file in find(root, "~label/").transcripts] == ["~label/../history.jsonl"]

@@ -26,9 +26,9 @@ def read_up_to(reading: Reading, content: bytes, end: int) -> tuple[list[Found],
     for physical in read(reading, io.BytesIO(content), end):
         split = split or physical.is_split
         found += [
-            (identity(each.line, each.fingerprint, "stem", each.repetition), each.byte_offset, each.line.raw,
-             each.line.value, each.line.reason)
-            for each in physical.lines
+            (identity(entry.line, entry.fingerprint, "stem", entry.repetition), entry.byte_offset, entry.line.raw,
+             entry.line.value, entry.line.reason)
+            for entry in physical.lines
         ]  # fmt: skip
     return found, split
 

@@ -45,8 +45,8 @@ def numbers() -> Catalog:
 
 @pytest.fixture
 def connection() -> duckdb.DuckDBPyConnection:
-    made = duckdb.connect()
-    made.execute("""
+    database = duckdb.connect()
+    database.execute("""
         create schema marts;
         create table marts.fct_numbers as
         select * from (values
@@ -58,7 +58,7 @@ def connection() -> duckdb.DuckDBPyConnection:
         from marts.fct_numbers;
         create table marts.agg_daily_summary as select date_key from marts.dim_date;
     """)
-    return made
+    return database
 
 
 def _card(**more: object) -> Card:

@@ -15,7 +15,9 @@ MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 
 def incoming(*documents: Any) -> pa.Table:
     """Return documents as a batch; a string is the document's own text. Their ids are their positions."""
-    return batch_of([each if isinstance(each, str) else orjson.dumps(each).decode() for each in documents])
+    return batch_of(
+        [document if isinstance(document, str) else orjson.dumps(document).decode() for document in documents]
+    )
 
 
 def batch_of(texts: Sequence[str]) -> pa.Table:

@@ -124,4 +124,4 @@ def test_a_folder_of_any_name_holds_the_whole_lake(name: str, tmp_path: Path) ->
     lake = Lake(tmp_path / name)
     lake.append(_line("a"))
     assert lake.load().documents == 1
-    assert [each.name for each in tmp_path.iterdir()] == [name]
+    assert [path.name for path in tmp_path.iterdir()] == [name]

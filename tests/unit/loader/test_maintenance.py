@@ -42,7 +42,7 @@ def line(number: int) -> StoredLine:
 
 def rows(catalog: Catalog) -> list[dict[str, object]]:
     table = open_table(catalog, CONVERSATIONS).scan().to_arrow()
-    return sorted(table.to_pylist(), key=lambda each: str(each["document_id"]))
+    return sorted(table.to_pylist(), key=lambda row: str(row["document_id"]))
 
 
 def maintain_at_once(catalog: Catalog) -> MaintenanceResult:

@@ -163,8 +163,8 @@ def test_a_line_without_session_belongs_to_the_one_its_file_is_named_after() -> 
 
 
 def test_a_copied_line_in_a_forked_session_is_another_line() -> None:
-    one, two = ({"uuid": UUID, "sessionId": session} for session in ("a", "b"))
-    assert name_of(json.dumps(one).encode()) != name_of(json.dumps(two).encode())
+    first, second = ({"uuid": UUID, "sessionId": session} for session in ("a", "b"))
+    assert name_of(json.dumps(first).encode()) != name_of(json.dumps(second).encode())
 
 
 @pytest.mark.parametrize("odd", [5, "", None, ["a"], {"a": 1}])

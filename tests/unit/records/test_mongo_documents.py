@@ -102,9 +102,9 @@ def test_nothing_in_a_line_can_spoil_its_envelope() -> None:
 def test_parts_put_together_are_the_line(size: int) -> None:
     raw = bytes(range(256)) * (size // 256 + 1)
     raw = raw[:size]
-    made = list(parts(raw, ID))
-    assert b"".join(part["data"] for part in made) == raw
-    assert [part["_id"] for part in made] == [f"{ID}:{index}" for index in range(part_count(raw))]
+    stored = list(parts(raw, ID))
+    assert b"".join(part["data"] for part in stored) == raw
+    assert [part["_id"] for part in stored] == [f"{ID}:{index}" for index in range(part_count(raw))]
 
 
 @pytest.mark.parametrize(

@@ -79,11 +79,11 @@ def test_each_cost_stands_at_one_step_and_all_of_them_are_the_sessions() -> None
         ],
         requests,
     )
-    made = conversation(rows)
-    found = [step["usage"]["cost"] for step in _all(made["steps"]) if "usage" in step]
+    opened = conversation(rows)
+    found = [step["usage"]["cost"] for step in _all(opened["steps"]) if "usage" in step]
     assert found == [0.5, 0.25, None]
-    assert (made["cost"], made["unpriced"], made["requests"]) == (0.75, 1, 3)
-    assert [step["kind"] for step in made["steps"]] == ["answer", "call", "answer", "request", "request"]
+    assert (opened["cost"], opened["unpriced"], opened["requests"]) == (0.75, 1, 3)
+    assert [step["kind"] for step in opened["steps"]] == ["answer", "call", "answer", "request", "request"]
 
 
 def test_a_copied_step_says_so_and_costs_nothing_here() -> None:

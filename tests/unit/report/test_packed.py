@@ -13,9 +13,9 @@ HOSTILE = {"text": '</script><script>alert(1)</script>\u2028\u2029\x00\x1b]0;tit
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "report_sessions"
-    private_folder(made)
-    return made
+    private = tmp_path / "report_sessions"
+    private_folder(private)
+    return private
 
 
 def test_what_was_packed_is_what_is_read(folder: Path) -> None:

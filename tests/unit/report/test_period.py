@@ -13,14 +13,14 @@ ZONE = "Europe/Berlin"
 
 @pytest.fixture
 def connection() -> duckdb.DuckDBPyConnection:
-    made = duckdb.connect()
-    made.execute("""
+    database = duckdb.connect()
+    database.execute("""
         create schema marts; create schema raw;
         create table marts.dim_date as select 20260110 as date_key, date '2026-01-10' as full_date, 2026 as year;
         create table marts.agg_daily_summary as select date_key from marts.dim_date;
         create table raw.conversations (extracted_at timestamptz)
     """)
-    return made
+    return database
 
 
 def _extracted(connection: duckdb.DuckDBPyConnection, hours_ago: int) -> None:

@@ -13,11 +13,11 @@ CHART = {"data": {"name": "rows"}, "mark": "line", "encoding": {"y": {"field": "
 
 def test_what_was_kept_is_not_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = Vega(tmp_path)
-    made = first.script(), first.chart(CHART), first.theme(dark=True)
+    drawn = first.script(), first.chart(CHART), first.theme(dark=True)
     for name in ("javascript_bundle", "vegalite_to_vega"):
         monkeypatch.delattr(vl_convert, name)
     again = Vega(tmp_path)
-    assert (again.script(), again.chart(CHART), again.theme(dark=True)) == made
+    assert (again.script(), again.chart(CHART), again.theme(dark=True)) == drawn
 
 
 def test_another_version_of_the_library_makes_it_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
