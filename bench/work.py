@@ -25,6 +25,7 @@ from common.errors import AnalyticsError
 from common.mongo import mongo_client
 from common.paths import DataPaths
 from common.settings import Settings, load_settings
+from loader.masking import Masker
 from records import open_store
 from records.store import EARLIEST, LATEST
 
@@ -97,7 +98,7 @@ def extract(settings: Settings) -> int:
     """Extract the record store into a new Iceberg table, as a run does."""
     DataPaths.of(settings).root.mkdir(parents=True)
     with closing(open_store(settings)) as store:
-        return loader.extract(store, open_catalog(settings)).documents
+        return loader.extract(store, open_catalog(settings), masker=Masker.of(settings)).documents
 
 
 def dlt_landing(settings: Settings) -> int:

@@ -15,6 +15,7 @@ from common.paths import DataPaths
 from common.settings import Settings, SettingsError, load_settings
 from loader.collectors import collector_states
 from loader.http_service import Steps, Work, create_app
+from loader.masking import Masker
 from loader.table_maintenance import maintain
 from records import open_store
 
@@ -39,9 +40,10 @@ def steps_of(settings: Settings) -> Steps:
     _required(settings.mongo_uri, "MONGO_URI")
     store = open_store(settings, "claude-analytics-loader")
     work_database = DataPaths.of(settings).duckdb.work_database
+    masker = Masker.of(settings)
     return Steps(
         extract=lambda full, progress: loader.extract(
-            store, open_catalog(settings), full_refresh=full, progress=progress
+            store, open_catalog(settings), masker=masker, full_refresh=full, progress=progress
         ),
         load=lambda full, progress: loader.load(
             open_catalog(settings), work_database, settings=settings, full_refresh=full, progress=progress

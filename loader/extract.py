@@ -9,6 +9,9 @@ holds the rows. One extract makes two passes, each bounded at both ends:
 
 So an `ingestedAt` that many lines share, that is in the future, or that is missing loses and doubles nothing, and
 either copy may be lost or replaced by an older one.
+
+Secrets are masked on the way. A table whose rows were masked otherwise, or not at all, is written again from the record
+store, and what its earlier snapshots alone hold is deleted.
 """
 
 import time
@@ -18,12 +21,14 @@ from datetime import datetime
 import structlog
 from pyiceberg.catalog import Catalog
 
-from common.catalog import CONVERSATIONS, open_table
+from common.catalog import CONVERSATIONS, DEAD_LETTERS, open_table
 from common.chunks import chunks
 from common.errors import AnalyticsError
 from common.loader_results import ExtractResult
+from loader.masking import Masker
 from loader.reconcile import Comparison, differences, read_lines, restore
-from loader.side_tables import copy_side_tables, restore_side_tables
+from loader.side_tables import copy_side_tables, replace_rejected, restore_side_tables
+from loader.table_maintenance import delete_history
 from loader.table_state import FewerLinesError, TableState
 from records import RecordStore, StoredLine
 from records.store import EARLIEST
@@ -44,7 +49,12 @@ class RefillError(AnalyticsError):
 
 
 def extract(
-    store: RecordStore, catalog: Catalog, *, full_refresh: bool = False, progress: Progress | None = None
+    store: RecordStore,
+    catalog: Catalog,
+    *,
+    masker: Masker | None = None,
+    full_refresh: bool = False,
+    progress: Progress | None = None,
 ) -> ExtractResult:
     """Bring the Iceberg table up to the record store, and the record store up to the table where it has lost lines.
 
@@ -55,14 +65,15 @@ def extract(
     Raises RefillError when a rebuilt table would have fewer rows than before; nothing is changed then.
     """
     started = time.monotonic()
-    run = _Extract(store, catalog, progress or (lambda done, total: None))
+    run = _Extract(store, catalog, progress or (lambda done, total: None), masker)
     if full_refresh:
         run.rebuild()
-    else:
+    elif not (run.state.is_masked_otherwise and run.mask_again()):
         run.take_new()
         run.compare_if_counts_differ()
+    run.tell_of_restored()
     restore_side_tables(store, catalog, lost=run.restored > 0)
-    copy_side_tables(store, catalog)
+    copy_side_tables(store, catalog, masker)
     return ExtractResult(
         documents=run.done,
         late_documents=run.late,
@@ -82,6 +93,7 @@ def refill(store: RecordStore, catalog: Catalog) -> int:
     run = _Extract(store, catalog, lambda done, total: None)
     if store.count() < run.state.total + min(0, run.state.unmatched):
         run.restore_lost(strict=False)
+    run.tell_of_restored()
     restore_side_tables(store, catalog, lost=run.restored > 0)
     return run.restored
 
@@ -93,9 +105,9 @@ def _size(line: StoredLine) -> int:
 class _Extract:
     """One extract over one record store and one table."""
 
-    def __init__(self, store: RecordStore, catalog: Catalog, progress: Progress) -> None:
-        self.store = store
-        self.state = TableState(open_table(catalog, CONVERSATIONS))
+    def __init__(self, store: RecordStore, catalog: Catalog, progress: Progress, masker: Masker | None = None) -> None:
+        self.store, self.catalog, self.masker = store, catalog, masker
+        self.state = TableState(open_table(catalog, CONVERSATIONS), masker)
         self.progress = progress
         self.done = 0
         self.late = 0
@@ -141,6 +153,11 @@ class _Extract:
             restored, _ = restore(self.store, self.state, differences(self.store, self.state, within))
             self.restored += restored
 
+    def tell_of_restored(self) -> None:
+        """Say in the log that what came back from a masked table has its secrets masked for good."""
+        if self.restored and self.state.is_masked:
+            log.warning("extract.restored_with_masks", lines=self.restored, reason="Iceberg holds their secrets masked")
+
     def rebuild(self) -> None:
         """Write the table again from the record store, which first gets back every line that only the table has."""
         if self.state.total:
@@ -154,6 +171,18 @@ class _Extract:
                 f"{error.missing} of {before} lines in Iceberg are missing from {self.store.name} and could not be put "
                 "back; nothing was changed: restore it from a backup, or run without --full-refresh"
             ) from None
+
+    def mask_again(self) -> bool:
+        """Write both tables again, masked as now; return False, with a warning, where the record store lacks lines."""
+        replace_rejected(self.store, self.catalog, self.masker)
+        try:
+            self.rebuild()
+        except RefillError as error:
+            log.warning("extract.not_masked_again", reason=str(error))
+            return False
+        freed = sum(delete_history(open_table(self.catalog, name)) for name in (CONVERSATIONS, DEAD_LETTERS))
+        log.info("extract.masked_again", lines=self.done, bytes_freed=freed)
+        return True
 
     def _all_lines(self) -> Iterator[StoredLine]:
         yield from self.store.read_after(EARLIEST)

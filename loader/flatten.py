@@ -1,8 +1,8 @@
 """One row per content block of one transcript line; a line without blocks is one row.
 
-Takes batches with the columns of the Iceberg table, gives back Arrow tables for raw.conversations, raw.rejected_values
-and raw.rejected_documents. Whatever a line holds, it comes out as at least one row, or as a rejected document with the
-reason: one bad line never stops a load.
+Takes batches with the columns of the Iceberg table, gives back Arrow tables for raw.conversations, raw.rejected_values,
+raw.rejected_documents and raw.masked_secrets. Whatever a line holds, it comes out as at least one row, or as a
+rejected document with the reason: one bad line never stops a load.
 """
 
 import gc
@@ -20,7 +20,8 @@ from loader.flatten_line import Line, LineFields, Source, line_fields, open_line
 from loader.flatten_plain import line_attributes, plain_text
 from loader.flatten_results import NO_RESULT, result_fields
 from loader.flatten_usage import NO_USAGE, NOTHING_REPORTED, UsageFields, reported_fields, usage_fields
-from loader.raw_schema import REJECTED_DOCUMENTS, REJECTED_VALUES, arrow_schema
+from loader.masked_secrets import masked_secrets
+from loader.raw_schema import MASKED_SECRETS, REJECTED_DOCUMENTS, REJECTED_VALUES, arrow_schema
 from loader.repeated import shortened
 from loader.values import Checker
 
@@ -33,6 +34,7 @@ class Flattened(NamedTuple):
     conversations: pa.Table
     rejected_values: pa.Table
     rejected_documents: pa.Table
+    masked_secrets: pa.Table
 
 
 def flatten(documents: pa.Table, tool_output_limit: int) -> Flattened:
@@ -49,6 +51,7 @@ def flatten(documents: pa.Table, tool_output_limit: int) -> Flattened:
         rows.table(),
         _table(flattener.checker.rejected, REJECTED_VALUES, ()),
         _table(rejected, REJECTED_DOCUMENTS, ("rejected_at",)),
+        _table(list(masked_secrets(documents)), MASKED_SECRETS, ()),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from common.catalog import CONVERSATIONS_SCHEMA, DEAD_LETTERS_SCHEMA
+from loader.masking import Masker
 from records import Place, RejectedLine, StoredLine
 
 SHOWN_BYTES = 1024 * 1024
@@ -17,9 +18,11 @@ _LINES = CONVERSATIONS_SCHEMA.as_arrow()
 _REJECTED = DEAD_LETTERS_SCHEMA.as_arrow()
 
 
-def rows_of_lines(lines: Sequence[StoredLine], extracted_at: datetime) -> pa.Table:
-    """Return lines as rows of raw.conversations."""
+def rows_of_lines(lines: Sequence[StoredLine], extracted_at: datetime, masker: Masker | None = None) -> pa.Table:
+    """Return lines as rows of raw.conversations, their secrets masked if there is a masker."""
     documents, exact = _texts([line.content for line in lines])
+    if masker:
+        documents, exact = masker.documents(documents), [raw and masker.text(raw) for raw in exact]
     columns = {
         "document_id": [line.line_id for line in lines],
         "session_id": [line.session_id for line in lines],
@@ -44,9 +47,10 @@ def lines_of_rows(rows: pa.Table) -> Iterator[StoredLine]:
         yield StoredLine(line_id, session_id, uuid, line_type, place, moment, content)
 
 
-def rows_of_rejected(lines: Sequence[RejectedLine]) -> pa.Table:
-    """Return rejected lines as rows of raw.dead_letters."""
-    shown = [line.raw[:SHOWN_BYTES].decode("utf-8", "replace") for line in lines]
+def rows_of_rejected(lines: Sequence[RejectedLine], masker: Masker | None = None) -> pa.Table:
+    """Return rejected lines as rows of raw.dead_letters, their secrets masked if there is a masker."""
+    contents = [masker.text(line.raw) if masker else line.raw for line in lines]
+    shown = [content[:SHOWN_BYTES].decode("utf-8", "replace") for content in contents]
     columns = {
         "document_id": [line.line_id for line in lines],
         **_place_columns([line.place for line in lines]),
@@ -54,7 +58,7 @@ def rows_of_rejected(lines: Sequence[RejectedLine]) -> pa.Table:
         "reason": [line.reason for line in lines],
         "line": shown,
         "ingested_at": [line.ingested_at for line in lines],
-        "exact_line": _unless_shown(shown, [line.raw for line in lines]),
+        "exact_line": _unless_shown(shown, contents),
     }
     return _table(_REJECTED, columns)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import duckdb
 import pyarrow.compute as pc
@@ -28,8 +28,9 @@ from common.loader_results import LoadResult
 from common.settings import Settings
 from loader.flatten_line import Source
 from loader.raw_rows import RawRows
-from loader.raw_schema import take_over
+from loader.raw_schema import begin_again, take_over
 from loader.read import read_rows, read_tasks, use_frugal_pool
+from loader.table_state import total_rows
 
 Progress = Callable[[int, int | None], None]
 Filter: TypeAlias = str | BooleanExpression
@@ -54,19 +55,28 @@ def load(
 ) -> LoadResult:
     """Bring `raw` in the work database up to the Iceberg tables; returns what was added.
 
-    With full_refresh, or when the Iceberg table is another one than last time, raw is built from nothing.
+    With full_refresh, or when the Iceberg table is another one than last time or was written again, the database is
+    begun again as a new file: no byte of what it held stays.
     The caller holds the pipeline lock. Raises duckdb.IOException when another process has the database open.
     """
     started = time.monotonic()
     use_frugal_pool()
     work_database.parent.mkdir(parents=True, exist_ok=True)
     table = open_table(catalog, CONVERSATIONS)
+    result = _load(catalog, table, work_database, settings, full_refresh, progress)
+    if result is None:
+        begin_again(work_database)
+        result = _load(catalog, table, work_database, settings, True, progress)
+    assert result is not None  # a new database has no row
+    return result.model_copy(update={"seconds": time.monotonic() - started})
+
+
+@contextmanager
+def _opened(work_database: Path, settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     with closing(open_work_database(work_database, DuckDBLimits.of(settings))) as connection:
         _leave_room(connection)
         take_over(connection)
-        result = _Load(connection, table, settings.tool_output_limit, progress).run(catalog, full_refresh)
-        connection.execute("checkpoint")
-    return result.model_copy(update={"seconds": time.monotonic() - started})
+        yield connection
 
 
 def _leave_room(connection: duckdb.DuckDBPyConnection) -> None:
@@ -74,6 +84,35 @@ def _leave_room(connection: duckdb.DuckDBPyConnection) -> None:
     assert row is not None  # a setting always has a value: `488.2 MiB`
     number, unit = row[0].split()
     connection.execute(f"set memory_limit = '{float(number) * DUCKDB_SHARE:.1f} {unit}'")
+
+
+def _load(
+    catalog: Catalog,
+    table: Table,
+    work_database: Path,
+    settings: Settings,
+    full_refresh: bool,
+    progress: Progress | None,
+) -> LoadResult | None:
+    """Load what is new; None, and nothing is done, where the database has rows and none of them would stay."""
+    with _opened(work_database, settings) as connection:
+        run = _Load(connection, table, settings.tool_output_limit, progress)
+        plan = run.plan(full_refresh)
+        if plan.full and not run.rows.was_empty:
+            return None
+        result = run.run(catalog, plan)
+        connection.execute("checkpoint")
+    return result
+
+
+class _Plan(NamedTuple):
+    """What a load reads: everything or what is new, which files and how many lines."""
+
+    full: bool
+    loaded_up_to: datetime | None
+    row_filter: Filter
+    tasks: list[FileScanTask]
+    total: int
 
 
 class _Load:
@@ -90,18 +129,23 @@ class _Load:
         self.progress = progress or (lambda done, total: None)
         self.documents_total, self.rows_total = 0, 0
 
-    def run(self, catalog: Catalog, full_refresh: bool) -> LoadResult:
+    def plan(self, full_refresh: bool) -> "_Plan":
         full = full_refresh or self.is_another_table
         loaded_up_to = None if full else self._loaded_up_to()
         row_filter = f"extracted_at > '{loaded_up_to.isoformat()}'" if loaded_up_to else ALWAYS_TRUE
         tasks = list(self.table.scan(row_filter=row_filter).plan_files())
         total = sum(task.file.record_count for task in tasks)
+        is_written_again = total > 0 and total == total_rows(self.table)
+        return _Plan(full or is_written_again, loaded_up_to, row_filter, tasks, total)
+
+    def run(self, catalog: Catalog, plan: "_Plan") -> LoadResult:
+        full, loaded_up_to = plan.full, None if plan.full else plan.loaded_up_to
         first = full
-        for portion in [*portions(self.table, tasks), []]:  # the last one has the side tables alone
+        for portion in [*portions(self.table, plan.tasks), []]:  # the last one has the side tables alone
             with self._transaction():
                 if first:
                     self._forget_all()
-                loaded_up_to = self._add(portion, row_filter, loaded_up_to, total)
+                loaded_up_to = self._add(portion, plan.row_filter, loaded_up_to, plan.total)
                 if not portion:
                     first = self._replace_side_tables(catalog) or first
                 if portion or first:

@@ -6,7 +6,7 @@ import pyarrow.compute as pc
 
 from loader.flatten import flatten
 
-TABLES = ("raw.conversations", "raw.rejected_values", "raw.rejected_documents")
+TABLES = ("raw.conversations", "raw.rejected_values", "raw.rejected_documents", "raw.masked_secrets")
 """The tables that a document has rows in."""
 
 
@@ -41,8 +41,8 @@ class RawRows:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, tool_output_limit: int) -> None:
         self.connection, self.tool_output_limit = connection, tool_output_limit
-        was_empty = all(not connection.execute(f"from {name} limit 1").fetchone() for name in TABLES)
-        self._seen = SeenDocuments() if was_empty else None
+        self.was_empty = all(not connection.execute(f"from {name} limit 1").fetchone() for name in TABLES)
+        self._seen = SeenDocuments() if self.was_empty else None
 
     def clear(self) -> None:
         """Delete all documents' rows; what is added from here on is known to be new."""
@@ -63,6 +63,7 @@ class RawRows:
             "raw.conversations": f", {load_id}::bigint as load_id, now() as loaded_at",
             "raw.rejected_values": "",
             "raw.rejected_documents": ", now() as rejected_at",
+            "raw.masked_secrets": "",
         }[name]
         if rows.num_rows:
             self.connection.execute(f"insert into {name} by name select *{added} from rows")

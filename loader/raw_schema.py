@@ -129,6 +129,15 @@ REJECTED_VALUES: dict[str, str] = {
 }
 """Columns of raw.rejected_values: one row per value of a line that no figure can use."""
 
+MASKED_SECRETS: dict[str, str] = {
+    "document_id": "varchar not null",
+    "kind": "varchar not null",
+    "fingerprint": "varchar not null",
+    "place": "varchar not null",
+    "occurrences": "integer not null",
+}
+"""Columns of raw.masked_secrets: one row per masked secret and place of a line."""
+
 REJECTED_DOCUMENTS: dict[str, str] = {
     "document_id": "varchar not null",
     "project_id": "varchar",
@@ -161,6 +170,7 @@ CREATE_RAW: tuple[str, ...] = (
     _create("raw.conversations", RAW_COLUMNS),
     _create("raw.rejected_values", REJECTED_VALUES),
     _create("raw.rejected_documents", REJECTED_DOCUMENTS),
+    _create("raw.masked_secrets", MASKED_SECRETS),
     "create table if not exists raw.loads (load_id bigint not null, loaded_at timestamptz not null,"
     " documents bigint not null, rows bigint not null, snapshot_id bigint, extracted_up_to timestamptz,"
     " table_uuid varchar not null)",
@@ -197,3 +207,17 @@ def create_raw(database: Path) -> None:
     with closing(open_work_database(database)) as connection:
         for statement in CREATE_RAW:
             connection.execute(statement)
+
+
+def begin_again(database: Path) -> None:
+    """Put a new database in the place of the old one; it knows the loads, so that their numbers go on rising."""
+    with closing(open_work_database(database)) as connection:
+        loads = connection.execute("select * replace ('' as table_uuid) from raw.loads").to_arrow_table()
+    unfinished = database.with_name(f"{database.name}.new")
+    for left in (unfinished, unfinished.with_name(f"{unfinished.name}.wal")):
+        left.unlink(missing_ok=True)
+    with closing(open_work_database(unfinished)) as connection:
+        take_over(connection)
+        connection.execute("insert into raw.loads by name from loads")
+    del loads
+    unfinished.replace(database)

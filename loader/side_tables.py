@@ -2,18 +2,20 @@
 
 import hashlib
 import json
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pyarrow as pa
 from pyiceberg.catalog import Catalog
-from pyiceberg.table import Table
+from pyiceberg.table import ALWAYS_TRUE, Table
 
 from common.catalog import DEAD_LETTERS, DEAD_LETTERS_SCHEMA, TRANSCRIPT_FILES, open_table
 from common.chunks import chunks
 from loader.iceberg_rows import rejected_of_rows, rows_of_rejected
+from loader.masking import Masker
 from loader.read import read_rows
 from loader.table_state import total_rows
-from records import RecordStore
+from records import RecordStore, RejectedLine
 from records.file_state import FileState
 
 DIGEST = "claude-analytics.digest"
@@ -23,10 +25,22 @@ _VOLATILE = frozenset({"collectedAt"})
 """Changes with every pass of the collector and tells nothing new by itself."""
 
 
-def copy_side_tables(store: RecordStore, catalog: Catalog) -> None:
+def copy_side_tables(store: RecordStore, catalog: Catalog, masker: Masker | None = None) -> None:
     """Bring both Iceberg tables up to the record store; a table that is up to date gets no new snapshot."""
-    _append_rejected(store, open_table(catalog, DEAD_LETTERS))
+    _append_rejected(store, open_table(catalog, DEAD_LETTERS), masker)
     _copy_states(store, open_table(catalog, TRANSCRIPT_FILES))
+
+
+def replace_rejected(store: RecordStore, catalog: Catalog, masker: Masker | None) -> None:
+    """Write the rejected lines again from the record store, which first gets back those that only the table has."""
+    restore_side_tables(store, catalog, lost=False)
+    table = open_table(catalog, DEAD_LETTERS)
+    if total_rows(table) == 0:
+        return
+    with table.transaction() as transaction:
+        transaction.delete(ALWAYS_TRUE)
+        for some in _batches(store, store.rejected_ids()):
+            transaction.append(rows_of_rejected(some, masker))
 
 
 def restore_side_tables(store: RecordStore, catalog: Catalog, *, lost: bool) -> None:
@@ -51,14 +65,17 @@ def _is_newer(state: FileState, known: FileState | None) -> bool:
     return bool(state.digest and state.collected_at and state.collected_at > known.collected_at)
 
 
-def _append_rejected(store: RecordStore, table: Table) -> None:
+def _append_rejected(store: RecordStore, table: Table, masker: Masker | None) -> None:
     if store.count_rejected() == total_rows(table):
         return
     known = {line_id for rows in read_rows(table, ["document_id"]) for line_id in rows["document_id"].to_pylist()}
-    missing = (line_id for line_id in store.rejected_ids() if line_id not in known)
-    lines = (line for line_ids in chunks(missing, _IDS_PER_READ) for line in store.read_rejected(line_ids))
-    for some in chunks(lines, BATCH_BYTES, weight=lambda line: len(line.raw)):
-        table.append(rows_of_rejected(some))
+    for some in _batches(store, (line_id for line_id in store.rejected_ids() if line_id not in known)):
+        table.append(rows_of_rejected(some, masker))
+
+
+def _batches(store: RecordStore, line_ids: Iterable[str]) -> Iterator[list[RejectedLine]]:
+    lines = (line for some in chunks(line_ids, _IDS_PER_READ) for line in store.read_rejected(some))
+    return chunks(lines, BATCH_BYTES, weight=lambda line: len(line.raw))
 
 
 def _copy_states(store: RecordStore, table: Table) -> None:

@@ -14,6 +14,7 @@ from pyiceberg.expressions import And, EqualTo, LessThan, Reference
 from pyiceberg.table import ALWAYS_TRUE, Table, Transaction
 
 from loader.iceberg_rows import LINE_COLUMNS, lines_of_rows, rows_of_lines
+from loader.masking import OFF, Masker
 from loader.read import read_rows
 from records import StoredLine
 
@@ -21,6 +22,7 @@ PREFIX = "claude-analytics."
 WATERMARK = f"{PREFIX}watermark"
 EXTRACTED_AT = f"{PREFIX}extracted-at"
 UNMATCHED = f"{PREFIX}unmatched"
+MASKED = f"{PREFIX}masked"
 
 ALL = "document_id is not null"
 
@@ -41,8 +43,9 @@ def progress_properties(table: Table) -> dict[str, str]:
 class TableState:
     """The table with its progress; every change of either is one commit."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, masker: Masker | None = None) -> None:
         self._table = table
+        self._masker = masker
         self._properties = progress_properties(table)
         if not self._properties and self.total:
             # The commits that carried our keys are gone. Without a watermark every line is compared by its id.
@@ -70,6 +73,17 @@ class TableState:
     def unmatched(self) -> int:
         """The store's count less the table's as it was last accepted, after every id was compared."""
         return int(self._properties.get(UNMATCHED, "0"))
+
+    @property
+    def is_masked(self) -> bool:
+        """Whether the rows of the table have their secrets masked."""
+        return self._properties.get(MASKED, OFF) != OFF
+
+    @property
+    def is_masked_otherwise(self) -> bool:
+        """Whether the table has rows that were masked by other detectors, with another key, or not at all."""
+        wanted = self._masker.label if self._masker else OFF
+        return self.total > 0 and self._properties.get(MASKED, OFF) != wanted
 
     def moments_after(self, watermark: datetime | None) -> dict[str, datetime]:
         """Return id and moment of ingestion of the lines above the watermark (None: of all)."""
@@ -111,7 +125,7 @@ class TableState:
         if not lines and (watermark is None or (self.watermark and watermark <= self.watermark)):
             return 0
         properties = self._next(watermark)
-        rows = rows_of_lines(lines, datetime.fromisoformat(properties[EXTRACTED_AT]))
+        rows = rows_of_lines(lines, datetime.fromisoformat(properties[EXTRACTED_AT]), self._masker)
         self._table.append(rows, snapshot_properties=properties)
         self._properties = properties
         return len(lines)
@@ -133,8 +147,8 @@ class TableState:
         return count
 
     def _append_in(self, transaction: Transaction, lines: Sequence[StoredLine], watermark: datetime) -> int:
-        properties = self._next(watermark) | {UNMATCHED: "0"}
-        rows = rows_of_lines(lines, datetime.fromisoformat(properties[EXTRACTED_AT]))
+        properties = self._next(watermark) | {UNMATCHED: "0", MASKED: self._masker.label if self._masker else OFF}
+        rows = rows_of_lines(lines, datetime.fromisoformat(properties[EXTRACTED_AT]), self._masker)
         transaction.append(rows, snapshot_properties=properties)
         self._properties = properties
         return len(lines)
@@ -166,6 +180,8 @@ class TableState:
         if last:
             now = max(now, datetime.fromisoformat(last) + timedelta(microseconds=1))
         properties = {**self._properties, EXTRACTED_AT: now.isoformat()}
+        if not self.total:
+            properties[MASKED] = self._masker.label if self._masker else OFF
         if watermark is not None:
             properties[WATERMARK] = max(watermark, self.watermark or watermark).isoformat()
         return properties

@@ -13,6 +13,7 @@ from common.catalog import open_catalog
 from common.loader_results import ExtractResult, LoadResult, MaintenanceResult
 from common.paths import DataPaths
 from common.settings import Settings
+from loader.masking import Masker
 from loader.table_maintenance import maintain
 from records import RecordStore, open_store
 from scheduler.dbt_project import DbtProject
@@ -29,10 +30,13 @@ class InProcessLoader:
     store: RecordStore
     catalog: Catalog
     settings: Settings
+    masker: Masker | None
 
     def extract(self, *, full_refresh: bool = False, progress: Progress | None = None) -> ExtractResult:
         """Append what is new in the record store to Iceberg."""
-        return loader.extract(self.store, self.catalog, full_refresh=full_refresh, progress=progress)
+        return loader.extract(
+            self.store, self.catalog, masker=self.masker, full_refresh=full_refresh, progress=progress
+        )
 
     def load(self, *, full_refresh: bool = False, progress: Progress | None = None) -> LoadResult:
         """Bring `raw` in the work database up to Iceberg."""
@@ -98,4 +102,6 @@ def open_engine(settings: Settings) -> Iterator[Engine]:
     """Open the stores that the settings name and start dbt's process; let go of them at the end."""
     DataPaths.of(settings).root.mkdir(parents=True, exist_ok=True)
     with closing(open_store(settings)) as store, closing(DbtProject.of(settings)) as project:
-        yield Engine(settings, store, InProcessLoader(store, open_catalog(settings), settings), project)
+        yield Engine(
+            settings, store, InProcessLoader(store, open_catalog(settings), settings, Masker.of(settings)), project
+        )

@@ -13,7 +13,8 @@
         {%- do run_query("attach if not exists '" ~ path | replace("'", "''") ~ "' as sample (read_only)") -%}
         {%- do run_query("create schema if not exists raw") -%}
         {%- for table in [
-            'conversations', 'loads', 'dead_letters', 'transcript_files', 'rejected_values', 'rejected_documents'
+            'conversations', 'loads', 'dead_letters', 'transcript_files', 'rejected_values', 'rejected_documents',
+            'masked_secrets'
         ] -%}
             {%- do run_query("create or replace table raw." ~ table ~ " as select * from sample.raw." ~ table) -%}
         {%- endfor -%}

@@ -76,7 +76,7 @@ distribute() {
     give_uri collector collector mongo_collector_password
     give iceberg s3_access_key_id s3_secret_access_key
     give_uri loader loader mongo_loader_password
-    give loader s3_access_key_id s3_secret_access_key loader_token
+    give loader s3_access_key_id s3_secret_access_key loader_token fingerprint_key
     give scheduler loader_token scheduler_token metabase_user metabase_password alert_webhook_url smtp_password
     give metabase-db metabase_db_password
     give metabase metabase_db_password
@@ -92,6 +92,7 @@ make s3_secret_access_key 32
 make metabase_db_password 32
 make_password metabase_password
 make loader_token 32
+make fingerprint_key 32
 # Its former name, which an earlier version still reads: the token is the same after an upgrade and after the way back.
 [ -s "$all/scheduler_token" ] || [ ! -s "$all/runner_token" ] || put "$all/scheduler_token" <"$all/runner_token"
 make scheduler_token 32

@@ -49,10 +49,7 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def dbt(scratch: Path) -> Dbt:
-    """Runs a dbt command on a database, in its own process.
-
-    The database lies at one place while dbt works: dbt parses the whole project again for a database of another path.
-    """
+    """Runs a dbt command on a database, in its own process; at one place, since for another dbt parses all again."""
     place = scratch / "analytics.db"
 
     def run(*args: str, database: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -70,13 +67,12 @@ def dbt(scratch: Path) -> Dbt:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("DBT_")}
         if database:
             database.rename(place)
-        try:
-            return subprocess.run(
-                command, env=kept | settings | environment, cwd=scratch, capture_output=True, text=True, check=False
-            )
-        finally:
-            if database:
-                place.rename(database)
+        result = subprocess.run(
+            command, env=kept | settings | environment, cwd=scratch, capture_output=True, text=True, check=False
+        )
+        if database:
+            place.rename(database)
+        return result
 
     return run
 

@@ -23,6 +23,7 @@ DISTRIBUTIONS = {
     "bson": "pymongo",
     "dbt": "dbt-core",
     "dotenv": "python-dotenv",
+    "kingfisher_sdk": "kingfisher-secret-scanner",
     "vl_convert": "vl-convert-python",
     "yaml": "pyyaml",
 }

@@ -10,6 +10,8 @@
     ('values_rejected', 'rejected_values', 'documents',
      'Values that no figure can use, such as a negative count. Each counts as not recorded; of how many lines',
      'Figures from these fields'),
+    ('secrets_masked', 'masked_secrets', 'documents',
+     'Different secrets, masked before they reached Iceberg wherever they stood; listed by session below'),
     ('files_not_read', 'files_not_ok', 'files', 'Transcript files that are gone or could not be read at the last look'),
     ('lines_without_time', 'lines_without_time', 'documents', 'Lines that carry no time and so belong to no day'),
     ('lines_without_session', 'lines_without_session', 'documents', 'Lines that name no session and so belong to none'),
@@ -121,6 +123,13 @@ rejected_totals as (
 
 ),
 
+secret_totals as (
+
+    select count(distinct fingerprint) as masked_secrets
+    from {{ ref('fct_masked_secrets') }}
+
+),
+
 message_totals as (
 
     select
@@ -176,6 +185,7 @@ totals as (
     cross join file_totals
     cross join dead_letter_totals
     cross join rejected_totals
+    cross join secret_totals
     cross join message_totals
     cross join change_totals
     cross join result_totals
@@ -225,6 +235,13 @@ items as (
         min(document_id) as example
     from {{ ref('stg_rejected_values') }}
     group by field, kind
+    union all by name
+    select
+        'secrets_masked' as metric,
+        secret_kind as item,
+        count(distinct fingerprint) as item_count
+    from {{ ref('fct_masked_secrets') }}
+    group by secret_kind
     union all by name
     select
         'unknown_line_types' as metric,

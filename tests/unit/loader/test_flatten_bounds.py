@@ -181,7 +181,7 @@ def test_a_line_that_is_nested_deeply_keeps_its_facts() -> None:
 
 
 def test_a_batch_without_documents_has_no_rows() -> None:
-    assert [table.num_rows for table in flattened()] == [0, 0, 0]
+    assert [table.num_rows for table in flattened()] == [0, 0, 0, 0]
 
 
 MEASURE = """

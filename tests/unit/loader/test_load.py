@@ -54,6 +54,21 @@ def test_the_newest_version_is_kept_in_whatever_order_files_are_read(
         open_table(lake.catalog, CONVERSATIONS).overwrite(rows.sort_by("extracted_at"))
 
 
+def test_a_table_that_was_written_again_is_loaded_into_a_new_file(lake: Lake) -> None:
+    """Not a byte of the rows that are gone stays in the database, and the loads' numbers go on."""
+    lake.append(_line("a", "the first text"), _line("b"))
+    lake.load()
+    inode = lake.work.stat().st_ino
+    open_table(lake.catalog, CONVERSATIONS).delete("document_id is not null")
+    lake.append(_line("a", "the second text"), _line("b"))
+    second = lake.load()
+    assert (second.full, second.documents, second.total_rows, second.load_id) == (True, 2, 2, 2)
+    assert lake.work.stat().st_ino != inode
+    assert b"the first text" not in lake.work.read_bytes()
+    assert lake.rows("select load_id from raw.loads order by 1") == [{"load_id": 1}, {"load_id": 2}]
+    assert lake.load().documents == 0
+
+
 def test_a_full_refresh_gives_the_same_rows_under_a_new_number(lake: Lake) -> None:
     """It builds raw from nothing."""
     lake.append(_line("a"), _line("b"))

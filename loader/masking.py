@@ -1,0 +1,203 @@
+"""Masks secrets on their way from the record store to Iceberg: keys, tokens, private keys, passwords in addresses.
+
+Kingfisher's detectors, with those of `secret_rules.yaml`, find them. They read some 40 MB a second, so they see only
+lines in which Arrow found how a secret begins (`_BEGINNINGS`). A secret becomes `[secret:KIND:FINGERPRINT]`; the
+fingerprint is made with a key of this installation, so that the same secret is recognised and none can be guessed.
+
+A mask changes text alone. Lines keep their ids, which are made of what was read.
+"""
+
+import hashlib
+import hmac
+import os
+import re
+import secrets
+import sys
+from contextlib import suppress
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from common.settings import Settings, SettingsError
+from loader.documents import NotJson, parse
+
+if TYPE_CHECKING:
+    from kingfisher_sdk import Scanner
+
+OFF = "off"
+"""What a table's progress says of masking where there is none."""
+_PACKAGE = "kingfisher-secret-scanner"
+_RULES = Path(__file__).with_name("secret_rules.yaml")
+_KEY_FILE = "fingerprint.key"
+FINGERPRINT_DIGITS = 12
+MASK = re.compile(r"\[secret:([a-z0-9-]+):([0-9a-f]{12})\]")
+"""A mask: the kind of the secret and its fingerprint."""
+_MASK_BYTES = re.compile(MASK.pattern.encode())
+
+_BEGINNINGS = (
+    "|".join(
+        (
+            "AKIA[A-Z0-9]|ASIA[A-Z0-9]|ABIA[A-Z0-9]|ACCA[A-Z0-9]|A3T[A-Z0-9]{5}",
+            "gh[opsur]_[A-Za-z0-9]|github_pat_|gl(?:pat|dt|ft|soat|rt|cbt|imt|ptt|agent|oas)-|GR1348941",
+            r"xox[a-z]-|xapp-\d|hooks\.slack|sk-[A-Za-z0-9]|[rs]k_live_|[rs]k_test_|whsec_|AIza|GOCSPX|ya29\.",
+            r"eyJ[A-Za-z0-9_=-]+\.eyJ|PRIVATE KEY|npm_|pypi-AgE|SG\.[A-Za-z0-9]|hf_[A-Za-z]|do[oprt]_v1_|hv[sbr]\.",
+            "dapi[0-9a-f]|shp[a-z]{2}_|AccountKey|lin_api_|ntn_|sq0[a-z]{3}-|glsa_|PMAK|NRAK|xkeysib|sntrys|sgp_",
+            r"ATATT|ATCTT|figd_|tskey-|pscale_|AGE-SECRET-KEY-|pplx-|gsk_[A-Za-z0-9]|xai-|nvapi-|sbp_|dp\.[ps]t\.",
+            "SK[0-9a-f]{32}|[0-9]{8}:AA[A-Za-z0-9]|-us[0-9]|r8_[A-Za-z0-9]|vercel|AC[0-9a-f]{32}",
+        )
+    ),
+    r'://[^\s/:@"\\]+:[^\s/@"\\]+@',
+    r"(?i:passw|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential)[A-Za-z0-9_-]*"
+    r"""[\\"' ]*[:=]+>?[\\"' ]*[A-Za-z0-9+/_.~!@#%&*^?-]{8}""",
+    "(?i:bearer|basic|token) [A-Za-z0-9._~+/-]{20}",
+)
+"""How secrets begin. One expression of them all would be twenty times as slow as these one after the other."""
+_ESCAPES = re.compile(rb'\\[nrt"]')
+
+
+class _Found(NamedTuple):
+    start: int
+    end: int
+    kind: str
+
+
+class Masker:
+    """Finds secrets and masks them, with the key that makes their fingerprints."""
+
+    def __init__(self, key: bytes, rule_cache: Path | None = None) -> None:
+        self._key, self._rule_cache = key, rule_cache
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Masker | None":
+        """Return the masker that the settings ask for; None where masking is off."""
+        if settings.masking == "off":
+            return None
+        environment = Path(sys.prefix)
+        writable = os.access(environment, os.W_OK)
+        shared = environment / "share" / "claude-analytics" if writable else settings.duckdb_dir / "work"
+        return cls(_key_of(settings), shared / "secret-rules")
+
+    @cached_property
+    def label(self) -> str:
+        """Names detectors and key: rows that were masked under another label are masked again."""
+        rules = hashlib.sha256(_RULES.read_bytes() + repr(_BEGINNINGS).encode()).hexdigest()[:8]
+        return f"{version(_PACKAGE)}-{rules}-{self._digest(b'label')[:8]}"
+
+    def documents(self, documents: pa.Array) -> pa.Array:
+        """Return documents with their secrets masked; the array itself where there are none."""
+        may_hold = pc.match_substring_regex(documents, _BEGINNINGS[0])
+        for beginning in _BEGINNINGS[1:]:
+            may_hold = pc.or_(may_hold, pc.match_substring_regex(documents, beginning))
+        masked = {
+            place: text
+            for place in pc.indices_nonzero(may_hold).to_pylist()
+            if (text := self.document(raw := documents[place].as_py().encode())) != raw
+        }
+        if not masked:
+            return documents
+        values = documents.cast(pa.binary()).to_pylist()
+        for place, text in masked.items():
+            values[place] = text
+        return pa.array(values, pa.binary()).cast(documents.type)
+
+    def document(self, raw: bytes) -> bytes:
+        """Return a document with its secrets masked, still JSON where it was; text that is no JSON likewise."""
+        masked = self.text(raw)
+        if masked == raw or _is_json(masked) or not _is_json(raw):
+            return masked
+        return orjson.dumps(self._inside(parse(memoryview(raw)).value))
+
+    def text(self, raw: bytes) -> bytes:
+        """Return text with its secrets masked, wherever they stand in it."""
+        parts, end = [], 0
+        for found in self._find(raw):
+            secret = raw[found.start : found.end]
+            mask = f"[secret:{found.kind}:{self._digest(secret)[:FINGERPRINT_DIGITS]}]"
+            parts += [raw[end : found.start], mask.encode()]
+            end = found.end
+        return b"".join([*parts, raw[end:]]) if parts else raw
+
+    def _find(self, raw: bytes) -> list[_Found]:
+        """Return the secrets as they stand; of two that overlap, the one that begins first or is longer."""
+        # An escaped line break ends in a letter, so that what follows would not begin a word.
+        readable = _ESCAPES.sub(lambda escape: b" " + _MEANT[escape[0]], raw)
+        places = [(found.location, _kind(found.rule_id)) for found in self._scanner.scan(readable) if found.visible]
+        found = sorted(
+            (_Found(place["start_offset"], place["end_offset"], kind) for place, kind in places),
+            key=lambda secret: (secret.start, -secret.end, secret.kind),
+        )
+        masks = [mask.span() for mask in _MASK_BYTES.finditer(raw)]  # what was masked already is no secret
+        kept: list[_Found] = []
+        for secret in found:
+            if any(secret.start < end and start < secret.end for start, end in masks):
+                continue
+            if not kept or secret.start >= kept[-1].end:
+                kept.append(secret)
+        return kept
+
+    def _inside(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self.text(value.encode("utf-8", "replace")).decode("utf-8", "replace")
+        if isinstance(value, dict):
+            return {key: self._inside(inner) for key, inner in value.items()}
+        return [self._inside(inner) for inner in value] if isinstance(value, list) else value
+
+    def _digest(self, secret: bytes) -> str:
+        return hmac.digest(self._key, secret, "sha256").hex()
+
+    @cached_property
+    def _scanner(self) -> "Scanner":
+        from kingfisher_sdk import Rules, Scanner  # noqa: PLC0415 (compiles its rules; most loads need none)
+
+        cache = str(self._rule_cache) if self._rule_cache else None
+        rules = Rules([str(_RULES)], confidence="medium", cache=cache is not None, cache_dir=cache)
+        return Scanner(rules, base64=False)
+
+
+_MEANT = {b"\\n": b"\n", b"\\r": b"\r", b"\\t": b"\t", b'\\"': b'"'}
+
+
+def _kind(rule_id: str) -> str:
+    """Return the name of what a rule finds, without the collection that the rule is from."""
+    return re.sub("[^a-z0-9]+", "-", re.split("[./]", rule_id)[-1].lower()).strip("-")
+
+
+def _is_json(raw: bytes) -> bool:
+    try:
+        parse(memoryview(raw))
+    except NotJson:
+        return False
+    return True
+
+
+def _key_of(settings: Settings) -> bytes:
+    """Return the key that makes fingerprints: the one that is set, or the data directory's, made at first use."""
+    if settings.fingerprint_key:
+        return settings.fingerprint_key.get_secret_value().encode()
+    path = settings.data_dir / _KEY_FILE
+    try:
+        if not path.exists():
+            _make_key(path)
+        key = path.read_text(encoding="ascii").strip().encode()
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}; set FINGERPRINT_KEY, or make the folder writable") from None
+    if not key:
+        raise SettingsError(f"{path}: expected a key, found an empty file; delete it, and a new one is made")
+    return key
+
+
+def _make_key(path: Path) -> None:
+    """Make the key whole or not at all, readable by its owner alone; of two at once the first one's stays."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with NamedTemporaryFile("w", encoding="ascii", dir=path.parent, prefix=".fingerprint-") as unfinished:
+        unfinished.write(secrets.token_urlsafe(32))
+        unfinished.flush()
+        os.fsync(unfinished.fileno())
+        with suppress(FileExistsError):
+            path.hardlink_to(unfinished.name)
