@@ -16,7 +16,8 @@ lines as (
 
 -- A forked session holds copies of these lines too.
 select
-    {{ surrogate_key(['secrets.document_id', 'secrets.secret_kind', 'secrets.fingerprint', 'secrets.place']) }} as masked_secret_key,
+    {{ surrogate_key(['secrets.document_id', 'secrets.secret_kind', 'secrets.fingerprint', 'secrets.place']) }}
+        as masked_secret_key,
     lines.session_id,
     {{ session_key('lines.') }} as session_key,
     projects.project_id,
