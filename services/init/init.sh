@@ -4,11 +4,14 @@
 #     init               what `up` runs: safe to run again, changes no secret that exists
 #     init show NAME     print one secret (for `analytics credentials`)
 #     init set NAME      read one secret from standard input, of those that only you can know
+#     init rotate NAME   make one secret again, of those that no account keeps
 set -eu
 umask 027
 
 all=/secrets/all
 yours="alert_webhook_url smtp_password metabase_user metabase_password"
+# Services read these whenever they start; mongo-accounts brings MongoDB's two accounts to what is here on every `up`.
+ours="scheduler_token loader_token s3_access_key_id s3_secret_access_key mongo_collector_password mongo_loader_password fingerprint_key"
 
 put() { # put FILE: standard input becomes FILE in one step, so that a kill leaves the old one or the new one
     cat >"$1.new"
@@ -58,6 +61,14 @@ settable() { # the others are known to accounts that were made with them
     case " $yours " in *" $1 "*) ;; *) echo "init: expected one of $yours, found '$1'" >&2; exit 2 ;; esac
 }
 
+rotatable() { # a database's first account was made with the others
+    case " $ours " in *" $1 "*) ;; *) echo "init: expected one of $ours, found '$1'" >&2; exit 2 ;; esac
+}
+
+rotate() { # rotate NAME: services go on with the old one until they are started again
+    case $1 in s3_access_key_id) random 15 ;; *) random 32 ;; esac | put "$all/$1"
+}
+
 take() { # take NAME: standard input without its line break
     tr -d '\r\n' >"$all/$1.given"
     if [ "$1" = metabase_password ] && ! grep -q '[0-9]' "$all/$1.given"; then
@@ -104,5 +115,6 @@ case ${1:-} in
     '') distribute ;;
     show) known "${2:-}" && cat "$all/$2" ;;
     set) settable "${2:-}" && take "$2" && distribute ;;
-    *) echo "init: expected nothing, 'show NAME' or 'set NAME', found '$1'" >&2; exit 2 ;;
+    rotate) rotatable "${2:-}" && rotate "$2" && distribute ;;
+    *) echo "init: expected nothing, 'show NAME', 'set NAME' or 'rotate NAME', found '$1'" >&2; exit 2 ;;
 esac

@@ -15,6 +15,7 @@ _TEXTS = (
     "and a label",
     "<system-reminder>n</system-reminder>Add a button",
     "[Request interrupted by user]",
+    "Use [secret:github-pat:0123456789ab]",
 )
 
 _RARE = ("agentId", "toolUseResult", "isMeta", "parentToolUseID", "toolDenialKind", "cwd", "forkedFrom", "requestId")

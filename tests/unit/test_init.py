@@ -39,3 +39,15 @@ def test_a_password_without_a_digit_is_refused_and_changes_nothing(tmp_path: Pat
     assert _shell("take metabase_password", tmp_path, "one-digit-7\n").returncode == 0
     assert (tmp_path / "metabase_password").read_text() == "one-digit-7"
     assert [path.name for path in tmp_path.iterdir()] == ["metabase_password"]
+
+
+def test_a_token_is_made_again_and_an_accounts_password_is_not(tmp_path: Path) -> None:
+    (tmp_path / "loader_token").write_text("before")
+    (tmp_path / "loader_token").chmod(0o600)
+    assert _shell("rotatable loader_token && rotate loader_token", tmp_path).returncode == 0
+    after = (tmp_path / "loader_token").read_text()
+    assert after != "before"
+    assert re.fullmatch(r"[A-Za-z0-9_-]{43}", after)
+    done = _shell("rotatable mongo_root_password && rotate mongo_root_password", tmp_path)
+    assert (done.returncode, list(tmp_path.iterdir())) == (2, [tmp_path / "loader_token"])
+    assert done.stderr.endswith("found 'mongo_root_password'\n")
