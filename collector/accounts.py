@@ -23,6 +23,7 @@ _PRIVILEGES = {
     "conversation_parts": _ADD,
     "dead_letters": _ADD,
     "transcript_files": [*_ADD, "update"],
+    "transcript_layouts": [*_ADD, "update"],
 }
 
 

@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 from collector.reader import PhysicalLine, Reading, ReadLine
 from records import NewLine, Place, RecordStore, RejectedLine, Source
 from records.file_state import FileState
+from records.layouts import Layout
 from records.lines import identity
 
 MAX_LINES = 1000
 MAX_BYTES = 16 * 1024 * 1024
+GAP_BYTES = 64
+"""What an entry of a layout costs beside its bytes: a million blank lines are no empty batch."""
 
 
 @dataclass(slots=True)
@@ -38,6 +41,8 @@ class FileRun:
     state: FileState
     reading: Reading
     stem: str
+    layout: Layout = field(default_factory=Layout)
+    """What the lines read since the last flush do not tell of the file."""
 
     def place(self, byte_offset: int) -> Place:
         """Return where a line of this file was read."""
@@ -60,6 +65,9 @@ class Batch:
         """Take what was read at once from a file; store everything if that makes enough, and say so."""
         for read in physical.lines:
             self._add_line(run, read)
+        for byte_offset, content in physical.gaps:
+            run.layout.add_gap(byte_offset, content)
+            self._bytes += len(content) + GAP_BYTES
         state = run.state
         state.lines += len(physical.lines)
         state.split_lines = state.split_lines or physical.is_split
@@ -89,6 +97,7 @@ class Batch:
             return
         reason, place = read.line.reason or "not JSON", run.place(read.byte_offset)
         self._rejected.append(RejectedLine(line_id, read.line.raw, reason, place))
+        run.layout.lines[read.byte_offset] = line_id  # the store does not say whether it was there from elsewhere
         run.state.dead_letters += 1
         self.tally.dead_letters += 1
 
@@ -100,6 +109,7 @@ class Batch:
             outcomes = self.store.insert_lines([line for line, _ in self._lines])
             self._count(outcomes)
             self.store.insert_rejected(self._rejected)
+            self._save_layouts()
             for run in self._touched.values():
                 run.state.read_bytes, run.state.digest = run.reading.offset, run.reading.digest
                 self._changed[run.state.id] = run.state
@@ -109,13 +119,24 @@ class Batch:
 
     def _count(self, outcomes: list[Source | None]) -> None:
         for (line, run), source in zip(self._lines, outcomes, strict=True):
+            is_own = source is None or _is_own(line.place, run.state, source)
             if source is None:
                 self.tally.documents += 1
-            elif _is_own(line.place, run.state, source):
+            elif is_own:
                 self.tally.known += 1
             else:
                 run.state.duplicates += 1
                 self.tally.duplicates += 1
+            is_placed = is_own and not run.state.resets and (source is None or source.byte_offset is not None)
+            if not is_placed and line.place.byte_offset is not None:
+                run.layout.lines[line.place.byte_offset] = line.line_id
+
+    def _save_layouts(self) -> None:
+        parts = [part for run in self._touched.values() for part in run.layout.parts(run.state)]
+        if parts:
+            self.store.save_layouts(parts)
+        for run in self._touched.values():
+            run.layout = Layout()
 
 
 def _is_own(place: Place, state: FileState, source: Source) -> bool:

@@ -20,6 +20,15 @@ MAX_NOTE_BYTES = 16 * 1024 * 1024
 _GZIP = b"\x1f\x8b"
 
 
+class Note(io.BytesIO):
+    """What is noted of a sub-agent, as its line."""
+
+    def __init__(self, source_file: str, original: bytes) -> None:
+        """`original` is the file's content, which differs from the line."""
+        super().__init__(note_line(source_file, original))
+        self.original = original
+
+
 @contextmanager
 def opened(transcript: Transcript) -> Iterator[tuple[BinaryIO, os.stat_result, int]]:
     """Yield the transcript's lines as a file, the stat result of what was opened, and where its lines end at most.
@@ -29,8 +38,8 @@ def opened(transcript: Transcript) -> Iterator[tuple[BinaryIO, os.stat_result, i
     with transcript.path.open("rb", buffering=CHUNK_BYTES) as file:
         stat = os.fstat(file.fileno())
         if transcript.is_agent_note:
-            line = note_line(transcript.source_file, file.read(MAX_NOTE_BYTES))
-            yield io.BytesIO(line), stat, len(line)
+            note = Note(transcript.source_file, file.read(MAX_NOTE_BYTES))
+            yield note, stat, len(note.getvalue())
         elif _is_packed(file):
             with gzip.GzipFile(fileobj=file) as unpacked, _damage_named():
                 yield io.BufferedReader(unpacked, CHUNK_BYTES), stat, 2**63 - 1

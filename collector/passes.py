@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from collector.batch import Batch, FileRun, Tally
-from collector.opening import opened
+from collector.opening import Note, opened
 from collector.pass_result import CollectProgress, CollectResult
 from collector.reader import Reading, read, retrace
 from common.transcript_files import Findings, Transcript, check_folder, check_regular, describe, find, transcript
@@ -163,6 +163,8 @@ class _Pass:
         for physical in read(run.reading, file, end):
             if self._batch.add(run, physical):
                 self._report()
+        if isinstance(file, Note):
+            run.layout.whole = file.original
         self._tally.files_read += self._tally.bytes_read > before
         self._tally.files_unfinished += run.reading.offset < min(end, stat.st_size)
         run.state.saw(stat)

@@ -35,6 +35,8 @@ class PhysicalLine:
     """Bytes, line end included."""
     is_split: bool
     """Whether the line in the file does not hold exactly one object or piece of text."""
+    gaps: list[tuple[int, bytes]]
+    """Bytes that belong to no line, by their offset in the file, other than one line feed after a line."""
 
 
 def _new_digest() -> "blake2b":
@@ -99,8 +101,27 @@ def read(reading: Reading, file: BinaryIO, end: int) -> Iterator[PhysicalLine]:
         start, continues = reading.offset, reading.stands_within_line
         reading.advance(physical)
         located = [_locate(reading, line, start) for line in lines]
+        gaps = [] if _is_plain(physical, lines) else list(_gaps(physical, lines, start))
         size, physical, lines = len(physical), b"", []  # a long line need not be in memory twice while it is stored
-        yield PhysicalLine(located, size, is_split=len(located) > 1 or (continues and bool(located)))
+        yield PhysicalLine(located, size, is_split=len(located) > 1 or (continues and bool(located)), gaps=gaps)
+
+
+def _is_plain(physical: bytes, lines: list[Line]) -> bool:
+    """Tell whether nothing but a line feed is around the one line."""
+    if len(lines) != 1 or lines[0].start:
+        return False
+    rest = len(physical) - len(lines[0].raw)
+    return rest == 0 or (rest == 1 and physical.endswith(b"\n"))
+
+
+def _gaps(physical: bytes, lines: list[Line], start: int) -> Iterator[tuple[int, bytes]]:
+    position = 0
+    for line in lines:
+        if line.start > position:
+            yield start + position, physical[position : line.start]
+        position = line.start + len(line.raw)
+    if position < len(physical):
+        yield start + position, physical[position:]
 
 
 def _is_complete(lines: list[Line]) -> bool:

@@ -26,6 +26,7 @@ from records.mongo_lines import CODEC
 from records.store import StoreAwayError, StoreError
 
 CONVERSATIONS, PARTS, DEAD_LETTERS, FILES = "conversations", "conversation_parts", "dead_letters", "transcript_files"
+LAYOUTS = "transcript_layouts"
 
 _DUPLICATE_KEY = 11000
 _NOT_ALLOWED = (13, 18)  # Unauthorized, AuthenticationFailed

@@ -1,4 +1,4 @@
-"""The record store in MongoDB: `conversations`, `conversation_parts`, `dead_letters` and `transcript_files`.
+"""The record store in MongoDB: `conversations`, `conversation_parts`, `dead_letters`, `transcript_files` and layouts.
 
 Every call is repeated while the server cannot be reached. That is safe: all `_id`s are made from the content. No query
 makes the server group the collection, or sort it but by an index: reads and counts are ranges of that on `ingestedAt`.
@@ -18,7 +18,8 @@ from common.chunks import ahead, chunks
 from records.file_state import FileState
 from records.lines import parse
 from records.mongo_documents import dead_letter, document, envelope
-from records.mongo_inserts import CONVERSATIONS, DEAD_LETTERS, FILES, PARTS, MongoInserts, Outgoing, require_accepted
+from records.mongo_inserts import CONVERSATIONS, DEAD_LETTERS, FILES, PARTS, Outgoing, require_accepted
+from records.mongo_layouts import MongoLayouts
 from records.mongo_lines import CODEC, decode_batch, document_id, id_value, stored_line, usable_moment
 from records.store import EARLIEST, LATEST, NewLine, RejectedLine, Source, StoredLine
 
@@ -30,7 +31,7 @@ _READ_AT_ONCE = 1000
 _UNDATED = {"$nor": [{"ingestedAt": {"$gte": EARLIEST, "$lte": LATEST, "$not": {"$type": "array"}}}]}
 
 
-class MongoStore(MongoInserts):
+class MongoStore(MongoLayouts):
     """The record store of the appliance, and wherever MONGO_URI is set."""
 
     name = "MongoDB"

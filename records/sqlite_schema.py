@@ -39,7 +39,18 @@ create table file_states (
     primary key (host, source_file)
 ) without rowid;
 """
-STEPS = (_FIRST,)
+_LAYOUTS = """
+-- what a file's lines do not tell of it: records/layouts.py
+create table file_layouts (
+    host text not null,
+    source_file text not null,
+    version integer not null,
+    byte_offset integer not null,
+    content blob not null,
+    primary key (host, source_file, version, byte_offset)
+) without rowid;
+"""
+STEPS = (_FIRST, _LAYOUTS)
 
 
 def migrate(connection: sqlite3.Connection) -> None:

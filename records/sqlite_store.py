@@ -1,29 +1,17 @@
 """The record store in one SQLite file: lines, rejected lines and file states, each batch in one durable transaction."""
 
 import json
-import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from records.file_state import FileState, as_utc
 from records.lines import text_of
-from records.sqlite_schema import migrate
-from records.store import EARLIEST, EPOCH, NewLine, Place, RejectedLine, Source, StoreAwayError, StoredLine, StoreError
+from records.sqlite_layouts import SqliteLayouts
+from records.store import EARLIEST, EPOCH, NewLine, Place, RejectedLine, Source, StoredLine
 
 _MILLISECOND, _DAY = timedelta(milliseconds=1), timedelta(days=1)
-_BUSY_SECONDS = 60.0
-_READ_AT_ONCE = 100
-_PRAGMAS = (
-    "journal_mode = wal",
-    "synchronous = full",
-    "foreign_keys = on",
-    "cache_size = -65536",  # KiB: the unique index of a million lines, whose pages are touched in no order
-    "wal_autocheckpoint = 16384",  # pages: an index page that several batches change is written back once
-)
 _LINE_COLUMNS = (
     "line_id, session_id, uuid, line_type, host, project_id, source_file, byte_offset, ingested_at, content"
     " from lines join sources using (source_id)"
@@ -39,48 +27,10 @@ _INSERT_REJECTED = (
 )
 
 
-class SqliteStore:
-    """The record store of the standalone mode.
-
-    One writer at a time: a second one waits up to a minute. A reader sees what was committed and waits for nobody.
-    """
-
-    def __init__(self, path: Path) -> None:
-        """Open the file, creating it where it does not exist. Raises StoreError where it is no record store."""
-        self.name, self._path = f"the record store {path}", path
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with self._one_line():
-            # Threads share the store; the pipeline lock has them use it one after the other.
-            self._connection = sqlite3.connect(path, _BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-            for pragma in _PRAGMAS:
-                self._connection.execute(f"pragma {pragma}")
-            migrate(self._connection)
-        self._sources: dict[Place, int] = {}
-
-    def close(self) -> None:
-        """Close the file."""
-        self._connection.close()
+class SqliteStore(SqliteLayouts):
+    """The record store of the standalone mode."""
 
     # Writing
-
-    def transaction(self) -> AbstractContextManager[None]:
-        """Commit what is written inside at once, or nothing of it."""
-        return self._transaction()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        if self._connection.in_transaction:  # a method that needs one was called inside another's
-            yield
-            return
-        with self._one_line():
-            self._connection.execute("begin immediate")
-            try:
-                yield
-                self._connection.execute("commit")
-            except BaseException:
-                self._sources.clear()
-                self._connection.rollback()  # does nothing where SQLite has rolled back by itself
-                raise
 
     def insert_lines(self, lines: Sequence[NewLine]) -> list[Source | None]:
         """Store lines; for each the source of the line that was there already, or None where it is new."""
@@ -251,35 +201,6 @@ class SqliteStore:
         )
         for line_id, content, reason, *place, stamp in self._select(query, json.dumps(list(line_ids))):
             yield RejectedLine(line_id, content, reason, Place(*place), _moment(stamp))
-
-    def _number(self, query: str, *parameters: Any) -> int:
-        ((number,),) = self._select(query, *parameters)
-        return int(number)
-
-    def _select(self, query: str, *parameters: Any) -> Iterator[tuple[Any, ...]]:
-        with self._one_line():
-            cursor = self._connection.execute(f"select {query}", parameters)
-            cursor.arraysize = _READ_AT_ONCE
-            yield from cursor
-
-    @contextmanager
-    def _one_line(self) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.Error, ValueError) as error:
-            kind = StoreAwayError if "locked" in str(error) else StoreError
-            raise kind(f"{self.name}: {error}; {_remedy(error, self._path)}") from error
-
-
-def _remedy(error: Exception, path: Path) -> str:
-    text = str(error)
-    if "full" in text:
-        return f"free space on the disk of {path.parent}"
-    if "locked" in text or "busy" in text:
-        return "another program is writing to it; end that program, then try again"
-    damaged = "malformed" in text or "not a database" in text
-    again = f"move {path} away: the next run makes it again from Iceberg and the transcripts"
-    return again if damaged else f"check that {path.parent} can be written"
 
 
 def _encode(state: FileState) -> str:

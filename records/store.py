@@ -5,7 +5,7 @@ deleted but the state of a file. Moments are whole milliseconds in UTC; a range 
 its end.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 
 from common.errors import AnalyticsError, PassingError
 from records.file_state import FileState
+from records.layouts import LayoutPart
 from records.lines import Line
 
 EARLIEST, LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
@@ -75,6 +76,14 @@ class StoredLine:
     """The exact bytes of the line; without a byte offset, the whole document as MongoDB's relaxed extended JSON."""
 
 
+class PlacedLine(NamedTuple):
+    """Where a line was read, without the line."""
+
+    source_file: str
+    byte_offset: int
+    line_id: str
+
+
 class Source(NamedTuple):
     """Where and when a line that was there already came from."""
 
@@ -94,6 +103,13 @@ class RecordStore(Protocol):
 
     def transaction(self) -> AbstractContextManager[None]:
         """Make what is written inside durable at once where the database can; else in the order it is written."""
+        ...
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Read inside one moment's state where the database can; else what is written meanwhile may be there as well.
+
+        Callers read states first, then layouts, then lines: each is written before what counts it.
+        """
         ...
 
     def insert_lines(self, lines: Sequence[NewLine]) -> list[Source | None]:
@@ -186,4 +202,24 @@ class RecordStore(Protocol):
 
     def restore_states(self, states: Sequence[FileState]) -> int:
         """Put back the states of files as they were, replacing what is known of them; return how many they are."""
+        ...
+
+    def save_layouts(self, parts: Sequence[LayoutPart]) -> int:
+        """Store what is kept of files besides their lines, replacing parts of the same place; return how many."""
+        ...
+
+    def layouts(self, host: str, source_file: str, version: int) -> Iterator[LayoutPart]:
+        """Yield what is kept of this version of a file."""
+        ...
+
+    def all_layouts(self) -> Iterator[LayoutPart]:
+        """Yield what is kept of every host's files, in a fixed order."""
+        ...
+
+    def count_layouts(self) -> int:
+        """Return the number of parts."""
+        ...
+
+    def lines_of(self, host: str, source_files: Collection[str]) -> Iterator[PlacedLine]:
+        """Yield the lines that were stored from these files of a host. Reads the whole store."""
         ...

@@ -15,6 +15,7 @@ from pymongo.database import Database
 
 from records import NewLine, Place, RecordStore, RejectedLine, StoredLine, StoreError
 from records.file_state import FileState
+from records.layouts import LayoutPart
 from records.lines import fingerprint, identity, parse
 from records.mongo_store import MongoStore
 from records.sqlite_store import SqliteStore
@@ -238,5 +239,36 @@ def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     SqliteStore(tmp_path / "records.db").close()
     with closing(sqlite3.connect(tmp_path / "records.db")) as connection:
         connection.execute("pragma user_version = 99")
-    with pytest.raises(StoreError, match="schema 99 is newer than this version's 1; update claude-analytics"):
+    with pytest.raises(StoreError, match="schema 99 is newer than this version's 2; update claude-analytics"):
         SqliteStore(tmp_path / "records.db")
+
+
+def test_layouts_of_files_are_kept_replaced_and_counted(store: RecordStore) -> None:
+    first = LayoutPart("laptop", "p/s.jsonl", 0, 10, b"one")
+    others = [replace(first, byte_offset=-1), replace(first, version=1), replace(first, host="other")]
+    assert store.save_layouts([first, *others]) == 4
+    store.save_layouts([replace(first, content=b"two")])
+    assert store.count_layouts() == 4
+    kept = {part.byte_offset: part.content for part in store.layouts("laptop", "p/s.jsonl", 0)}
+    assert kept == {10: b"two", -1: b"one"}
+    assert sorted(part.id for part in store.all_layouts()) == sorted(part.id for part in [first, *others])
+
+
+def test_lines_are_found_by_their_file(store: RecordStore) -> None:
+    place = Place("laptop", "p", "p/t.jsonl", 5)
+    store.insert_lines([new_line(ODD_LINES[0]), new_line(ODD_LINES[1], place)])
+    (found,) = store.lines_of("laptop", {"p/t.jsonl", "p/none.jsonl"})
+    assert (found.source_file, found.byte_offset) == ("p/t.jsonl", 5)
+    assert [line.content for line in store.read_lines([found.line_id])] == [ODD_LINES[1]]
+    assert list(store.lines_of("other", {"p/t.jsonl"})) == []
+
+
+def test_a_snapshot_of_a_file_does_not_see_what_is_written_meanwhile(tmp_path: Path) -> None:
+    path = tmp_path / "records.db"
+    with closing(SqliteStore(path)) as reader, closing(SqliteStore(path)) as writer:
+        writer.insert_lines([new_line(ODD_LINES[0])])
+        with reader.snapshot():
+            assert reader.count() == 1
+            writer.insert_lines([new_line(ODD_LINES[1])])
+            assert len(everything(reader)) == 1
+        assert reader.count() == 2
