@@ -173,6 +173,21 @@ class Settings(BaseSettings):
     smtp_password: SecretStr | None = None
     smtp_security: Literal["starttls", "tls", "none"] = "starttls"
 
+    # Backups: where, when, how many, and for whom they are encrypted (docs/backup.md)
+    backup_to: str | None = None  # a folder, or s3://BUCKET/PREFIX
+    backup_schedule: str = "off"  # cron, an interval such as 1d, or off
+    backup_keep_daily: int = Field(default=7, ge=1)
+    backup_keep_weekly: int = Field(default=5, ge=0)
+    backup_keep_monthly: int = Field(default=12, ge=0)
+    backup_passphrase: SecretStr | None = None
+    backup_recipient: str | None = None  # age's public key
+    backup_identity: SecretStr | None = None  # its private key, which only restoring and verifying need
+    backup_s3_endpoint: str | None = None
+    backup_s3_region: str = "us-east-1"
+    backup_s3_access_key_id: SecretStr | None = None
+    backup_s3_secret_access_key: SecretStr | None = None
+    metabase_database_uri: SecretStr | None = None  # Metabase's own database in PostgreSQL
+
     # What we say
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["console", "json"] = "console"

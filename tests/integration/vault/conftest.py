@@ -1,0 +1,46 @@
+"""A small history with everything that a backup holds, and the commands of the command line on it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from common.settings import Settings, load_settings
+from sample.transcripts import write_sample
+from tests.integration.collecting import ROOT, write
+
+Answer = subprocess.CompletedProcess[str]
+Command = Callable[..., Answer]
+
+
+@pytest.fixture(scope="session")
+def vault_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of transcripts: three days of the sample, and a line that cannot be parsed. Only to be read."""
+    from datetime import date  # noqa: PLC0415
+
+    projects = tmp_path_factory.mktemp("vault") / "projects"
+    write_sample(projects, days=3, until=date(2026, 6, 30))
+    write(projects / "-odd" / "rejected.jsonl", b'garbage\n\n{"type":"mode"}\n')
+    return projects
+
+
+@pytest.fixture
+def settings(tmp_path: Path, vault_sample: Path) -> Settings:
+    """The settings of a data directory of its own, over the sample."""
+    return load_settings(data_dir=tmp_path / "data", transcripts_dir=vault_sample, host_name="laptop", timezone="UTC")
+
+
+@pytest.fixture
+def analytics(tmp_path: Path, vault_sample: Path) -> Command:
+    """Runs a command as a person does, in a folder with a `.env`."""
+
+    def run(*arguments: object, **variables: str) -> Answer:
+        command = [sys.executable, "-P", "-m", "cli", *map(str, arguments)]
+        named = {"TRANSCRIPTS_DIR": str(vault_sample), "HOST_NAME": "laptop", "TIMEZONE": "UTC"}
+        environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"} | named | variables
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
+    return run

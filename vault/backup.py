@@ -1,0 +1,100 @@
+"""Makes a backup while everything runs: one file says what it consists of, and is written when all of that is there."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from common import VERSION, numbers
+from records import RecordStore
+from vault.files import FileSources
+from vault.manifest import LINES, Backup, Manifest, Part, readable_backups, write_manifest
+from vault.places import PARTS, README, Place
+from vault.readme import README_TEXT
+from vault.record_parts import record_parts
+from vault.retention import Retention, prune
+from vault.seal import Seal
+from vault.writing import PartWriter
+
+Progress = Callable[[int, int | None], None]
+
+
+@dataclass(frozen=True)
+class BackupResult:
+    """What a backup did."""
+
+    backup: Backup
+    deleted: int
+    """Older backups that the retention no longer keeps."""
+    seconds: float
+
+    def describe(self) -> str:
+        """Say in one line what was done."""
+        manifest = self.backup.manifest
+        lines, size, new = manifest.count(LINES), numbers.size(manifest.bytes), numbers.size(manifest.new_bytes)
+        gone = f", {self.deleted} older ones deleted" if self.deleted else ""
+        return f"Backup {self.backup.id}: {lines:,} lines, {size}, {new} of it new, in {self.seconds:.1f} s{gone}"
+
+
+def back_up(
+    store: RecordStore,
+    files: FileSources,
+    place: Place,
+    make_seal: Callable[[], Seal],
+    retention: Retention,
+    *,
+    full: bool = False,
+    progress: Progress | None = None,
+) -> BackupResult:
+    """Write a backup to the place, then delete those that the retention no longer keeps.
+
+    `full` takes nothing over from earlier backups and writes each part again, which mends damaged ones.
+
+    The pipeline and the collector go on: the record store is read as of one moment (SQLite), or in the order in which
+    nothing is counted that is not there (MongoDB). Raises BusyError where another backup is being written there.
+    """
+    started = time.monotonic()
+    with place.lock():
+        writer = _writer(store, files, place, make_seal())
+        if full:
+            writer.previous, writer.kept = None, {}
+        parts = tuple(_watched(_parts(store, files, writer), progress))
+        manifest = Manifest(
+            program=VERSION,
+            created_at=datetime.now(UTC),
+            seconds=round(time.monotonic() - started, 3),
+            source=_source(store, files),
+            new_bytes=writer.new_bytes,
+            parts=parts,
+        )
+        backup = write_manifest(place, manifest)
+        deleted = prune(place, retention, keep=backup)
+    return BackupResult(backup, deleted, time.monotonic() - started)
+
+
+def _writer(store: RecordStore, files: FileSources, place: Place, seal: Seal) -> PartWriter:
+    if README not in place.list(""):
+        place.put(README, README_TEXT.encode())
+    source = _source(store, files)
+    previous = next((backup.manifest for backup in readable_backups(place) if backup.manifest.source == source), None)
+    return PartWriter(place, seal, previous, place.list(PARTS))
+
+
+def _parts(store: RecordStore, files: FileSources, writer: PartWriter) -> Iterator[Part]:
+    yield from record_parts(store, writer)
+    for name, pieces in files.files():
+        yield from writer.file(name, pieces)
+
+
+def _watched(parts: Iterator[Part], progress: Progress | None) -> Iterator[Part]:
+    rows = 0
+    for part in parts:
+        rows += part.rows
+        if progress:
+            progress(rows, None)
+        yield part
+
+
+def _source(store: RecordStore, files: FileSources) -> str:
+    """Return whose backup it is: what another machine wrote to the same place is not taken over."""
+    return f"{files.settings.host_name}: {store.name}"

@@ -1,0 +1,112 @@
+"""The files that a backup holds beside the record store, and where they come from and go to.
+
+`settings/`   .env, the price list of one's own, and what the settings came to (without secrets)
+`scheduler/`  the history of runs and the status page's token
+`secrets/`    the appliance's secrets, as `init` made them
+"""
+
+import json
+import os
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from pydantic import SecretStr
+
+from common.paths import DataPaths
+from common.settings import Settings
+from vault.errors import VaultError
+from vault.manifest import METABASE
+from vault.writing import PART_BYTES
+
+HISTORY, TOKEN, LIMITS = "scheduler/history.db", "scheduler/token", "plan_limits.jsonl"
+ENV, PRICES, EFFECTIVE = "settings/env", "settings/model_prices.csv", "settings/effective.json"
+SECRETS = "secrets/"
+
+
+@dataclass(frozen=True)
+class FileSources:
+    """Where the files are on this machine."""
+
+    settings: Settings
+    scheduler_dir: Path
+    env_file: Path | None = None
+    secrets_dir: Path | None = None
+    _plain: dict[str, Path] = field(default_factory=dict)
+
+    def files(self) -> Iterator[tuple[str, Iterator[bytes]]]:
+        """Yield each file's name and content; those that are not there are left out."""
+        history = self.scheduler_dir / "history.db"
+        if history.exists():
+            yield HISTORY, _pieces(_database(history))
+        for name, path in self._paths().items():
+            with suppress(FileNotFoundError):
+                yield name, _pieces(path.read_bytes())
+        yield EFFECTIVE, _pieces(_effective(self.settings))
+        if self.settings.metabase_database_uri is not None:
+            yield METABASE, dump(self.settings.metabase_database_uri)
+
+    def _paths(self) -> dict[str, Path]:
+        paths = {TOKEN: self.scheduler_dir / "token", LIMITS: DataPaths.of(self.settings).plan_limits}
+        if self.env_file:
+            paths[ENV] = self.env_file
+        if self.settings.model_prices_csv:
+            paths[PRICES] = self.settings.model_prices_csv
+        if self.secrets_dir:
+            paths |= {f"{SECRETS}{path.name}": path for path in sorted(self.secrets_dir.iterdir()) if path.is_file()}
+        return paths
+
+
+def _pieces(content: bytes) -> Iterator[bytes]:
+    for start in range(0, max(1, len(content)), PART_BYTES):
+        yield content[start : start + PART_BYTES]
+
+
+def _database(path: Path) -> bytes:
+    """Return a copy of a SQLite file as of one moment, whoever writes to it meanwhile."""
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(":memory:")) as copy:
+        source.backup(copy)
+        return copy.serialize()
+
+
+def _effective(settings: Settings) -> bytes:
+    """Return what the settings came to, without secrets: for people who set up the new machine."""
+    fields = settings.model_dump(mode="json")
+    shown = {name: value for name, value in fields.items() if not isinstance(getattr(settings, name), SecretStr)}
+    return json.dumps({name.upper(): value for name, value in shown.items() if value is not None}, indent=1).encode()
+
+
+def dump(uri: SecretStr) -> Iterator[bytes]:
+    """Yield PostgreSQL's own dump of Metabase's database, in the format that pg_restore reads."""
+    command = ["pg_dump", "--format=custom", "--compress=0", "--no-owner", "--no-privileges"]
+    try:
+        program = subprocess.Popen(command, env=environment(uri), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    except FileNotFoundError:
+        raise VaultError(
+            "Metabase's database: expected pg_dump on PATH, found none; install postgresql-client"
+        ) from None
+    with program:
+        assert program.stdout is not None
+        assert program.stderr is not None
+        while piece := program.stdout.read(PART_BYTES):
+            yield piece
+        said = program.stderr.read().decode(errors="replace")
+    if program.returncode:
+        raise VaultError(f"Metabase's database: pg_dump failed: {' '.join(said.split())[:300]}; check that it runs")
+
+
+def environment(uri: SecretStr) -> dict[str, str]:
+    """Return the environment with which PostgreSQL's programs connect: all users of a host see arguments."""
+    parts = urlsplit(uri.get_secret_value())
+    named = {
+        "PGHOST": parts.hostname,
+        "PGPORT": str(parts.port or 5432),
+        "PGUSER": unquote(parts.username or ""),
+        "PGPASSWORD": unquote(parts.password or ""),
+        "PGDATABASE": parts.path.strip("/"),
+    }
+    return os.environ | {name: value for name, value in named.items() if value}

@@ -1,0 +1,71 @@
+"""Where backups are kept: a folder, or a bucket of an S3 store. Both hold named files, each whole or not there.
+
+README.txt                  how to open a backup by hand
+backups/TIME-DIGEST.json    one per backup, written last: what it consists of
+parts/ab/abcd....zst        content, named by its checksum, shared by the backups that have it
+key.age                     with a passphrase: the key that it protects
+"""
+
+from contextlib import AbstractContextManager
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from common.settings import Settings
+from vault.errors import PlaceError
+
+BACKUPS, PARTS, KEY, README = "backups", "parts", "key.age", "README.txt"
+
+
+class Kept(NamedTuple):
+    """A file of the place."""
+
+    size: int
+    modified_at: datetime
+
+
+class Place(Protocol):
+    """Named files. Names are relative, with slashes. Every method raises VaultError where the place fails."""
+
+    @property
+    def name(self) -> str:
+        """How messages call it."""
+        ...
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether `lock` keeps other backups out. Where it cannot, what is young may belong to one under way."""
+        ...
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Make the place where it does not exist, and keep other backups out inside, where the place can."""
+        ...
+
+    def list(self, folder: str) -> dict[str, Kept]:
+        """Return the files below a folder by name."""
+        ...
+
+    def get(self, name: str) -> bytes:
+        """Return a file's content. Raises FileNotFoundError where there is none."""
+        ...
+
+    def put(self, name: str, content: bytes) -> None:
+        """Write a file whole and durably, replacing one of this name."""
+        ...
+
+    def delete(self, name: str) -> None:
+        """Delete a file; one that is not there is no error."""
+        ...
+
+
+def open_place(where: str, settings: Settings) -> Place:
+    """Return the place that this path or `s3://BUCKET/PREFIX` names. Nothing is written yet."""
+    if where.startswith("s3://"):
+        from vault.bucket import BucketPlace  # noqa: PLC0415 - pyarrow takes half a second, which a folder does not need
+
+        return BucketPlace(where, settings)
+    if "://" in where:
+        raise PlaceError(f"backup: expected a folder or s3://BUCKET/PREFIX, found {where!r}")
+    from vault.folder import FolderPlace  # noqa: PLC0415 - as above
+
+    return FolderPlace(Path(where).expanduser().absolute())
