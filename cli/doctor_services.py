@@ -5,16 +5,19 @@ import socket
 import subprocess
 import urllib.error
 import urllib.request
+from datetime import UTC, datetime, timedelta
 
 import duckdb
 
 from cli.finding import Finding
+from common import numbers
 from common.catalog import open_catalog
 from common.duckdb_files import open_read_only
 from common.errors import AnalyticsError
 from common.paths import DataPaths
 from common.settings import Settings
 from scheduler.alerts import read_incident
+from scheduler.backup_run import last_backup
 from scheduler.loader_client import HttpLoader
 from scheduler.publish import space_needed
 from scheduler.runner import history_path, open_history
@@ -67,6 +70,15 @@ def open_problems(settings: Settings) -> list[str]:
     """Return what the status page says needs attention, a line each; nothing where no scheduler has a history."""
     incident = read_incident(open_history(settings)) if history_path(settings).exists() else None
     return list(incident["problems"]) if incident else []
+
+
+def last_backup_line(settings: Settings) -> str | None:
+    """Return how old the last backup is and how large; None where no scheduler has a history, or none was made."""
+    backup = last_backup(open_history(settings)) if history_path(settings).exists() else None
+    if backup is None:
+        return None
+    age = datetime.now(UTC) - datetime.fromisoformat(backup["at"])
+    return f"Last backup: {age / timedelta(hours=1):.1f} hours ago, {numbers.size(backup['size'])}"
 
 
 def attention(settings: Settings) -> Finding:

@@ -142,7 +142,7 @@ def run(
 @app.command()
 def status(data: Data = None, as_json: AsJson = False) -> None:
     """What is published, since when, whether a run is at work, and what needs attention."""
-    from cli.doctor_services import open_problems
+    from cli.doctor_services import last_backup_line, open_problems
     from cli.show import show_summary
     from scheduler.lock import PipelineLock
     from scheduler.publish import current_generation
@@ -165,6 +165,8 @@ def status(data: Data = None, as_json: AsJson = False) -> None:
             when = generation.created_at.astimezone().strftime("%Y-%m-%d %H:%M %Z")
             console.print(f"Generation {generation.number}, published {when}", highlight=False)
         console.print(f"Running: {escape(str(holder)) if holder else 'nothing'}", highlight=False, soft_wrap=True)
+        if backup := last_backup_line(settings):
+            console.print(backup, highlight=False, soft_wrap=True)
         for problem in problems:
             console.print(f"[red]Needs attention:[/] {escape(problem)}", highlight=False, soft_wrap=True)
         if copies:

@@ -11,6 +11,8 @@ from common import numbers
 
 if TYPE_CHECKING:
     from common.settings import Settings
+    from scheduler.loader_calls import Progress
+    from scheduler.pipeline_parts import BackedUp
     from vault.backup import BackupResult
     from vault.manifest import Backup
     from vault.places import Place
@@ -36,17 +38,30 @@ def backup(
     with one_line_errors():
         settings = settings_of(data_dir=data)
         result = _make_backup(settings, to, full=full)
-        if as_json:
-            manifest = result.backup.manifest.model_dump(mode="json", exclude_none=True)
-            console.print_json(data={"id": result.backup.id, "deleted": result.deleted, **manifest})
-        else:
-            console.print(result.describe(), highlight=False, soft_wrap=True)
+    if as_json:
+        manifest = result.backup.manifest.model_dump(mode="json", exclude_none=True)
+        console.print_json(data={"id": result.backup.id, "deleted": result.deleted, **manifest})
+    else:
+        console.print(result.describe(), highlight=False, soft_wrap=True)
 
 
 def _make_backup(settings: "Settings", to: str | None, *, full: bool) -> "BackupResult":
-    from standalone.backups import make_backup
+    """Make a backup; the history of runs has it as one."""
+    from scheduler.backup_run import record_backup
+    from scheduler.runner import open_history
+    from standalone.backups import backed_up, backup_place, make_backup
 
-    return make_backup(settings, to, full=full)
+    backup_place(settings, to)  # what is no place is wrong usage and no failed backup
+    made: list[BackupResult] = []
+
+    def make(progress: "Progress") -> "BackedUp":
+        made.append(make_backup(settings, to, full=full, progress=progress))
+        return backed_up(made[0])
+
+    result = record_backup(open_history(settings), make, "command")
+    if not made:
+        fail(result.message)
+    return made[0]
 
 
 @backup_app.command("list")

@@ -73,7 +73,8 @@ class SqliteFile:
         with self._one_line():
             cursor = self._connection.execute(f"select {query}", parameters)
             cursor.arraysize = _READ_AT_ONCE
-            yield from cursor
+            for row in cursor:  # noqa: UP028 - that would close the cursor in the end, which may come after the file's
+                yield row
 
     @contextmanager
     def _one_line(self) -> Iterator[None]:

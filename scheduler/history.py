@@ -20,7 +20,7 @@ from scheduler.dbt_results import DbtNode
 from scheduler.history_schema import MIGRATIONS
 from scheduler.run_result import FailedTest, RunResult, StepResult
 
-RunKind = Literal["pipeline", "maintenance"]
+RunKind = Literal["pipeline", "maintenance", "backup"]
 Trigger = Literal["schedule", "page", "api", "command"]
 Status = Literal["running", "succeeded", "unchanged", "failed", "interrupted", "missed", "overlapped", "locked"]
 DID_NOT_HAPPEN = ("missed", "overlapped", "locked")
@@ -150,10 +150,14 @@ class History:
                     fields["query"] = None  # long, and of use only where it shows a failure
                 _insert(database, "dbt_results", fields)
 
-    def mark_interrupted(self) -> list[int]:
-        """Runs that never ended. Only who holds the pipeline lock may ask: nobody else can be running then."""
+    def mark_interrupted(self, *, backups: bool = False) -> list[int]:
+        """Runs that never ended. Only who holds the pipeline lock may ask: nobody else can be running then.
+
+        A backup does not hold it: of those only who holds the lock of backups may ask.
+        """
+        query = "select id from runs where status = 'running' and (kind = 'backup') = ?"
         with self._write() as database:
-            ids = [row["id"] for row in database.execute("select id from runs where status = 'running'")]
+            ids = [row["id"] for row in database.execute(query, (backups,))]
         for run_id in ids:
             self.finish(run_id, "interrupted", "the scheduler ended in the middle of this run")
         return ids

@@ -37,6 +37,20 @@ class Refresh:
 
 
 @dataclass(frozen=True)
+class BackedUp:
+    """What a backup did, in a line, and its size: all that it needs, and what it added."""
+
+    message: str
+    rows: int
+    size: int
+    new_size: int
+
+
+Backup = Callable[[Progress], BackedUp]
+"""Makes a backup; given by the code that assembles the scheduler."""
+
+
+@dataclass(frozen=True)
 class PipelineParts:
     """Everything the steps work with, assembled once at the start."""
 
@@ -47,6 +61,8 @@ class PipelineParts:
     collect: Callable[[Progress], Collected] | None = None
     exports: Sequence[Export] = ()
     refresh: Sequence[Refresh] = ()
+    backup: Backup | None = None
+    """None where BACKUP_TO names no place."""
     step_time_limit: float | None = 3600
     database_wait: float = 300
     duckdb_limits: DuckDBLimits = DEFAULT_LIMITS

@@ -17,6 +17,7 @@ import structlog
 from common.paths import DataPaths
 from common.settings import Settings
 from scheduler.alerts import Alerts
+from scheduler.backup_run import backup_lock, backup_problem, record_backup
 from scheduler.history import History, RunKind, Status, Trigger
 from scheduler.history_export import export_history
 from scheduler.lock import LockHeld, PipelineLock
@@ -42,6 +43,7 @@ class Runner:
         self.settings = settings
         self.history = history or open_history(settings)
         self.alerts = alerts or Alerts(self.history, settings)
+        self.alerts.watches["backup"] = partial(backup_problem, self.history, settings)
         self.lock = PipelineLock(parts.volume.lock)
         limits = partial(export_plan_limits, file=DataPaths.of(settings).plan_limits)
         self.parts = replace(parts, exports=(partial(export_history, history=self.history), limits, *parts.exports))
@@ -88,6 +90,16 @@ class Runner:
             self.history.finish(run_id, result.status, result.message)
         return result
 
+    def backup(self, trigger: Trigger, *, scheduled_at: datetime | None = None) -> RunResult:
+        """Make a backup. It does not wait for the pipeline, which works on while the record store is read.
+
+        LockHeld when another backup of this data directory is being made.
+        """
+        assert self.parts.backup is not None
+        result = record_backup(self.history, self.parts.backup, trigger, self.stop, scheduled_at)
+        self.alerts.check()
+        return result
+
     def maintain_if_overdue(self) -> RunResult | None:
         """Run the maintenance a week after the last one: where no service works, nobody else would.
 
@@ -104,6 +116,8 @@ class Runner:
         """Close the runs that a crash left open, unless one is running right now in another process."""
         with suppress(LockHeld), self.lock.hold("start"):
             self.history.mark_interrupted()
+        with suppress(LockHeld), backup_lock(self.history).hold("start"):
+            self.history.mark_interrupted(backups=True)
 
     def close(self) -> None:
         """End the dbt process."""

@@ -19,7 +19,7 @@ from common.settings import Settings
 from scheduler.history import History, RunKind, Trigger
 from scheduler.lock import LockHeld
 from scheduler.runner import Runner
-from scheduler.schedule import Schedule
+from scheduler.schedule import Schedule, ScheduleError
 
 log = structlog.get_logger()
 
@@ -44,9 +44,12 @@ class Job:
 
 
 def service_jobs(runner: Runner, settings: Settings) -> list[Job]:
-    """The jobs. A further one (a backup) is one more entry."""
+    """The jobs; a further one is one more entry."""
     zone = settings.timezone
     wait = settings.database_timeout_seconds
+    backup = Schedule("BACKUP_SCHEDULE", settings.backup_schedule, zone)
+    if runner.parts.backup is None and not backup.is_off:
+        raise ScheduleError("BACKUP_SCHEDULE: expected BACKUP_TO to name a place, found none; set it, or this to off")
     return [
         Job(
             "pipeline",
@@ -58,6 +61,7 @@ def service_jobs(runner: Runner, settings: Settings) -> list[Job]:
             Schedule("MAINTENANCE_SCHEDULE", settings.maintenance_schedule, zone),
             lambda due: runner.maintenance("schedule", scheduled_at=due, wait_seconds=_MAINTENANCE_WAIT_SECONDS),
         ),
+        Job("backup", backup, lambda due: runner.backup("schedule", scheduled_at=due)),
     ]
 
 

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from common.settings import Settings, SettingsError
 from records import open_store
+from scheduler.pipeline_parts import BackedUp, Backup
 from scheduler.runner import state_dir
 from vault.backup import BackupResult, back_up
 from vault.backup import Progress as BackupProgress
 from vault.files import FileSources
-from vault.manifest import find_backup
+from vault.manifest import LINES, find_backup
 from vault.places import Place, open_place
 from vault.restore import Restored, restore
 from vault.retention import Retention
@@ -35,6 +36,23 @@ def make_backup(
     with closing(open_store(settings, "claude-analytics-backup")) as store:
         seal = partial(seal_of, place, settings)
         return back_up(store, files, place, seal, Retention.of(settings), full=full, progress=progress)
+
+
+def backup_of(settings: Settings) -> Backup | None:
+    """Return what makes the scheduler's backups, or None where BACKUP_TO names no place."""
+    if not settings.backup_to:
+        return None
+
+    def make(progress: BackupProgress) -> BackedUp:
+        return backed_up(make_backup(settings, progress=progress))
+
+    return make
+
+
+def backed_up(result: BackupResult) -> BackedUp:
+    """Return what the history keeps of a backup."""
+    manifest = result.backup.manifest
+    return BackedUp(result.describe(), manifest.count(LINES), manifest.bytes, manifest.new_bytes)
 
 
 def bring_back(settings: Settings, where: str, wanted: str | None, progress: Callable[[str], None]) -> Restored:

@@ -21,6 +21,7 @@ from scheduler.loader_calls import Progress
 from scheduler.pipeline_parts import Collected, Export, PipelineParts, Refresh
 from scheduler.publish import Generation
 from scheduler.statusline_file import statusline_refresh
+from standalone.backups import backup_of
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,13 @@ class Engine:
         refresh = [statusline_refresh(self.paths.duckdb), Refresh("report", self._report)]
         collect = self.collect if self.settings.collector == "on" else None
         return PipelineParts.of(
-            self.settings, self.loader, self.project, collect=collect, exports=exports, refresh=refresh
+            self.settings,
+            self.loader,
+            self.project,
+            collect=collect,
+            exports=exports,
+            refresh=refresh,
+            backup=backup_of(self.settings),
         )
 
     def _report(self, _: Generation) -> None:

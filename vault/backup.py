@@ -58,14 +58,16 @@ def back_up(
         writer = _writer(store, files, place, make_seal())
         if full:
             writer.previous, writer.kept = None, {}
-        parts = tuple(_watched(_parts(store, files, writer), progress))
+        with store.snapshot():
+            parts = list(_watched(record_parts(store, writer), progress))
+        parts += [part for name, pieces in files.files() for part in writer.file(name, pieces)]
         manifest = Manifest(
             program=VERSION,
             created_at=datetime.now(UTC),
             seconds=round(time.monotonic() - started, 3),
             source=_source(store, files),
             new_bytes=writer.new_bytes,
-            parts=parts,
+            parts=tuple(parts),
         )
         backup = write_manifest(place, manifest)
         deleted = prune(place, retention, keep=backup)
@@ -78,12 +80,6 @@ def _writer(store: RecordStore, files: FileSources, place: Place, seal: Seal) ->
     source = _source(store, files)
     previous = next((backup.manifest for backup in readable_backups(place) if backup.manifest.source == source), None)
     return PartWriter(place, seal, previous, place.list(PARTS))
-
-
-def _parts(store: RecordStore, files: FileSources, writer: PartWriter) -> Iterator[Part]:
-    yield from record_parts(store, writer)
-    for name, pieces in files.files():
-        yield from writer.file(name, pieces)
 
 
 def _watched(parts: Iterator[Part], progress: Progress | None) -> Iterator[Part]:

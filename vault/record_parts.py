@@ -21,18 +21,20 @@ _FULL_BYTES = PART_BYTES // 2
 
 
 def record_parts(store: RecordStore, writer: PartWriter) -> Iterator[Part]:
-    """Yield everything of the record store. States come first and lines last: each is written before what counts it."""
-    with store.snapshot():
-        yield from _small_parts(writer, STATES, map(state_row, store.all_states()))
-        yield from _small_parts(writer, LAYOUTS, map(layout_row, store.all_layouts()))
-        rejected = chunks(sorted(store.rejected_ids()), _IDS_AT_ONCE)
-        read = (line for ids in rejected for line in sorted(store.read_rejected(ids), key=lambda line: line.line_id))
-        yield from _small_parts(writer, REJECTED, map(rejected_row, read))
-        undated = chunks(sorted(store.undated_ids()), _IDS_AT_ONCE)
-        lines = (line for ids in undated for line in sorted(store.read_lines(ids), key=lambda line: line.line_id))
-        for some in chunks(lines, PART_BYTES, weight=lambda line: len(line.content)):
-            yield writer.rows(UNDATED, [line_row(line) for line in some], [line_print(line) for line in some])
-        yield from _line_parts(store, writer)
+    """Yield everything of the record store, to be read inside a snapshot of it.
+
+    States come first and lines last: each is written before what counts it.
+    """
+    yield from _small_parts(writer, STATES, map(state_row, store.all_states()))
+    yield from _small_parts(writer, LAYOUTS, map(layout_row, store.all_layouts()))
+    rejected = chunks(sorted(store.rejected_ids()), _IDS_AT_ONCE)
+    read = (line for ids in rejected for line in sorted(store.read_rejected(ids), key=lambda line: line.line_id))
+    yield from _small_parts(writer, REJECTED, map(rejected_row, read))
+    undated = chunks(sorted(store.undated_ids()), _IDS_AT_ONCE)
+    lines = (line for ids in undated for line in sorted(store.read_lines(ids), key=lambda line: line.line_id))
+    for some in chunks(lines, PART_BYTES, weight=lambda line: len(line.content)):
+        yield writer.rows(UNDATED, [line_row(line) for line in some], [line_print(line) for line in some])
+    yield from _line_parts(store, writer)
 
 
 def _small_parts(writer: PartWriter, kind: str, rows: Iterable[bytes]) -> Iterator[Part]:

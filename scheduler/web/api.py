@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from pydantic import BaseModel
 
+from scheduler.backup_run import last_backup
 from scheduler.history import LogLine, Run, RunKind
 from scheduler.publish import Generation
 from scheduler.run_result import FailedTest, StepResult
@@ -21,6 +22,8 @@ class StatusReply(BaseModel):
     last: Run | None
     next_run: datetime | None
     next_maintenance: datetime | None
+    last_backup: dict[str, Any] | None
+    next_backup: datetime | None
     paused: bool
     incident: dict[str, Any] | None
     generation: Generation | None
@@ -75,6 +78,8 @@ def _reading(router: APIRouter, service: Service, standing: Standing, gate: Gate
             last=history.last("succeeded", "unchanged", "failed", "interrupted"),
             next_run=service.next_run("pipeline"),
             next_maintenance=service.next_run("maintenance"),
+            last_backup=last_backup(history),
+            next_backup=service.next_run("backup"),
             paused=service.is_paused,
             incident=service.runner.alerts.incident(),
             generation=standing.generation(),

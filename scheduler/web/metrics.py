@@ -2,12 +2,14 @@
 
 import shutil
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from scheduler.backup_run import last_backup
 from scheduler.service import Service
 from scheduler.web.status import Standing
 
@@ -31,6 +33,7 @@ class _Metrics(Collector):
         yield _gauge("paused", "1 while the schedule is paused", float(self._service.is_paused))
         incident = self._service.runner.alerts.incident() is not None
         yield _gauge("incident", "1 while an incident is open", float(incident))
+        yield from self._backup()
         yield from self._collectors()
         yield from self._disk()
         stores = GaugeMetricFamily(f"{PREFIX}_store_bytes", "Bytes of each store on disk", labels=["store"])
@@ -58,6 +61,14 @@ class _Metrics(Collector):
         if good is not None:
             when = good.started_at.timestamp()
             yield _gauge("last_success_timestamp_seconds", "Start of the last run that succeeded", when)
+
+    def _backup(self) -> Iterator[Metric]:
+        backup = last_backup(self._service.history)
+        if backup is not None:
+            moment = datetime.fromisoformat(backup["at"]).timestamp()
+            yield _gauge("backup_timestamp_seconds", "When the last backup was made", moment)
+            yield _gauge("backup_bytes", "Bytes of everything that it needs", backup["size"])
+            yield _gauge("backup_seconds", "How long it took", backup["seconds"])
 
     def _collectors(self) -> Iterator[Metric]:
         seen = GaugeMetricFamily(f"{PREFIX}_collector_seen_timestamp_seconds", "When it was heard of", labels=["host"])

@@ -14,8 +14,9 @@ from starlette.exceptions import HTTPException as AnyHTTPException
 from common import numbers
 from common.design import stylesheet
 from common.settings import Settings
+from scheduler.backup_run import last_backup
 from scheduler.collector_watch import is_recent
-from scheduler.history import DID_NOT_HAPPEN, Run
+from scheduler.history import DID_NOT_HAPPEN, History, Run, RunKind
 from scheduler.service import RunUnderWayError, Service
 from scheduler.web.auth import COOKIE, SESSION_SECONDS, Gate
 from scheduler.web.report import report_routes, sandboxed
@@ -89,7 +90,8 @@ def _page_routes(router: APIRouter, view: _View) -> None:
     @router.get("/")
     def index(request: Request) -> Response:
         history, standing = view.history, view.standing
-        running = history.last("running") or history.last("running", kind="maintenance")
+        kinds: tuple[RunKind, ...] = ("pipeline", "maintenance", "backup")
+        running = next((run for kind in kinds if (run := history.last("running", kind=kind))), None)
         return view.render(
             request,
             "index.html",
@@ -99,6 +101,8 @@ def _page_routes(router: APIRouter, view: _View) -> None:
             last_good=history.last("succeeded", "unchanged"),
             next_run=view.service.next_run("pipeline"),
             next_maintenance=view.service.next_run("maintenance"),
+            backup=_backup(history),
+            next_backup=view.service.next_run("backup"),
             schedule=view.settings.schedule,
             paused=view.service.is_paused,
             problems=standing.problems(view.service.runner.alerts.incident()),
@@ -134,6 +138,11 @@ def _page_routes(router: APIRouter, view: _View) -> None:
             lines=lines,
             work_database=view.standing.volume.work_database,
         )
+
+
+def _backup(history: History) -> dict[str, Any] | None:
+    backup = last_backup(history)
+    return backup | {"at": datetime.fromisoformat(backup["at"])} if backup else None
 
 
 def _served_routes(router: APIRouter, view: _View) -> None:

@@ -1,4 +1,4 @@
--- Runs of the pipeline and of the maintenance, those included that were due and did not happen.
+-- Runs of the pipeline, of the maintenance and of backups, those included that were due and did not happen.
 {{ config(pre_hook="{{ scheduler_table('pipeline_runs') }}") }}
 
 with source as (

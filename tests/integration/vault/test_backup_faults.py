@@ -1,0 +1,225 @@
+"""Backups and restores that are killed, run out of disk or meet each other, as commands; and a whole history back."""
+
+import json
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+import collector
+from records.sqlite_store import SqliteStore
+from records.store import EARLIEST
+from tests.integration.collecting import ROOT, write
+from tests.integration.vault.conftest import Command
+from vault.private_files import LEFT_OVER
+
+PROGRAM = [sys.executable, "-P", "-m", "cli"]
+VOLATILE = {"ingested_at", "first_ingested_at", "last_ingested_at", "extracted_at", "loaded_at", "load_id"}
+OF_THE_RUN = {"fct_pipeline_runs", "fct_dbt_results"}
+"""What tells of runs: one more has happened since."""
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory with enough lines that a backup and a restore take a while. Only to be read."""
+    data = tmp_path_factory.mktemp("large") / "data"
+    line = b'{"type":"user","uuid":"%d-%d","sessionId":"s","message":{"role":"user","content":"%s"}}\n'
+    chance = random.Random(16)
+    for number in range(10):
+        lines = [line % (number, position, chance.randbytes(1500).hex().encode()) for position in range(1500)]
+        write(data.parent / f"projects/p/{number}.jsonl", b"".join(lines))
+    with closing(SqliteStore(data / "records/records.db")) as store:
+        collector.collect(store, data.parent / "projects", "laptop")
+    return data
+
+
+def start(*arguments: object, cwd: Path) -> "subprocess.Popen[bytes]":
+    environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOST_NAME": "laptop", "HOME": str(cwd)}
+    nowhere = subprocess.DEVNULL
+    return subprocess.Popen([*PROGRAM, *map(str, arguments)], cwd=cwd, env=environment, stdout=nowhere, stderr=nowhere)
+
+
+def killed(process: "subprocess.Popen[bytes]", sign: Path, seconds: float) -> bool:
+    """Kill a process some time after it has begun to write; whether it was not done by then."""
+    while not sign.exists() and process.poll() is None:
+        time.sleep(0.01)
+    time.sleep(seconds)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    if sign.is_file():
+        sign.unlink()
+    return process.returncode == -signal.SIGKILL
+
+
+def lines_of(data: Path) -> list[Any]:
+    with closing(SqliteStore(data / "records/records.db")) as store:
+        return sorted(store.read_after(EARLIEST), key=lambda line: line.line_id)
+
+
+def left_overs(folder: Path) -> list[Path]:
+    return list(folder.rglob(f"{LEFT_OVER}*"))
+
+
+def test_a_backup_killed_anywhere_counts_for_nothing_and_the_next_one_is_whole(large: Path, tmp_path: Path) -> None:
+    backups = tmp_path / "backups"
+    chance, kills = random.Random(1), 0
+    for _ in range(8):
+        process = start("backup", "--full", "--to", backups, "--data", large, cwd=tmp_path)
+        kills += killed(process, backups / ".lock", chance.uniform(0, 1.5))
+        for manifest in (backups / "backups").glob("*.json"):
+            for part in json.loads(manifest.read_text())["parts"]:
+                assert (backups / part["name"]).stat().st_size == part["bytes"]
+    assert kills > 0
+    (backups / f"{LEFT_OVER}killed").write_bytes(b"half a part")
+    assert start("backup", "--to", backups, "--data", large, cwd=tmp_path).wait() == 0
+    assert left_overs(backups) == []
+    needed = {
+        part["name"]
+        for manifest in (backups / "backups").glob("*.json")
+        for part in json.loads(manifest.read_text())["parts"]
+    }
+    assert {path.relative_to(backups).as_posix() for path in (backups / "parts").rglob("*") if path.is_file()} == needed
+    assert start("restore", backups, "--data", tmp_path / "back", cwd=tmp_path).wait() == 0
+    assert lines_of(tmp_path / "back") == lines_of(large)
+
+
+def test_a_restore_killed_anywhere_leaves_nothing_and_the_next_one_is_whole(large: Path, tmp_path: Path) -> None:
+    backups, back = tmp_path / "backups", tmp_path / "back"
+    assert start("backup", "--to", backups, "--data", large, cwd=tmp_path).wait() == 0
+    chance, kills = random.Random(2), 0
+    for _ in range(8):
+        process = start("restore", backups, "--data", back, cwd=tmp_path)
+        if killed(process, tmp_path / ".back.restoring", chance.uniform(0, 1.5)):
+            kills += 1
+            assert not back.exists()
+        else:
+            shutil.rmtree(back)
+    assert kills > 0
+    assert start("restore", backups, "--data", back, cwd=tmp_path).wait() == 0
+    assert lines_of(back) == lines_of(large)
+    assert {path.name for path in tmp_path.iterdir()} == {"backups", "back"}, "what the killed ones left is gone"
+
+
+def limited(megabytes: int) -> Any:
+    """A limit on the size of each file stands in for a full disk: the write fails in the same way."""
+
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (megabytes * 2**20, megabytes * 2**20))
+
+    return limit
+
+
+def test_a_full_disk_is_one_line_and_costs_no_backup(large: Path, tmp_path: Path) -> None:
+    backups = tmp_path / "backups"
+    assert start("backup", "--to", backups, "--data", large, cwd=tmp_path).wait() == 0
+    before = {path: path.read_bytes() for path in backups.rglob("*") if path.is_file()}
+    arguments = ["backup", "--full", "--to", str(backups), "--data", str(large)]
+    failed = subprocess.run(
+        [*PROGRAM, *arguments],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT), "HOST_NAME": "laptop", "HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"},
+        preexec_fn=limited(2),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert failed.returncode == 1
+    assert failed.stderr.count("\n") == 1
+    assert "see that its disk has room" in failed.stderr
+    assert {path: path.read_bytes() for path in backups.rglob("*") if path.is_file()} == before
+    restoring = subprocess.run(
+        [*PROGRAM, "restore", str(backups), "--data", str(tmp_path / "back")],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT), "HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"},
+        preexec_fn=limited(2),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert restoring.returncode == 1
+    assert restoring.stderr.count("\n") == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"backups"}
+
+
+def marts(data: Path) -> dict[str, list[Any]]:
+    """Every row of every mart, but for the moments of the pipeline's own work."""
+    found: dict[str, list[Any]] = {}
+    with closing(duckdb.connect(str((data / "duckdb/analytics.db").resolve()), read_only=True)) as connection:
+        tables = connection.execute(
+            "select table_name, list(column_name order by column_index) from duckdb_columns()"
+            " where schema_name = 'marts' group by 1"
+        ).fetchall()
+        for table, columns in tables:
+            kept = ", ".join(f'"{column}"' for column in columns if column not in VOLATILE)
+            found[table] = connection.execute(f"select {kept} from marts.{table} order by all").fetchall()
+    return found
+
+
+def test_after_the_original_is_destroyed_every_row_is_back(
+    analytics: Command, vault_sample: Path, tmp_path: Path
+) -> None:
+    """Transcripts, data directory and all: only the backup is left."""
+    data, backups = tmp_path / "data", tmp_path / "backups"
+    (tmp_path / ".env").write_text("KEEP_GENERATIONS=2\n")
+    projects = tmp_path / "projects"
+    shutil.copytree(vault_sample, projects)
+    here = {"TRANSCRIPTS_DIR": str(projects), "BACKUP_TO": str(backups), "BACKUP_PASSPHRASE": "correct horse"}
+    assert analytics("run", "--data", data, **here).returncode == 0
+    made = analytics("backup", "--data", data, **here)
+    assert made.returncode == 0, made.stderr
+    assert "correct horse" not in made.stdout + made.stderr
+    before = marts(data)
+    shutil.rmtree(data)
+    for file in projects.rglob("*.jsonl"):
+        file.unlink()
+    (tmp_path / ".env").unlink()
+    restored = analytics("restore", backups, "--data", data, **here)
+    assert restored.returncode == 0, restored.stderr
+    assert "Restored and read back:" in restored.stdout
+    assert "It took" in restored.stdout
+    assert (data / "restored/settings/env").read_text() == "KEEP_GENERATIONS=2\n"
+    assert analytics("run", "--data", data, **here).returncode == 0
+    after = marts(data)
+    assert after.keys() == before.keys()
+    changed = {table for table in before if after[table] != before[table]}
+    assert changed <= OF_THE_RUN | {"agg_data_quality"}
+    assert sum(map(len, before.values())) > 500
+    runs = analytics("runs", "--data", data, **here).stdout
+    assert runs.count("pipeline") == 2, "the run before the loss is in the history"
+
+
+def test_a_wrong_passphrase_and_wrong_use_are_one_line(analytics: Command, tmp_path: Path) -> None:
+    place = {"BACKUP_TO": str(tmp_path / "backups")}
+    assert analytics("backup", "--data", tmp_path / "data", BACKUP_PASSPHRASE="right", **place).returncode == 0
+    wrong = analytics("restore", tmp_path / "backups", "--data", tmp_path / "to", BACKUP_PASSPHRASE="no-such-secret")
+    assert (wrong.returncode, wrong.stderr.count("\n")) == (1, 1)
+    assert "the passphrase does not open key.age" in wrong.stderr
+    assert "no-such-secret" not in wrong.stderr
+    assert analytics("restore", tmp_path / "nothing", "--data", tmp_path / "to").returncode == 1
+    for arguments in ([], ["x", "--session", "y", "--to", "z"], ["--session", "y"], ["--all", "--project", "p"]):
+        assert analytics("restore", *arguments).returncode == 2
+    assert analytics("backup", "--data", tmp_path / "data").returncode == 2
+    verified = analytics("backup", "verify", **place)
+    assert (verified.returncode, "without the key, not the contents" in verified.stdout) == (0, True)
+
+
+def test_a_transcript_is_given_back_by_command(analytics: Command, vault_sample: Path, tmp_path: Path) -> None:
+    transcripts = vault_sample
+    with closing(SqliteStore(tmp_path / "data/records/records.db")) as store:
+        collector.collect(store, transcripts, "laptop")
+    file = max(transcripts.rglob("*.jsonl"), key=lambda path: path.stat().st_size)
+    answer = analytics("restore", "--session", file.stem, "--to", tmp_path / "claude", "--data", tmp_path / "data")
+    assert answer.returncode == 0, answer.stderr
+    back = tmp_path / "claude" / "projects" / file.relative_to(transcripts)
+    assert back.read_bytes() == file.read_bytes()
+    assert back.stat().st_mtime_ns == file.stat().st_mtime_ns
