@@ -10,9 +10,9 @@ from cli.terminal import EXIT_USAGE, AsJson, Data, console, errors, fail, one_li
 from common import numbers
 
 if TYPE_CHECKING:
+    from common.loader_results import BackedUp
     from common.settings import Settings
     from scheduler.loader_calls import Progress
-    from scheduler.pipeline_parts import BackedUp
     from vault.backup import BackupResult
     from vault.manifest import Backup
     from vault.places import Place
@@ -37,6 +37,9 @@ def backup(
         return
     with one_line_errors():
         settings = settings_of(data_dir=data)
+        if settings.vault_url:
+            _ask_vault(settings, full=full)
+            return
         result = _make_backup(settings, to, full=full)
     if as_json:
         manifest = result.backup.manifest.model_dump(mode="json", exclude_none=True)
@@ -45,18 +48,32 @@ def backup(
         console.print(result.describe(), highlight=False, soft_wrap=True)
 
 
+def _ask_vault(settings: "Settings", *, full: bool) -> None:
+    """Have the appliance's vault make a backup; `docker compose exec vault vault list` shows them."""
+    from scheduler.backup_run import record_backup
+    from scheduler.loader_client import HttpVault
+    from scheduler.runner import open_history
+
+    vault = HttpVault.of(settings)
+    assert vault is not None
+    result = record_backup(open_history(settings), lambda progress: vault.backup(progress, full=full), "command")
+    if not result.ok:
+        fail(result.message)
+    console.print(result.message, highlight=False, soft_wrap=True)
+
+
 def _make_backup(settings: "Settings", to: str | None, *, full: bool) -> "BackupResult":
     """Make a backup; the history of runs has it as one."""
     from scheduler.backup_run import record_backup
     from scheduler.runner import open_history
-    from standalone.backups import backed_up, backup_place, make_backup
+    from standalone.backups import backup_place, make_backup
 
     backup_place(settings, to)  # what is no place is wrong usage and no failed backup
     made: list[BackupResult] = []
 
     def make(progress: "Progress") -> "BackedUp":
         made.append(make_backup(settings, to, full=full, progress=progress))
-        return backed_up(made[0])
+        return made[0].backed_up()
 
     result = record_backup(open_history(settings), make, "command")
     if not made:

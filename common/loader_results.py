@@ -1,4 +1,4 @@
-"""What the loader's steps report. Models, so that the same object travels in process and over HTTP."""
+"""What the loader's steps and a backup report. Models, so that the same object travels in process and over HTTP."""
 
 from datetime import datetime
 
@@ -77,3 +77,18 @@ class MaintenanceResult(BaseModel):
     """Files of no snapshot that were deleted."""
     bytes_freed: int
     seconds: float
+
+
+class BackedUp(BaseModel):
+    """What a backup did."""
+
+    model_config = ConfigDict(frozen=True)
+
+    message: str
+    """One line for people."""
+    rows: int
+    """Lines in it."""
+    size: int
+    """Bytes of all that it needs."""
+    new_size: int
+    """Bytes that it added to what was there."""

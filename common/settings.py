@@ -186,6 +186,8 @@ class Settings(BaseSettings):
     backup_s3_region: str = "us-east-1"
     backup_s3_access_key_id: SecretStr | None = None
     backup_s3_secret_access_key: SecretStr | None = None
+    vault_url: str | None = None  # the vault service of the appliance
+    vault_token: SecretStr | None = None
     metabase_database_uri: SecretStr | None = None  # Metabase's own database in PostgreSQL
 
     # What we say

@@ -3,7 +3,6 @@
 import argparse
 import sys
 from datetime import timedelta
-from types import FrameType
 
 import uvicorn
 from pydantic import SecretStr
@@ -14,25 +13,13 @@ from common.logs import configure_logs
 from common.paths import DataPaths
 from common.settings import Settings, SettingsError, load_settings
 from loader.collectors import collector_states
+from loader.http_server import Server
 from loader.http_service import Steps, Work, create_app
 from loader.masking import Masker
 from loader.table_maintenance import maintain
 from records import open_store
 
 PORT = 8322
-
-
-class Server(uvicorn.Server):
-    """uvicorn waits for running requests before it stops: this one tells the running step to end first."""
-
-    def __init__(self, config: uvicorn.Config, work: Work) -> None:
-        super().__init__(config)
-        self.work = work
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Called on SIGTERM and SIGINT."""
-        self.work.stopping.set()
-        super().handle_exit(sig, frame)
 
 
 def steps_of(settings: Settings) -> Steps:

@@ -126,7 +126,8 @@ async def _watched(request: Request) -> AsyncIterator[threading.Event]:
         watcher.cancel()
 
 
-async def _perform(work: Work, request: Request, name: str, step: Callable[[Progress], Result]) -> Result:
+async def perform(work: Work, request: Request, name: str, step: Callable[[Progress], Result]) -> Result:
+    """Do a step on a thread of its own, as the only one, for as long as the caller waits for it."""
     with work.begin(name):
         async with _watched(request) as caller_left:
             try:
@@ -157,10 +158,15 @@ def _is_store_away(error: Exception) -> bool:
 def create_app(steps: Steps, token: SecretStr, work: Work | None = None) -> FastAPI:
     """The service over these steps; whoever calls must show the token, except for the health."""
     work = work or Work()
+    return create_service("loader", _step_routes(work, steps), token, work, steps.folder)
+
+
+def create_service(name: str, steps: APIRouter, token: SecretStr, work: Work, folder: Path) -> FastAPI:
+    """The service with these routes behind its token; the vault's is one as well."""
     # FastAPI's pages of documentation load scripts from elsewhere, which an inside network cannot; /openapi.json stays.
-    app = FastAPI(title="claude-analytics loader", docs_url=None, redoc_url=None)
-    app.include_router(_health_routes(work, steps.folder))
-    app.include_router(_step_routes(work, steps), dependencies=[Depends(_required(token))], responses=_ERRORS)
+    app = FastAPI(title=f"claude-analytics {name}", docs_url=None, redoc_url=None)
+    app.include_router(_health_routes(work, folder))
+    app.include_router(steps, dependencies=[Depends(_required(token))], responses=_ERRORS)
     return app
 
 
@@ -199,12 +205,12 @@ def _step_routes(work: Work, steps: Steps) -> APIRouter:
     @router.post("/extract")
     async def extract(request: Request, full_refresh: full_refresh = False) -> ExtractResult:
         """MongoDB to Iceberg: what is new."""
-        return await _perform(work, request, "extract", lambda progress: steps.extract(full_refresh, progress))
+        return await perform(work, request, "extract", lambda progress: steps.extract(full_refresh, progress))
 
     @router.post("/load")
     async def load(request: Request, full_refresh: full_refresh = False) -> LoadResult:
         """Iceberg to `raw` in the work database: what is new."""
-        return await _perform(work, request, "load", lambda progress: steps.load(full_refresh, progress))
+        return await perform(work, request, "load", lambda progress: steps.load(full_refresh, progress))
 
     @router.get("/collectors")
     def collectors() -> list[CollectorState]:
@@ -217,6 +223,6 @@ def _step_routes(work: Work, steps: Steps) -> APIRouter:
     @router.post("/maintain")
     async def maintain(request: Request) -> MaintenanceResult:
         """Compact small files, expire snapshots, delete orphan files."""
-        return await _perform(work, request, "maintain", steps.maintain)
+        return await perform(work, request, "maintain", steps.maintain)
 
     return router

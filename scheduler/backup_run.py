@@ -6,7 +6,6 @@ that is not there; a pipeline that waited for the copy of a large history would 
 
 import threading
 import time
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -71,7 +70,7 @@ def record_backup(
             message=done.message,
         )
         history.add_step(run_id, step)
-        history.set_state(_LAST, asdict(done) | {"at": datetime.now(UTC).isoformat(), "seconds": seconds})
+        history.set_state(_LAST, done.model_dump() | {"at": datetime.now(UTC).isoformat(), "seconds": seconds})
         return _finish(history, run_id, RunResult(status="succeeded", message=done.message, steps=[step]))
 
 

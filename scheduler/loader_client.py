@@ -16,7 +16,7 @@ import requests
 from pydantic import BaseModel
 
 from common.errors import AnalyticsError, PassingError
-from common.loader_results import CollectorState, ExtractResult, LoadResult, MaintenanceResult
+from common.loader_results import BackedUp, CollectorState, ExtractResult, LoadResult, MaintenanceResult
 from common.settings import Settings, SettingsError
 from scheduler.loader_calls import Progress
 
@@ -24,6 +24,7 @@ Result = TypeVar("Result", bound=BaseModel)
 
 _CONNECT_SECONDS = 5.0
 _LOOK_SECONDS = 1.0
+_BACKUP_SECONDS = 24 * 3600.0
 _WORTH_A_RETRY = frozenset({409, 429, 502, 503, 504})
 
 
@@ -31,13 +32,71 @@ class LoaderError(AnalyticsError):
     """The loader refused or failed; the message is its own."""
 
 
-class HttpLoader:
-    """Asks the loader service at LOADER_URL, with LOADER_TOKEN as bearer token."""
+class HttpService:
+    """Asks a service for steps, with a bearer token."""
+
+    _called = "the service"
 
     def __init__(self, url: str, token: str | None, time_limit: float = 3600) -> None:
         self._url, self._time_limit = url.rstrip("/"), time_limit
         self._path = urlsplit(self._url).path
         self._headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+
+    def is_healthy(self) -> bool:
+        """GET /healthz."""
+        try:
+            return requests.get(f"{self._url}/healthz", timeout=_CONNECT_SECONDS).ok
+        except requests.RequestException:
+            return False
+
+    def _post(self, step: str, body: dict[str, Any], kind: type[Result], progress: Progress | None) -> Result:
+        with closing(self._connect()) as connection:
+            try:
+                connection.request("POST", f"{self._path}/{step}", json.dumps(body), self._headers)
+                self._await_answer(connection, progress)
+                answer = connection.getresponse()
+                status, content = answer.status, answer.read()
+            except HTTPException as error:  # it ended before its answer did
+                raise PassingError(f"{self._called} broke off {step}: {type(error).__name__}") from error
+        if status in _WORTH_A_RETRY:
+            raise PassingError(f"{self._called} answered {status} to {step}: {_reason(content)}")
+        if status != 200:
+            raise LoaderError(f"{self._called} answered {status} to {step}: {_reason(content)}")
+        return kind.model_validate_json(content)
+
+    def _connect(self) -> HTTPConnection:
+        """A connection of our own: requests would not let go of one that still waits for its answer."""
+        parts = urlsplit(self._url)
+        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+        connection = kind(parts.hostname or "", parts.port, timeout=_CONNECT_SECONDS)
+        try:
+            connection.connect()
+        except OSError as error:  # no name, no route, refused: a container that restarts has all three
+            raise PassingError(f"{self._called} at {self._url} cannot be reached: {error.strerror or error}") from error
+        return connection
+
+    def _await_answer(self, connection: HTTPConnection, progress: Progress | None) -> None:
+        """Return when the answer begins; report progress until then. What progress raises closes the connection."""
+        deadline = time.monotonic() + self._time_limit
+        while not select.select([connection.sock], [], [], _LOOK_SECONDS)[0]:
+            if time.monotonic() > deadline:
+                raise LoaderError(f"{self._called} gave no answer within {self._time_limit:.0f} s")
+            if progress:
+                progress(*self._how_far())
+
+    def _how_far(self) -> tuple[int, int | None]:
+        """What the loader's health says of the running step; nothing when it does not say."""
+        try:
+            health = requests.get(f"{self._url}/healthz", timeout=_CONNECT_SECONDS).json()
+            return int(health["done"]), health["total"]
+        except (requests.RequestException, KeyError, TypeError):
+            return 0, None
+
+
+class HttpLoader(HttpService):
+    """Asks the loader service at LOADER_URL, with LOADER_TOKEN as bearer token."""
+
+    _called = "the loader"
 
     @classmethod
     def of(cls, settings: Settings) -> "HttpLoader":
@@ -65,58 +124,28 @@ class HttpLoader:
             answer = requests.get(f"{self._url}/collectors", headers=self._headers, timeout=_CONNECT_SECONDS)
             answer.raise_for_status()
         except requests.RequestException as error:
-            raise PassingError(f"the loader does not tell how the collectors stand: {type(error).__name__}") from error
+            raise PassingError(
+                f"{self._called} does not tell how the collectors stand: {type(error).__name__}"
+            ) from error
         return [CollectorState.model_validate(state) for state in answer.json()]
 
-    def is_healthy(self) -> bool:
-        """GET /healthz."""
-        try:
-            return requests.get(f"{self._url}/healthz", timeout=_CONNECT_SECONDS).ok
-        except requests.RequestException:
-            return False
 
-    def _post(self, step: str, body: dict[str, Any], kind: type[Result], progress: Progress | None) -> Result:
-        with closing(self._connect()) as connection:
-            try:
-                connection.request("POST", f"{self._path}/{step}", json.dumps(body), self._headers)
-                self._await_answer(connection, progress)
-                answer = connection.getresponse()
-                status, content = answer.status, answer.read()
-            except HTTPException as error:  # it ended before its answer did
-                raise PassingError(f"the loader broke off {step}: {type(error).__name__}") from error
-        if status in _WORTH_A_RETRY:
-            raise PassingError(f"the loader answered {status} to {step}: {_reason(content)}")
-        if status != 200:
-            raise LoaderError(f"the loader answered {status} to {step}: {_reason(content)}")
-        return kind.model_validate_json(content)
+class HttpVault(HttpService):
+    """Asks the vault service at VAULT_URL, with VAULT_TOKEN as bearer token."""
 
-    def _connect(self) -> HTTPConnection:
-        """A connection of our own: requests would not let go of one that still waits for its answer."""
-        parts = urlsplit(self._url)
-        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        connection = kind(parts.hostname or "", parts.port, timeout=_CONNECT_SECONDS)
-        try:
-            connection.connect()
-        except OSError as error:  # no name, no route, refused: a container that restarts has all three
-            raise PassingError(f"the loader at {self._url} cannot be reached: {error.strerror or error}") from error
-        return connection
+    _called = "the vault"
 
-    def _await_answer(self, connection: HTTPConnection, progress: Progress | None) -> None:
-        """Return when the answer begins; report progress until then. What progress raises closes the connection."""
-        deadline = time.monotonic() + self._time_limit
-        while not select.select([connection.sock], [], [], _LOOK_SECONDS)[0]:
-            if time.monotonic() > deadline:
-                raise LoaderError(f"the loader gave no answer within {self._time_limit:.0f} s")
-            if progress:
-                progress(*self._how_far())
+    @classmethod
+    def of(cls, settings: Settings) -> "HttpVault | None":
+        """The vault that the settings name, if any."""
+        if not settings.vault_url:
+            return None
+        token = settings.vault_token.get_secret_value() if settings.vault_token else None
+        return cls(settings.vault_url, token, _BACKUP_SECONDS)
 
-    def _how_far(self) -> tuple[int, int | None]:
-        """What the loader's health says of the running step; nothing when it does not say."""
-        try:
-            health = requests.get(f"{self._url}/healthz", timeout=_CONNECT_SECONDS).json()
-            return int(health["done"]), health["total"]
-        except (requests.RequestException, KeyError, TypeError):
-            return 0, None
+    def backup(self, progress: Progress | None = None, *, full: bool = False) -> BackedUp:
+        """POST /backup."""
+        return self._post("backup", {"full": full}, BackedUp, progress)
 
 
 def _reason(content: bytes) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import duckdb
 
 from common.duckdb_files import DEFAULT_LIMITS, DuckDBLimits
+from common.loader_results import BackedUp
 from common.paths import DataPaths, DuckDBVolume
 from common.settings import Settings, SettingsError
 from scheduler.dbt_project import DbtProject
@@ -34,16 +35,6 @@ class Refresh:
     run: Callable[[Generation], None]
     holds: Callable[[Generation], bool] | None = None
     """Whether what `run` once did is still so, where somebody else can undo it; asked by runs that publish nothing."""
-
-
-@dataclass(frozen=True)
-class BackedUp:
-    """What a backup did, in a line, and its size: all that it needs, and what it added."""
-
-    message: str
-    rows: int
-    size: int
-    new_size: int
 
 
 Backup = Callable[[Progress], BackedUp]

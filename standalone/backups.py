@@ -1,41 +1,29 @@
 """Backups of what this machine keeps, and their way back: the vault room wired to stores, files and settings."""
 
 from collections.abc import Callable
-from contextlib import closing
-from functools import partial
 from pathlib import Path
 
-from common.settings import Settings, SettingsError
-from records import open_store
-from scheduler.pipeline_parts import BackedUp, Backup
+from common.loader_results import BackedUp
+from common.settings import Settings
+from scheduler.pipeline_parts import Backup
 from scheduler.runner import state_dir
-from vault.backup import BackupResult, back_up
-from vault.backup import Progress as BackupProgress
+from vault import backup
+from vault.backup import BackupResult, Progress, backup_place
 from vault.files import FileSources
-from vault.manifest import LINES, find_backup
-from vault.places import Place, open_place
+from vault.manifest import find_backup
+from vault.places import open_place
 from vault.restore import Restored, restore
-from vault.retention import Retention
-from vault.seal import key_of, seal_of
+from vault.seal import key_of
 
-
-def backup_place(settings: Settings, where: str | None = None) -> Place:
-    """Return the place of backups that is named here, or else by BACKUP_TO."""
-    named = where or settings.backup_to
-    if not named:
-        raise SettingsError("BACKUP_TO: expected a folder or s3://BUCKET/PREFIX, found nothing; set it or pass --to")
-    return open_place(named, settings)
+__all__ = ["backup_of", "backup_place", "bring_back", "make_backup"]
 
 
 def make_backup(
-    settings: Settings, where: str | None = None, *, full: bool = False, progress: BackupProgress | None = None
+    settings: Settings, where: str | None = None, *, full: bool = False, progress: Progress | None = None
 ) -> BackupResult:
     """Back up everything that cannot be made again from something else."""
-    place = backup_place(settings, where)
     files = FileSources(settings, state_dir(settings), _env_file(settings))
-    with closing(open_store(settings, "claude-analytics-backup")) as store:
-        seal = partial(seal_of, place, settings)
-        return back_up(store, files, place, seal, Retention.of(settings), full=full, progress=progress)
+    return backup.make_backup(files, where, full=full, progress=progress)
 
 
 def backup_of(settings: Settings) -> Backup | None:
@@ -43,16 +31,10 @@ def backup_of(settings: Settings) -> Backup | None:
     if not settings.backup_to:
         return None
 
-    def make(progress: BackupProgress) -> BackedUp:
-        return backed_up(make_backup(settings, progress=progress))
+    def make(progress: Progress) -> BackedUp:
+        return make_backup(settings, progress=progress).backed_up()
 
     return make
-
-
-def backed_up(result: BackupResult) -> BackedUp:
-    """Return what the history keeps of a backup."""
-    manifest = result.backup.manifest
-    return BackedUp(result.describe(), manifest.count(LINES), manifest.bytes, manifest.new_bytes)
 
 
 def bring_back(settings: Settings, where: str, wanted: str | None, progress: Callable[[str], None]) -> Restored:

@@ -2,18 +2,22 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from common import VERSION, numbers
-from records import RecordStore
+from common.loader_results import BackedUp
+from common.settings import Settings, SettingsError
+from records import RecordStore, open_store
 from vault.files import FileSources
 from vault.manifest import LINES, Backup, Manifest, Part, readable_backups, write_manifest
-from vault.places import PARTS, README, Place
+from vault.places import PARTS, README, Place, open_place
 from vault.readme import README_TEXT
 from vault.record_parts import record_parts
 from vault.retention import Retention, prune
-from vault.seal import Seal
+from vault.seal import Seal, seal_of
 from vault.writing import PartWriter
 
 Progress = Callable[[int, int | None], None]
@@ -27,6 +31,12 @@ class BackupResult:
     deleted: int
     """Older backups that the retention no longer keeps."""
     seconds: float
+
+    def backed_up(self) -> BackedUp:
+        """Return what the history of runs keeps of it."""
+        manifest = self.backup.manifest
+        sizes = {"size": manifest.bytes, "new_size": manifest.new_bytes}
+        return BackedUp(message=self.describe(), rows=manifest.count(LINES), **sizes)
 
     def describe(self) -> str:
         """Say in one line what was done."""
@@ -72,6 +82,25 @@ def back_up(
         backup = write_manifest(place, manifest)
         deleted = prune(place, retention, keep=backup)
     return BackupResult(backup, deleted, time.monotonic() - started)
+
+
+def backup_place(settings: Settings, where: str | None = None) -> Place:
+    """Return the place of backups that is named here, or else by BACKUP_TO."""
+    named = where or settings.backup_to
+    if not named:
+        raise SettingsError("BACKUP_TO: expected a folder or s3://BUCKET/PREFIX, found nothing; set it or pass --to")
+    return open_place(named, settings)
+
+
+def make_backup(
+    files: FileSources, where: str | None = None, *, full: bool = False, progress: Progress | None = None
+) -> BackupResult:
+    """Back up everything that cannot be made again from something else, as the settings say."""
+    settings = files.settings
+    place = backup_place(settings, where)
+    with closing(open_store(settings, "claude-analytics-backup")) as store:
+        seal = partial(seal_of, place, settings)
+        return back_up(store, files, place, seal, Retention.of(settings), full=full, progress=progress)
 
 
 def _writer(store: RecordStore, files: FileSources, place: Place, seal: Seal) -> PartWriter:

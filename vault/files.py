@@ -26,6 +26,8 @@ from vault.writing import PART_BYTES
 HISTORY, TOKEN, LIMITS = "scheduler/history.db", "scheduler/token", "plan_limits.jsonl"
 ENV, PRICES, EFFECTIVE = "settings/env", "settings/model_prices.csv", "settings/effective.json"
 SECRETS = "secrets/"
+_NOT_SAVED = {"backup_passphrase"}
+"""What opens a backup does not belong into it."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,10 @@ class FileSources:
         if self.settings.model_prices_csv:
             paths[PRICES] = self.settings.model_prices_csv
         if self.secrets_dir:
-            paths |= {f"{SECRETS}{path.name}": path for path in sorted(self.secrets_dir.iterdir()) if path.is_file()}
+            names = (
+                path for path in sorted(self.secrets_dir.iterdir()) if path.name not in _NOT_SAVED and not path.suffix
+            )
+            paths |= {f"{SECRETS}{path.name}": path for path in names}
         return paths
 
 

@@ -34,6 +34,9 @@ Progress = Callable[[str], None]
 OTHER_FILES = "restored"
 """The folder of what has no place of its own: settings, secrets, Metabase's dump where its database was not named."""
 _AT_ONCE = 2000
+_STAGE = ".restoring"
+_IGNORED = {_STAGE, "lost+found"}
+"""In an empty folder that is a mount point."""
 
 
 @dataclass
@@ -74,7 +77,7 @@ def restore(place: Place, backup: Backup, key: Key, settings: Settings, progress
 def check_empty(settings: Settings) -> None:
     """Raise PlaceError where the data directory or the published database holds something."""
     folder, volume = settings.data_dir, DataPaths.of(settings).duckdb
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and (not folder.is_dir() or any(path.name not in _IGNORED for path in folder.iterdir())):
         raise PlaceError(f"restore: expected an empty or new folder, found something in {folder}; pass --data DIR")
     if volume.current.is_symlink():
         raise PlaceError(f"restore: expected no published database, found {volume.current}; set DUCKDB_PATH to another")
@@ -88,16 +91,23 @@ def _check_store_empty(store: RecordStore) -> None:
 
 @contextmanager
 def _staged(folder: Path) -> Iterator[Path]:
-    """Yield a folder beside this one, which takes its name at the end; a killed restore's is removed by the next."""
-    stage = folder.with_name(f".{folder.name}.restoring")
+    """Yield a folder beside this one, which takes its name at the end; a killed restore's is removed by the next.
+
+    A mount point cannot be renamed: there the folder is inside, and what is in it moves up, the record store last.
+    """
+    stage = folder / _STAGE if folder.is_mount() else folder.with_name(f".{folder.name}.restoring")
     shutil.rmtree(stage, ignore_errors=True)
-    make_folder(folder.parent)
+    make_folder(stage.parent)
     stage.mkdir(mode=0o700)
     try:
         yield stage
-        if folder.exists():
-            folder.rmdir()
-        stage.rename(folder)
+        if stage.parent == folder:
+            for path in sorted(stage.iterdir(), key=lambda path: path.name == "records"):
+                path.rename(folder / path.name)
+        else:
+            if folder.exists():
+                folder.rmdir()
+            stage.rename(folder)
     except OSError as error:
         found = f"{error.strerror or error}"
         raise VaultError(f"restore: {folder}: {found}; see that its disk has room, or name a folder in it") from error

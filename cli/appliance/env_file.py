@@ -19,7 +19,9 @@ CHECKOUT = Path("/checkout")
 """Where the scheduler's container sees compose.yaml and .env, read-only."""
 EXPECTED = "names of .env.example with values that docs/settings.md allows"
 CORRECT = "correct it in .env"
-GIVEN_TO_INIT = frozenset({"ALERT_WEBHOOK_URL", "SMTP_PASSWORD", "METABASE_USER", "METABASE_PASSWORD"})
+GIVEN_TO_INIT = frozenset(
+    {"ALERT_WEBHOOK_URL", "BACKUP_PASSPHRASE", "SMTP_PASSWORD", "METABASE_USER", "METABASE_PASSWORD"}
+)
 """Secrets that only a person can know, and that the appliance takes through `init set`."""
 INIT_SET = "docker compose run --rm -T init set"
 _ALIKE = 0.8

@@ -28,7 +28,7 @@ from scheduler.dbt_project import DbtProject
 from scheduler.disk_watch import DiskWatch
 from scheduler.docs import dbt_docs
 from scheduler.history import HistoryError
-from scheduler.loader_client import HttpLoader
+from scheduler.loader_client import HttpLoader, HttpVault
 from scheduler.pipeline_parts import PipelineParts, Refresh
 from scheduler.publish import Generation, current_generation
 from scheduler.runner import Runner
@@ -71,7 +71,10 @@ def make_runner(settings: Settings) -> Runner:
         account = settings.metabase_url, settings.metabase_user, settings.metabase_password.get_secret_value()
         shows = partial(_show_in_metabase, account, settings, project.target_path() / "manifest.json")
         refresh.append(Refresh("metabase", shows, partial(_is_shown_in_metabase, account)))
-    parts = PipelineParts.of(settings, HttpLoader.of(settings), project, refresh=(*refresh, dbt_docs(project)))
+    vault = HttpVault.of(settings)
+    backup = vault.backup if vault else None
+    shown = (*refresh, dbt_docs(project))
+    parts = PipelineParts.of(settings, HttpLoader.of(settings), project, refresh=shown, backup=backup)
     return Runner(parts, settings)
 
 

@@ -9,9 +9,9 @@ set -eu
 umask 027
 
 all=/secrets/all
-yours="alert_webhook_url smtp_password metabase_user metabase_password"
+yours="alert_webhook_url smtp_password metabase_user metabase_password backup_passphrase"
 # Services read these whenever they start; mongo-accounts brings MongoDB's two accounts to what is here on every `up`.
-ours="scheduler_token loader_token s3_access_key_id s3_secret_access_key mongo_collector_password mongo_loader_password fingerprint_key"
+ours="scheduler_token loader_token vault_token s3_access_key_id s3_secret_access_key mongo_collector_password mongo_loader_password fingerprint_key"
 
 put() { # put FILE: standard input becomes FILE in one step, so that a kill leaves the old one or the new one
     cat >"$1.new"
@@ -52,6 +52,10 @@ give_uri() { # give_uri SERVICE USER PASSWORD_NAME
     printf 'mongodb://%s:%s@mongo:27017/?authSource=admin' "$2" "$(cat "$all/$3")" | put "/secrets/$1/mongo_uri"
 }
 
+give_database_uri() { # give_database_uri SERVICE PASSWORD_NAME
+    printf 'postgresql://metabase:%s@metabase-db:5432/metabase' "$(cat "$all/$2")" | put "/secrets/$1/metabase_database_uri"
+}
+
 known() { # names are plain words: no path leads out of the folder
     case $1 in *[!a-z0-9_]* | '') echo "init: no secret is called '$1'; there are: $(ls "$all" | tr '\n' ' ')" >&2; exit 2 ;; esac
     [ -e "$all/$1" ] || { echo "init: no secret is called '$1'; there are: $(ls "$all" | tr '\n' ' ')" >&2; exit 2; }
@@ -88,9 +92,12 @@ distribute() {
     give iceberg s3_access_key_id s3_secret_access_key
     give_uri loader loader mongo_loader_password
     give loader s3_access_key_id s3_secret_access_key loader_token fingerprint_key
-    give scheduler loader_token scheduler_token metabase_user metabase_password alert_webhook_url smtp_password
+    give scheduler loader_token vault_token scheduler_token metabase_user metabase_password alert_webhook_url smtp_password
     give metabase-db metabase_db_password
     give metabase metabase_db_password
+    give_uri vault loader mongo_loader_password
+    give_database_uri vault metabase_db_password
+    give vault vault_token backup_passphrase
 }
 
 [ "${INIT_LIBRARY:-}" ] && return 0 # a test reads the functions
@@ -104,11 +111,13 @@ make metabase_db_password 32
 make_password metabase_password
 make loader_token 32
 make fingerprint_key 32
+make vault_token 32
 # Its former name, which an earlier version still reads: the token is the same after an upgrade and after the way back.
 [ -s "$all/scheduler_token" ] || [ ! -s "$all/runner_token" ] || put "$all/scheduler_token" <"$all/runner_token"
 make scheduler_token 32
 keep metabase_user owner@claude-analytics.local
 keep alert_webhook_url ''
+keep backup_passphrase ''
 keep smtp_password ''
 
 case ${1:-} in

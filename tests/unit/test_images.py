@@ -18,6 +18,7 @@ ENTRIES = {
     "loader": "loader.__main__",
     "scheduler": "cli.appliance.scheduler_service",
     "smoke": "tests.smoke.__main__",
+    "vault": "vault.__main__",
 }
 DISTRIBUTIONS = {
     "bson": "pymongo",

@@ -24,7 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "verify": {"common"},
     "collector": {"records", "common"},
     "loader": {"records", "common"},
-    "vault": {"collector", "records", "common"},
+    "vault": {"collector", "loader", "records", "common"},
     "scheduler": {"common"},
     "dashboards": {"common"},
     "report": {"dashboards", "common"},

@@ -10,16 +10,16 @@ import time_machine
 from fastapi.testclient import TestClient
 
 from common.errors import AnalyticsError
+from common.loader_results import BackedUp
 from scheduler.backup_run import backup_problem, last_backup
 from scheduler.loader_calls import Progress
 from scheduler.lock import LockHeld
-from scheduler.pipeline_parts import BackedUp
 from scheduler.runner import Runner
 from scheduler.schedule import ScheduleError
 from scheduler.service import Service, service_jobs
 from scheduler.web import create_app
 
-DONE = BackedUp("Backup 1: 3 lines", rows=3, size=2048, new_size=1024)
+DONE = BackedUp(message="Backup 1: 3 lines", rows=3, size=2048, new_size=1024)
 
 
 class Making:

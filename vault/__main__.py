@@ -1,0 +1,110 @@
+"""The appliance's vault: `python -m vault` serves, `restore`, `list` and `verify` are for people.
+
+    docker compose exec vault vault list
+    docker compose run --rm vault restore
+
+What it saves is named by the settings, and by the options `--secrets` and `--env-file` of the service.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import uvicorn
+from pydantic import SecretStr
+
+from common import numbers
+from common.errors import AnalyticsError
+from common.logs import configure_logs
+from common.settings import Settings, SettingsError, load_settings
+from loader.http_server import Server
+from loader.http_service import Work
+from vault.backup import backup_place, make_backup
+from vault.files import FileSources
+from vault.http_service import create_app
+from vault.manifest import find_backup, readable_backups
+from vault.reading import verify
+from vault.restore import restore
+from vault.seal import key_of
+
+PORT = 8323
+
+
+def serve(settings: Settings, options: argparse.Namespace) -> int:
+    """Serve until SIGTERM or SIGINT."""
+    if settings.vault_token is None:
+        raise SettingsError("VAULT_TOKEN: the vault service needs it; set it, or VAULT_TOKEN_FILE to its file")
+    backup_place(settings)
+    scheduler = settings.scheduler_dir or settings.data_dir / "scheduler"
+    files, work = FileSources(settings, scheduler, options.env_file, options.secrets), Work()
+    token = SecretStr(settings.vault_token.get_secret_value())
+    app = create_app(
+        lambda full, progress: make_backup(files, full=full, progress=progress).backed_up(),
+        token,
+        work,
+        settings.data_dir,
+    )
+    Server(uvicorn.Config(app, host=options.host, port=options.port, log_config=None, access_log=False), work).run()
+    return 0
+
+
+def bring_back(settings: Settings, wanted: str | None) -> int:
+    """Restore a backup into the appliance's empty stores."""
+    place = backup_place(settings)
+    done = restore(place, find_backup(place, wanted), key_of(place, settings), settings, lambda at: print(f"{at} ..."))
+    print(f"Restored and read back: {', '.join(f'{count:,} {kind}' for kind, count in done.counts.items())}")
+    print("Metabase's database: " + ("restored" if done.metabase else "not in the backup"))
+    for file in done.files:
+        print(f"For you to put in place: {file}")
+    print(f"It took {done.seconds:.1f} s.")
+    return 0
+
+
+def list_backups(settings: Settings, _: str | None) -> int:
+    """Print the backups, the newest first."""
+    for backup in readable_backups(backup_place(settings)):
+        print(f"{backup.id}  {backup.manifest.count('lines'):,} lines  {numbers.size(backup.manifest.bytes)}")
+    return 0
+
+
+def verify_backup(settings: Settings, wanted: str | None) -> int:
+    """Compare every checksum and count of a backup."""
+    place = backup_place(settings)
+    backup = find_backup(place, wanted)
+    results = list(verify(place, backup, key_of(place, settings)))
+    problems = [problem for _, problem in results if problem]
+    print("\n".join([*problems, f"{backup.id}: {len(results) - len(problems)} of {len(results)} parts agree"]))
+    return 1 if problems else 0
+
+
+COMMANDS: dict[str, Callable[[Settings, str | None], int]] = {
+    "restore": bring_back,
+    "list": list_backups,
+    "verify": verify_backup,
+}
+
+
+def main() -> int:
+    """Read arguments and settings; an expected failure takes one line."""
+    parser = argparse.ArgumentParser(prog="vault", description="Keep the appliance's backups.")
+    parser.add_argument("command", nargs="?", choices=["serve", *COMMANDS], default="serve")
+    parser.add_argument("backup", nargs="?", help="the beginning of a backup's name; else the newest")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=PORT)
+    parser.add_argument("--secrets", type=Path, help="the folder of the appliance's secrets")
+    parser.add_argument("--env-file", type=Path, help="the appliance's choices")
+    options = parser.parse_args()
+    try:
+        settings = load_settings()
+        configure_logs(settings)
+        if options.command == "serve":
+            return serve(settings, options)
+        return COMMANDS[options.command](settings, options.backup)
+    except AnalyticsError as error:
+        print(f"vault: {error}", file=sys.stderr)
+        return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
