@@ -1,25 +1,30 @@
-"""The appliance's vault: `python -m vault` serves, `restore`, `list` and `verify` are for people.
+"""The appliance's vault: `python -m vault` serves; `restore`, `list`, `verify` and `session` are for people.
 
     docker compose exec vault vault list
     docker compose run --rm vault restore
+    docker compose exec -T vault vault session ID | tar -x -C ~/.claude
 
 What it saves is named by the settings, and by the options `--secrets` and `--env-file` of the service.
 """
 
 import argparse
 import sys
+import tarfile
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import uvicorn
 from pydantic import SecretStr
 
 from common import numbers
-from common.errors import AnalyticsError
+from common.errors import AnalyticsError, UsageError
 from common.logs import configure_logs
 from common.settings import Settings, SettingsError, load_settings
 from loader.http_server import Server
 from loader.http_service import Work
+from records import open_store
 from vault.backup import backup_place, make_backup
 from vault.files import FileSources
 from vault.http_service import create_app
@@ -27,6 +32,7 @@ from vault.manifest import find_backup, readable_backups
 from vault.reading import verify
 from vault.restore import restore
 from vault.seal import key_of
+from vault.transcripts import Wanted, give_back
 
 PORT = 8323
 
@@ -78,10 +84,27 @@ def verify_backup(settings: Settings, wanted: str | None) -> int:
     return 1 if problems else 0
 
 
+def give_session_back(settings: Settings, wanted: str | None) -> int:
+    """Write a session's transcripts to standard output, as a tar file of `projects/`."""
+    if not wanted:
+        raise UsageError("session: expected the id of a session, or its beginning, found nothing")
+    with TemporaryDirectory(dir=settings.data_dir, prefix=".session-") as folder:
+        with closing(open_store(settings, "claude-analytics-restore")) as store:
+            given = give_back(store, Wanted(session=wanted), Path(folder))
+        bad = [back for back in given if back.problem]
+        problems = [f"vault: not byte for byte: {back.state.source_file}: {back.problem}" for back in bad]
+        with tarfile.open(fileobj=sys.stdout.buffer, mode="w|") as tar:
+            for back in (back for back in given if not back.problem):
+                tar.add(back.path, back.path.relative_to(folder))
+    print("\n".join(problems), file=sys.stderr, end="\n" if problems else "")
+    return 1 if problems else 0
+
+
 COMMANDS: dict[str, Callable[[Settings, str | None], int]] = {
     "restore": bring_back,
     "list": list_backups,
     "verify": verify_backup,
+    "session": give_session_back,
 }
 
 
@@ -89,7 +112,7 @@ def main() -> int:
     """Read arguments and settings; an expected failure takes one line."""
     parser = argparse.ArgumentParser(prog="vault", description="Keep the appliance's backups.")
     parser.add_argument("command", nargs="?", choices=["serve", *COMMANDS], default="serve")
-    parser.add_argument("backup", nargs="?", help="the beginning of a backup's name; else the newest")
+    parser.add_argument("backup", nargs="?", help="the beginning of a backup's name, else the newest; a session's id")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=PORT)
     parser.add_argument("--secrets", type=Path, help="the folder of the appliance's secrets")

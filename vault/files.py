@@ -17,13 +17,15 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import SecretStr
 
-from common.paths import DataPaths
 from common.settings import Settings
 from vault.errors import VaultError
 from vault.manifest import METABASE
 from vault.writing import PART_BYTES
 
-HISTORY, TOKEN, LIMITS = "scheduler/history.db", "scheduler/token", "plan_limits.jsonl"
+HISTORY, TOKEN = "scheduler/history.db", "scheduler/token"
+LIMITS, OLDER_LIMITS, FINGERPRINT = "plan_limits.jsonl", "plan_limits.1.jsonl", "fingerprint.key"
+IN_DATA = (LIMITS, OLDER_LIMITS, FINGERPRINT)
+"""Files of the data directory: the readings of the plan's limits, and the key with which secrets are masked."""
 ENV, PRICES, EFFECTIVE = "settings/env", "settings/model_prices.csv", "settings/effective.json"
 SECRETS = "secrets/"
 _NOT_SAVED = {"backup_passphrase"}
@@ -53,7 +55,7 @@ class FileSources:
             yield METABASE, dump(self.settings.metabase_database_uri)
 
     def _paths(self) -> dict[str, Path]:
-        paths = {TOKEN: self.scheduler_dir / "token", LIMITS: DataPaths.of(self.settings).plan_limits}
+        paths = {name: self.settings.data_dir / name for name in IN_DATA} | {TOKEN: self.scheduler_dir / "token"}
         if self.env_file:
             paths[ENV] = self.env_file
         if self.settings.model_prices_csv:

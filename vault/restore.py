@@ -20,7 +20,7 @@ from common.settings import Settings
 from records import RecordStore, StoredLine, open_store
 from records.store import EARLIEST
 from vault.errors import PlaceError, VaultError
-from vault.files import HISTORY, LIMITS, TOKEN, environment
+from vault.files import HISTORY, IN_DATA, TOKEN, environment
 from vault.manifest import LAYOUTS, LINES, METABASE, REJECTED, STATES, UNDATED, Backup, Manifest
 from vault.places import Place
 from vault.private_files import make_folder, sync, unfinished
@@ -158,11 +158,8 @@ def _restore_files(
     place: Place, manifest: Manifest, key: Key, settings: Settings, restored: Restored, progress: Progress
 ) -> None:
     scheduler = settings.scheduler_dir or settings.data_dir / "scheduler"
-    known = {
-        HISTORY: scheduler / "history.db",
-        TOKEN: scheduler / "token",
-        LIMITS: DataPaths.of(settings).plan_limits,
-    }
+    known = {name: settings.data_dir / name for name in IN_DATA}
+    known |= {HISTORY: scheduler / "history.db", TOKEN: scheduler / "token"}
     for name, parts in manifest.files().items():
         if name == METABASE and settings.metabase_database_uri is not None:
             progress("restoring Metabase's database")

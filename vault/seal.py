@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from common.settings import Settings
 from vault.errors import DamagedError, VaultError
+from vault.passphrase import lock, unlock
 from vault.places import KEY, Place
 
 LEVEL = 6
@@ -80,10 +81,10 @@ def seal_of(place: Place, settings: Settings) -> Seal:
 
     passphrase = settings.backup_passphrase.get_secret_value()
     try:
-        identity = _unlocked(place.get(KEY), passphrase, place)
+        identity = unlock(place.get(KEY), passphrase, place.name)
     except FileNotFoundError:
         identity = str(pyrage.x25519.Identity.generate())
-        place.put(KEY, pyrage.passphrase.encrypt(identity.encode(), passphrase))
+        place.put(KEY, lock(identity.encode(), passphrase))
     return Seal(str(pyrage.x25519.Identity.from_str(identity).to_public()))
 
 
@@ -97,7 +98,7 @@ def key_of(place: Place, settings: Settings) -> Key:
         kept = place.get(KEY)
     except FileNotFoundError:
         return Key()
-    return Key(SecretStr(_unlocked(kept, settings.backup_passphrase.get_secret_value(), place)))
+    return Key(SecretStr(unlock(kept, settings.backup_passphrase.get_secret_value(), place.name)))
 
 
 def _checked_recipient(text: str) -> str:
@@ -120,14 +121,3 @@ def _identity_in(text: str) -> str:
         return str(pyrage.x25519.Identity.from_str(identity))
     except pyrage.IdentityError:
         raise VaultError("BACKUP_IDENTITY: expected a key that begins with AGE-SECRET-KEY-, found none") from None
-
-
-def _unlocked(kept: bytes, passphrase: str, place: Place) -> str:
-    import pyrage  # noqa: PLC0415 - only who encrypts needs it
-
-    try:
-        return str(pyrage.passphrase.decrypt(kept, passphrase).decode())
-    except pyrage.DecryptError:
-        raise VaultError(
-            f"{place.name}: the passphrase does not open {KEY}; give the one that the first backup there was made with"
-        ) from None

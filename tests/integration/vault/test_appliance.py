@@ -3,11 +3,13 @@
 The servers are MongoDB's stand-in and a real PostgreSQL, as processes; what dumps and restores are its own programs.
 """
 
+import io
 import os
 import secrets
 import shutil
 import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -150,6 +152,14 @@ def test_the_appliance_is_backed_up_and_comes_back_on_an_empty_host(  # noqa: PL
     assert (other / "secrets/metabase_password").read_text() == "of-metabase"
     assert (other / "settings/env").read_text() == "KEEP_GENERATIONS=2\n"
     assert not (other / "secrets/backup_passphrase").exists()
+    file = max(vault_sample.rglob("*.jsonl"), key=lambda path: path.stat().st_size)
+    command = [sys.executable, "-m", "vault", "session", file.stem]
+    variables = os.environ | {"PYTHONPATH": str(ROOT)} | environment("restored")
+    packed = subprocess.run(command, cwd=ROOT, env=variables, check=True, stdout=subprocess.PIPE).stdout
+    with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
+        back = tar.extractfile(f"projects/{file.relative_to(vault_sample)}")
+        assert back is not None
+        assert back.read() == file.read_bytes()
     again = start_vault(environment("restored"), "restore")
     assert "expected an empty" in again.communicate()[0]
     assert again.returncode == 2
