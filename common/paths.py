@@ -46,6 +46,11 @@ class DuckDBVolume:
         return self.root / "statusline.json"
 
     @property
+    def budgets(self) -> Path:
+        """What alerts are told of budgets, replaced after each publication."""
+        return self.root / "budgets.json"
+
+    @property
     def lock(self) -> Path:
         """The file whose flock means: a pipeline is running."""
         return self.root / "pipeline.lock"
@@ -97,6 +102,26 @@ class DataPaths:
     def plan_limits(self) -> Path:
         """What Claude Code told the status line of the plan's limits, a line per change."""
         return self.root / "plan_limits.jsonl"
+
+    @property
+    def statements(self) -> Path:
+        """The closed monthly statements, a file per version. Nothing else holds them."""
+        return self.root / "statements"
+
+    @property
+    def git_remotes(self) -> Path:
+        """The remotes that were read in repositories on this machine, a line per change."""
+        return self.root / "git_remotes.jsonl"
+
+    @property
+    def cost_centres(self) -> Path:
+        """The user's file of cost centres and budgets, unless COST_CENTRES_YAML names another."""
+        return self.root / "cost-centres.yaml"
+
+    @property
+    def valid_cost_centres(self) -> Path:
+        """A copy of that file as it was last valid, which is used while it is not."""
+        return self.root / "cost-centres.last-valid.yaml"
 
     @property
     def logs(self) -> Path:

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from common.currency import Rate, currency_code, parse_rates
 from common.errors import UsageError
 
 
@@ -139,6 +140,12 @@ class Settings(BaseSettings):
     keep_generations: int = Field(default=3, ge=2)
     dbt_target: Literal["dev", "prod", "test"] = "prod"
     model_prices_csv: UserPath | None = None  # a price list that goes before ours (docs/counting.md)
+
+    # Cost centres, budgets and statements
+    cost_centres_yaml: UserPath | None = None  # default: cost-centres.yaml in the data directory
+    currency: Annotated[str, BeforeValidator(currency_code)] = "USD"  # shown beside US dollars
+    currency_rates: Annotated[tuple[Rate, ...], NoDecode, BeforeValidator(parse_rates)] = Field(default_factory=tuple)
+    statement_close_days: int | None = Field(default=None, ge=1)  # months are closed by hand unless set
 
     # The scheduler: when it works, what it keeps, where it listens and whom it tells (docs/scheduler.md)
     schedule: str = "0 * * * *"  # cron, an interval such as 30m, or off

@@ -3,7 +3,7 @@
 {%- set tables = [
     'int_answer_labels', 'int_equal_lines', 'int_forked_uuids', 'int_history_prompts', 'int_line_copies',
     'int_line_counts', 'int_model_prices', 'int_model_rates', 'int_repeated_lines', 'int_session_projects',
-    'int_shared_lines', 'int_split_answers', 'int_tool_call_blocks', 'int_unclaimed_results', 'agg_agent_usage',
+    'int_shared_lines', 'int_split_answers', 'int_tool_call_blocks', 'int_unclaimed_results', 'agg_agent_usage', 'agg_branch_usage',
     'agg_code_changes', 'agg_daily_summary', 'agg_daily_usage', 'agg_data_quality', 'agg_hourly_activity',
     'agg_project_usage', 'agg_session_metrics', 'agg_session_usage', 'agg_tool_efficiency', 'agg_tool_usage_cost',
     'agg_usage_blocks', 'agg_usage_quality', 'dim_agents', 'dim_commands', 'dim_date', 'dim_mcp_servers',

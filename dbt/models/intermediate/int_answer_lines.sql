@@ -15,6 +15,7 @@ answers as (
         lines.session_id,
         lines.source_file,
         lines.host,
+        lines.git_branch,
         lines.byte_offset,
         lines.agent_id,
         lines.message_id,

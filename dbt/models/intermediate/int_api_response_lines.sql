@@ -17,6 +17,7 @@ usage_lines as (
         session_key,
         source_file,
         host,
+        git_branch,
         agent_id,
         message_id,
         request_id,
