@@ -14,7 +14,7 @@ from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from cli.doctor_services import attention, docker, iceberg, loader, port, published, record_store, room
+from cli.doctor_services import attention, cost_centres, docker, iceberg, loader, port, published, record_store, room
 from cli.finding import Finding
 from common.settings import Settings
 from common.transcript_files import TranscriptsError, distinct_roots, find
@@ -195,6 +195,7 @@ CHECKS: dict[str, Callable[[Settings], Finding]] = {
     "Iceberg": iceberg,
     "Port": port,
     "Published": published,
+    "Cost centres": cost_centres,
     "Docker": docker,
 }
 """Every check by the name of what it finds."""
@@ -205,6 +206,7 @@ APPLIANCE_CHECKS: dict[str, Callable[[Settings], Finding]] = {
     "Disk": room,
     "Loader": loader,
     "Published": published,
+    "Cost centres": cost_centres,
     "Attention": attention,
 }
 """What there is to see from the scheduler's container; `./analytics up` looks at the host."""

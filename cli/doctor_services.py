@@ -18,6 +18,7 @@ from common.paths import DataPaths
 from common.settings import Settings
 from scheduler.alerts import read_incident
 from scheduler.backup_run import last_backup
+from scheduler.budgets.inputs import BudgetInputs
 from scheduler.loader_client import HttpLoader
 from scheduler.publish import space_needed
 from scheduler.runner import history_path, open_history
@@ -87,6 +88,15 @@ def attention(settings: Settings) -> Finding:
     if problems:
         return Finding("Attention", "fail", " ".join(problems), expected, "do what it says; the page updates itself")
     return Finding("Attention", "ok", expected, expected)
+
+
+def cost_centres(settings: Settings) -> Finding:
+    """The user's file of cost centres and budgets, and the closed statements."""
+    inputs, expected = BudgetInputs(settings), "a valid file, and every closed statement as it was written"
+    if problem := inputs.problem():
+        return Finding("Cost centres", "warn", problem, expected, "do what it says; figures follow with the next run")
+    found = str(inputs.file) if inputs.file.exists() else f"no {inputs.file}: all cost is unassigned, no budget is set"
+    return Finding("Cost centres", "ok", found, expected)
 
 
 def room(settings: Settings) -> Finding:

@@ -1,14 +1,14 @@
 """Alerts: one message for each problem (runs keep failing, figures grow old, ...), one when all is well again.
 
 An incident is remembered in the history, so a restart neither repeats nor forgets it. A message that could not be
-sent is tried again at the next look.
+sent is tried again at the next look. Beside problems there are notices, which are told once: a budget that is used up.
 """
 
 import smtplib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
-from typing import Any
+from typing import Any, NamedTuple
 
 import requests
 import structlog
@@ -23,6 +23,16 @@ Sender = Callable[[str, str], None]
 Watch = Callable[[], str | None]
 """Returns a problem in one line that says what to do, or None."""
 
+
+class Notice(NamedTuple):
+    """Something to tell once: the keys that it is remembered by, and the line; without one only the keys are kept."""
+
+    keys: tuple[str, ...]
+    text: str | None
+    needs: str | None = None
+    """It is told only if this key is remembered, else remembered in silence."""
+
+
 _INCIDENT = "incident"
 _TIMEOUT_SECONDS = 15
 
@@ -35,12 +45,15 @@ class Alerts:
         self.senders = configured_senders(settings) if senders is None else senders
         self.watches: dict[str, Watch] = {"failing": self._failing, "stale": self._stale}
         """What is looked at, by name; callers may add theirs."""
+        self.notices: list[Callable[[], list[Notice]]] = []
+        """What is told once; callers may add theirs."""
 
     def check(self) -> None:
         """Look at everything: open an incident, tell what is new in it, or close it.
 
         A problem that joins an open incident is told as well: a misspelt setting must not hide that runs fail.
         """
+        self._tell_notices()
         incident = self.history.get_state(_INCIDENT)
         problems = {name: problem for name, look in self.watches.items() if (problem := look())}
         if problems:
@@ -49,6 +62,22 @@ class Alerts:
             told = not incident["sent"] or self._send("claude-analytics has recovered", self._recovery(incident))
             if told:  # who never heard of the incident need not hear of its end
                 self.history.set_state(_INCIDENT, None)
+
+    def _tell_notices(self) -> None:
+        """Tell what nobody was told of yet, in one message.
+
+        Its keys are remembered before it is sent: a process that is killed meanwhile tells nothing twice, and neither
+        do two processes at once. Where sending failed, they are forgotten again.
+        """
+        texts, fresh = list[str](), list[str]()
+        for notice in (notice for look in self.notices for notice in look()):
+            told = notice.text is not None and (notice.needs is None or self.history.is_remembered(notice.needs))
+            new = self.history.remember(notice.keys)
+            if new and told and notice.text:
+                texts.append(notice.text)
+                fresh += new
+        if texts and not self._send("claude-analytics: budgets", "\n".join(texts)):
+            self.history.forget(fresh)
 
     def _remember(self, incident: dict[str, Any] | None, problems: dict[str, str]) -> None:
         """Tell the problems that nobody was told of yet, and keep them as they are worded now."""

@@ -23,6 +23,7 @@ from scheduler.run_result import FailedTest, RunResult, StepResult
 RunKind = Literal["pipeline", "maintenance", "backup"]
 Trigger = Literal["schedule", "page", "api", "command"]
 Status = Literal["running", "succeeded", "unchanged", "failed", "interrupted", "missed", "overlapped", "locked"]
+_REMEMBERED = "remembered:"
 DID_NOT_HAPPEN = ("missed", "overlapped", "locked")
 
 
@@ -215,6 +216,25 @@ class History:
         sql = "insert into state values (?, ?) on conflict (key) do update set value = excluded.value"
         with self._write() as database:
             database.execute(sql, (key, json.dumps(value)))
+
+    def remember(self, keys: Sequence[str], days: int = 100) -> list[str]:
+        """Remember keys for so many days and return those that were not known: of several callers one gets them."""
+        now = _now()
+        sql = "insert into state values (?, ?) on conflict (key) do nothing"
+        with self._write() as database:
+            before = json.dumps(_text(now - timedelta(days=days)))
+            database.execute("delete from state where key glob ? and value < ?", (f"{_REMEMBERED}*", before))
+            rows = ((key, f"{_REMEMBERED}{key}", json.dumps(_text(now))) for key in keys)
+            return [key for key, name, at in rows if database.execute(sql, (name, at)).rowcount]
+
+    def forget(self, keys: Sequence[str]) -> None:
+        """Forget remembered keys."""
+        with self._write() as database:
+            database.executemany("delete from state where key = ?", [(f"{_REMEMBERED}{key}",) for key in keys])
+
+    def is_remembered(self, key: str) -> bool:
+        """True for a key that was remembered and not forgotten since."""
+        return self.get_state(f"{_REMEMBERED}{key}") is not None
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """Read with a custom statement."""

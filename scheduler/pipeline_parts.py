@@ -1,8 +1,8 @@
 """What a run works with, assembled once at the start: the volume, the loader, dbt, and what follows a generation."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import duckdb
 
@@ -41,6 +41,28 @@ Backup = Callable[[Progress], BackedUp]
 """Makes a backup; given by the code that assembles the scheduler."""
 
 
+class Inputs(Protocol):
+    """What the models are made from beside the lines: files and settings that may change between two runs."""
+
+    def facts(self) -> dict[str, str]:
+        """Return what changes with them: a run publishes again where a fact differs from the last publication's."""
+
+    def problem(self) -> str | None:
+        """Return what is wrong with them in one line, which the run says as a warning; None where all is well."""
+
+
+class NoInputs:
+    """Nothing but the lines."""
+
+    def facts(self) -> dict[str, str]:
+        """Return no fact."""
+        return {}
+
+    def problem(self) -> str | None:
+        """Return no problem."""
+        return None
+
+
 @dataclass(frozen=True)
 class PipelineParts:
     """Everything the steps work with, assembled once at the start."""
@@ -54,6 +76,7 @@ class PipelineParts:
     refresh: Sequence[Refresh] = ()
     backup: Backup | None = None
     """None where BACKUP_TO names no place."""
+    inputs: Inputs = field(default_factory=NoInputs)
     step_time_limit: float | None = 3600
     database_wait: float = 300
     duckdb_limits: DuckDBLimits = DEFAULT_LIMITS

@@ -125,7 +125,9 @@ def _load(context: Context) -> Output:
     if result.full:
         context.note.forget_build()
     context.loaded, context.generation = result, current_generation(context.parts.volume)
-    context.facts = read_facts(context.parts.volume, context.parts.project)
+    context.facts = read_facts(context.parts.volume, context.parts.project) | context.parts.inputs.facts()
+    if problem := context.parts.inputs.problem():
+        context.warn(problem)
     context.unchanged = not context.full_refresh and is_published(context.facts, context.generation)
     message = f"{result.rows} new rows, {result.total_rows} in raw (load {result.load_id})"
     return Output(message, result.documents, result.rows)

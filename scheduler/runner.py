@@ -18,12 +18,14 @@ from common.paths import DataPaths
 from common.settings import Settings
 from scheduler.alerts import Alerts
 from scheduler.backup_run import backup_lock, backup_problem, record_backup
+from scheduler.budgets.inputs import BudgetInputs
+from scheduler.budgets.notices import budget_notices
 from scheduler.history import History, RunKind, Status, Trigger
 from scheduler.history_export import export_history
 from scheduler.lock import LockHeld, PipelineLock
 from scheduler.maintenance_run import maintenance_steps
 from scheduler.pipeline import run_pipeline
-from scheduler.pipeline_parts import PipelineParts
+from scheduler.pipeline_parts import Export, PipelineParts
 from scheduler.plan_limits import export_plan_limits
 from scheduler.run_result import Event, RunResult
 
@@ -45,8 +47,9 @@ class Runner:
         self.alerts = alerts or Alerts(self.history, settings)
         self.alerts.watches["backup"] = partial(backup_problem, self.history, settings)
         self.lock = PipelineLock(parts.volume.lock)
-        limits = partial(export_plan_limits, file=DataPaths.of(settings).plan_limits)
-        self.parts = replace(parts, exports=(partial(export_history, history=self.history), limits, *parts.exports))
+        self.parts = _with_own_tables(parts, settings, self.history)
+        self.alerts.watches["cost centres"] = self.parts.inputs.problem
+        self.alerts.notices.append(partial(budget_notices, parts.volume.budgets))
         self.stop = threading.Event()
         """Set it, and the current step ends where it can; no further run starts."""
 
@@ -164,6 +167,14 @@ class _Recorder:
             self._history.add_step(self._run_id, event.result)
             level = "error" if event.result.status in ("failed", "interrupted") else "info"
             self._history.log(self._run_id, event.step, level, f"{event.result.status}: {event.result.message}")
+
+
+def _with_own_tables(parts: PipelineParts, settings: Settings, history: History) -> PipelineParts:
+    """Return the parts with what the scheduler itself brings into the models, and what follows from that."""
+    paths, inputs = DataPaths.of(settings), BudgetInputs(settings)
+    limits = partial(export_plan_limits, file=paths.plan_limits)
+    exports: tuple[Export, ...] = (partial(export_history, history=history), limits, inputs.export, *parts.exports)
+    return replace(parts, exports=exports, inputs=inputs)
 
 
 def state_dir(settings: Settings) -> Path:

@@ -36,6 +36,13 @@ from marts.agg_usage_blocks
 order by block_started_at desc
 limit 1
 """
+_NEAREST_BUDGET = """
+select budget_name as name, used_share, period_end::varchar as until
+from marts.fct_budget_periods
+where is_current and used_share is not null
+order by used_share desc
+limit 1
+"""
 
 
 def statusline_refresh(volume: DuckDBVolume) -> Refresh:
@@ -51,12 +58,14 @@ def write_statusline_file(volume: DuckDBVolume, generation: Generation) -> None:
     """Write the figures of this generation."""
     with open_read_only(volume.generations / str(generation.number) / volume.published_database.name) as connection:
         days, blocks = _rows(connection, _LATEST_DAYS), _rows(connection, _LATEST_BLOCK)
+        budgets = _rows(connection, _NEAREST_BUDGET)
     said = {
         "generation": generation.number,
         "published_at": generation.created_at.timestamp(),
         "timezone": generation.facts.get("dbt_vars", {}).get("timezone", "UTC"),
         "days": {row.pop("day"): row for row in days},
         "block": blocks[0] if blocks else None,
+        "budget": budgets[0] if budgets else None,
     }
     _replace(volume.statusline, json.dumps(said) + "\n")
 

@@ -16,6 +16,7 @@ from common.settings import Settings
 from loader.masking import Masker
 from loader.table_maintenance import maintain
 from records import RecordStore, open_store
+from scheduler.budgets.automatic import budget_refreshes
 from scheduler.dbt_project import DbtProject
 from scheduler.loader_calls import Progress
 from scheduler.pipeline_parts import Collected, Export, PipelineParts, Refresh
@@ -79,7 +80,8 @@ class Engine:
 
     def parts(self, exports: Sequence[Export] = ()) -> PipelineParts:
         """The pipeline's parts; exports write the scheduler's own tables before dbt reads them."""
-        refresh = [statusline_refresh(self.paths.duckdb), Refresh("report", self._report)]
+        budgets = budget_refreshes(self.settings)
+        refresh = [statusline_refresh(self.paths.duckdb), *budgets, Refresh("report", self._report)]
         collect = self.collect if self.settings.collector == "on" else None
         return PipelineParts.of(
             self.settings,

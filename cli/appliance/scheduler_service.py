@@ -23,6 +23,7 @@ from metabase.first_start import DatabaseSettings, connect, ensure_database, fin
 from metabase.provision import provision
 from metabase.recycle import recycle, seen_generation
 from report.html import write_report
+from scheduler.budgets.automatic import budget_refreshes
 from scheduler.collector_watch import CollectorWatch
 from scheduler.dbt_project import DbtProject
 from scheduler.disk_watch import DiskWatch
@@ -66,7 +67,8 @@ def make_runner(settings: Settings) -> Runner:
     """The pipeline over the appliance's services, and what follows a generation."""
     project = DbtProject.of(settings)
     volume = DataPaths.of(settings).duckdb
-    refresh = [statusline_refresh(volume), Refresh("report", lambda _: _write_report(settings))]
+    report = Refresh("report", lambda _: _write_report(settings))
+    refresh = [statusline_refresh(volume), *budget_refreshes(settings), report]
     if settings.metabase_url and settings.metabase_user and settings.metabase_password:
         account = settings.metabase_url, settings.metabase_user, settings.metabase_password.get_secret_value()
         shows = partial(_show_in_metabase, account, settings, project.target_path() / "manifest.json")

@@ -22,6 +22,12 @@ COMMANDS: dict[str, QuickCommand] = {
     ),
     "models": QuickCommand("cli.quick.usage_command", "Tokens and cost per model."),
     "projects": QuickCommand("cli.quick.usage_command", "Tokens and cost per project."),
+    "budgets": QuickCommand(
+        "cli.quick.budgets_command", "Budgets: what is spent, what is left, how the period may end."
+    ),
+    "statement": QuickCommand(
+        "cli.quick.statement_command", "A month by cost centre, project and model, to the cent; closes and restates it."
+    ),
     "show": QuickCommand("cli.quick.show_command", "One session: prompts, answers, tool calls, what each prompt cost."),
     "search": QuickCommand(
         "cli.quick.search_command", "Full text over everything kept: which session, when, what it cost."

@@ -32,6 +32,8 @@ class Published:
     """When it was published; None where the generation does not say."""
     is_sample: bool
     """Whether a demo made it."""
+    generation: int | None = None
+    """Its number; None where it does not say."""
 
     def rows(self, sql: str, parameters: list[Any] | dict[str, Any] | None = None) -> list[dict[str, Any]]:
         """Return the answer's rows by column."""
@@ -47,22 +49,22 @@ def open_published(places: Places) -> Iterator[Published]:
     if not file.exists():
         raise NothingPublishedError(places.volume)
     folder = file.resolve().parent
-    created_at, timezone = _facts(folder / places.manifest.name)
+    created_at, timezone, number = _facts(folder / places.manifest.name)
     try:
         with duckdb.connect(str(folder / file.name), read_only=True) as connection:
             connection.execute(f"set memory_limit = '{places.memory_limit}'")
             connection.execute("set temp_directory = ?", [str(places.data_dir / "tmp")])
             connection.execute("set timezone = ?", [timezone])
-            yield Published(connection, timezone, created_at, places.demo_marker.exists())
+            yield Published(connection, timezone, created_at, places.demo_marker.exists(), number)
     except duckdb.Error as error:
         said = (str(error).splitlines() or [type(error).__name__])[0][:300]
         raise AnalyticsError(f"DuckDB: {said}; ./analytics run --full-refresh builds every database again") from None
 
 
-def _facts(manifest: Path) -> tuple[datetime | None, str]:
-    """When the generation was published and the zone of its days; a database without a manifest has neither."""
+def _facts(manifest: Path) -> tuple[datetime | None, str, int | None]:
+    """When the generation was published, the zone of its days and its number; without a manifest there is none."""
     with suppress(OSError, ValueError, KeyError, TypeError):
         said = json.loads(manifest.read_bytes())
         zone = said["facts"]["dbt_vars"]["timezone"]
-        return datetime.fromisoformat(said["created_at"]).astimezone(UTC), str(zone)
-    return None, "UTC"
+        return datetime.fromisoformat(said["created_at"]).astimezone(UTC), str(zone), int(said["number"])
+    return None, "UTC", None

@@ -40,6 +40,11 @@ class Places:
         return self.data_dir / "plan_limits.jsonl"
 
     @property
+    def statements(self) -> Path:
+        """The closed monthly statements."""
+        return self.data_dir / "statements"
+
+    @property
     def demo_marker(self) -> Path:
         """Exists where a demo made the data directory."""
         return self.data_dir / "demo"

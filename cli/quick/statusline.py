@@ -63,7 +63,7 @@ def _limit(limit: dict[str, Any], now: float) -> str:
 def _figures(published: dict[str, Any] | None, now: float) -> list[str]:
     if published is None:
         return ["no figures yet: ./analytics run"]
-    return [_today(published, now), _block(published["block"], now)]
+    return [_today(published, now), _block(published["block"], now), _budget(published, now)]
 
 
 def _today(published: dict[str, Any], now: float) -> str:
@@ -83,6 +83,15 @@ def _block(block: dict[str, Any] | None, now: float) -> str:
     cost, hours = block["cost_usd"], (block["last_at"] - block["first_at"]) / 3600
     rate = f" at {show(cost / hours, 'usd')}/h" if cost is not None and hours > 0 else ""
     return f"block {show(cost, 'usd')}{rate}, {duration(block['ends_at'] - now)} left"
+
+
+def _budget(published: dict[str, Any], now: float) -> str:
+    """Return the budget that is used most, while its period runs."""
+    budget = published.get("budget")
+    today = datetime.fromtimestamp(now, UTC).astimezone(ZoneInfo(published["timezone"])).date()
+    if budget is None or budget["until"] < str(today):
+        return ""
+    return f"budget {plain(budget['name'])[:30]} {show(budget['used_share'], 'percent')}"
 
 
 def duration(seconds: float) -> str:
