@@ -46,8 +46,8 @@ listed as (
 
     select
         month_start,
-        row_of.team as team,
-        row_of.cost_centre as cost_centre,
+        row_of.team,
+        row_of.cost_centre,
         project_id,
         model,
         cause,
