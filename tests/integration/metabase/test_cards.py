@@ -35,7 +35,7 @@ def test_every_card_but_those_of_rare_things_shows_something_on_the_sample(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
     # The run that builds the marts is not yet in them, and the sample's people stay in their projects.
-    rare = {"trust.runs", "code.files_elsewhere"}
+    rare = {"budgets.running", "budgets.differences", "trust.cost_centres", "trust.runs", "code.files_elsewhere"}
     empty = {key for key, card in CATALOG.cards.items() if not run_card(connection, CATALOG, card, **EVERYTHING).rows}
     assert empty <= rare
 
