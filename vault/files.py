@@ -1,6 +1,7 @@
 """The files that a backup holds beside the record store, and where they come from and go to.
 
-`settings/`   .env, the price list of one's own, and what the settings came to (without secrets)
+`settings/`   .env, your price list and file of cost centres, and what the settings came to (without secrets)
+`statements/` closed months
 `scheduler/`  the history of runs and the status page's token
 `secrets/`    the appliance's secrets, as `init` made them
 """
@@ -24,9 +25,13 @@ from vault.writing import PART_BYTES
 
 HISTORY, TOKEN = "scheduler/history.db", "scheduler/token"
 LIMITS, OLDER_LIMITS, FINGERPRINT = "plan_limits.jsonl", "plan_limits.1.jsonl", "fingerprint.key"
-IN_DATA = (LIMITS, OLDER_LIMITS, FINGERPRINT)
-"""Files of the data directory: the readings of the plan's limits, and the key with which secrets are masked."""
+REMOTES, CENTRES, VALID_CENTRES = "git_remotes.jsonl", "cost-centres.yaml", "cost-centres.last-valid.yaml"
+IN_DATA = (LIMITS, OLDER_LIMITS, FINGERPRINT, REMOTES, CENTRES, VALID_CENTRES)
+"""Files of the data directory: plan limits as read, the key that masks secrets, what cost centres follow from."""
+STATEMENTS = "statements/"
+"""The folder of the data directory with the closed months, which nothing else holds."""
 ENV, PRICES, EFFECTIVE = "settings/env", "settings/model_prices.csv", "settings/effective.json"
+CHOSEN_CENTRES = "settings/cost-centres.yaml"
 SECRETS = "secrets/"
 _NOT_SAVED = {"backup_passphrase"}
 """What opens a backup does not belong into it."""
@@ -60,12 +65,21 @@ class FileSources:
             paths[ENV] = self.env_file
         if self.settings.model_prices_csv:
             paths[PRICES] = self.settings.model_prices_csv
+        if self.settings.cost_centres_yaml:
+            paths[CHOSEN_CENTRES] = self.settings.cost_centres_yaml
+        for path in sorted((self.settings.data_dir / STATEMENTS).glob("*.json")):
+            paths[f"{STATEMENTS}{path.name}"] = path
         if self.secrets_dir:
             names = (
                 path for path in sorted(self.secrets_dir.iterdir()) if path.name not in _NOT_SAVED and not path.suffix
             )
             paths |= {f"{SECRETS}{path.name}": path for path in names}
         return paths
+
+
+def is_statement(name: str) -> bool:
+    """Whether a backed-up file is a closed month."""
+    return name.startswith(STATEMENTS)
 
 
 def _pieces(content: bytes) -> Iterator[bytes]:

@@ -20,7 +20,7 @@ from common.settings import Settings
 from records import RecordStore, StoredLine, open_store
 from records.store import EARLIEST
 from vault.errors import PlaceError, VaultError
-from vault.files import HISTORY, IN_DATA, TOKEN, environment
+from vault.files import HISTORY, IN_DATA, TOKEN, environment, is_statement
 from vault.manifest import LAYOUTS, LINES, METABASE, REJECTED, STATES, UNDATED, Backup, Manifest
 from vault.places import Place
 from vault.private_files import make_folder, sync, unfinished
@@ -166,11 +166,11 @@ def _restore_files(
             restore_metabase(settings.metabase_database_uri, (read_part(place, part, key) for part in parts))
             restored.metabase = True
             continue
-        path = known.get(name) or settings.data_dir / OTHER_FILES / name
+        path = known.get(name) or settings.data_dir / ("" if is_statement(name) else OTHER_FILES) / name
         if path.exists():
             raise PlaceError(f"restore: expected no {path}, found one; move it away")
         _write(path, (read_part(place, part, key) for part in parts))
-        if name not in known:
+        if name not in known and not is_statement(name):
             restored.files.append(path)
 
 

@@ -25,6 +25,8 @@ def collect(settings: Settings) -> None:
         collector.collect(store, settings.transcripts_dir, settings.host_name)
     open_history(settings).set_state("kept", "in the history of runs")
     write(settings.data_dir / "plan_limits.jsonl", b'{"limit":1}\n')
+    write(settings.data_dir / "cost-centres.yaml", b"rules: []\n")
+    write(settings.data_dir / "statements" / "2026-10.v1.json", b'{"month":"2026-10"}\n')
 
 
 def contents(settings: Settings) -> dict[str, Any]:

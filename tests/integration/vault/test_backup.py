@@ -51,6 +51,8 @@ def test_a_backup_comes_back_as_it_was(kept: Settings, tmp_path: Path, request: 
     assert restored.counts[LINES] == done.backup.manifest.count(LINES) == len(contents(kept)["lines"]) > 300
     assert open_history(target).get_state("kept") == "in the history of runs"
     assert (target.data_dir / "plan_limits.jsonl").read_bytes() == b'{"limit":1}\n'
+    assert (target.data_dir / "cost-centres.yaml").read_bytes() == b"rules: []\n"
+    assert (target.data_dir / "statements" / "2026-10.v1.json").read_bytes() == b'{"month":"2026-10"}\n'
     effective = json.loads((target.data_dir / "restored/settings/effective.json").read_text())
     assert effective["HOST_NAME"] == "laptop"
     assert "MONGO_URI" not in effective
