@@ -32,6 +32,9 @@ COMMANDS: dict[str, QuickCommand] = {
     "search": QuickCommand(
         "cli.quick.search_command", "Full text over everything kept: which session, when, what it cost."
     ),
+    "insights": QuickCommand(
+        "cli.quick.insights_command", "What could cost less, what a model does otherwise, what a change did to the cost."
+    ),
     "statusline": QuickCommand(
         "cli.quick.statusline_command",
         "One line for Claude Code's status line; keeps the plan's limits that it is told.",

@@ -80,7 +80,7 @@ threads as (
         sum(prompt_tokens + output_tokens) as tokens,
         sum(thinking_blocks) as thinking_blocks,
         max(coalesce(estimated_output_tokens, output_tokens)) as longest,
-        if(count(*) = count(cost_usd), sum(cost_usd - web_search_cost_usd) - sum(cheaper_usd), null) as cost_usd
+        if(count(*) = count(cost_usd), {{ exact_sum('cost_usd - web_search_cost_usd - cheaper_usd') }}, null) as cost_usd
     from priced
     group by session_id, session_key, agent_key
 )

@@ -29,6 +29,26 @@
     }) -%}
 {%- endmacro -%}
 
+{#- The watched figures of each day that has enough to count; `level` is the value where chance weighs the same at every value. -#}
+{%- macro drift_figures(daily) -%}
+    {%- for metric, (numerator, denominator, counted, scale, title) in drift_metrics().items() %}
+    select
+        '{{ metric }}' as metric,
+        model,
+        date_key,
+        version,
+        {{ counted }} as counted,
+        ({{ numerator }}) / ({{ denominator }}) as value,
+        {{ 'asin(sqrt(least(value, 1)))' if scale == 'share' else 'ln(value)' }} as level,
+        {{ 0.25 if scale == 'share' else 1 }} / counted as chance
+    from {{ daily }}
+    where counted >= {{ var('drift_least_prompts' if counted == 'turn_count' else 'drift_least_count') }} and {{ denominator }} > 0{{ '' if scale == 'share' else ' and ' ~ numerator ~ ' > 0' }}
+    {%- if not loop.last %}
+    union all
+    {%- endif %}
+    {%- endfor %}
+{%- endmacro -%}
+
 {#- A row of fct_drift_alarms as a sentence. -#}
 {%- macro drift_evidence() -%}
     case metric

@@ -39,7 +39,7 @@ select
     tool_name || ' ' || left(called, 200) as subject,
     count(*) as quantity,
     cast(null as bigint) as tokens,
-    if(count(*) = count(cost_share_usd), sum(cost_share_usd), null) as cost_usd,
+    if(count(*) = count(cost_share_usd), {{ exact_sum('cost_share_usd') }}, null) as cost_usd,
     tool_name || ' failed ' || {{ counted('count(*)', 'time') }} || ' more in the same way, with no file changed in between: '
     || left(regexp_replace(called, '\s+', ' ', 'g'), 120) as evidence
 from repeats

@@ -16,7 +16,7 @@ threads as (
         count(*) as far_responses,
         max(prompt_tokens) as most_tokens,
         sum(prompt_tokens - {{ var('insight_far_context_tokens') }}) as beyond_tokens,
-        if(count(*) = count(read_usd), sum((prompt_tokens - {{ var('insight_far_context_tokens') }}) * read_usd), null)
+        if(count(*) = count(read_usd), {{ exact_sum("(prompt_tokens - " ~ var('insight_far_context_tokens') ~ ") * read_usd") }}, null)
             as beyond_usd,
         -- a compaction reads the context once, writes a summary, and the next prompt brings the summary in
         ceil(max(prompt_tokens) / {{ var('insight_far_context_tokens') }} - 1) * (

@@ -26,3 +26,28 @@
         'dear_model': ['insight_short_answer_tokens', 'insight_few_calls', 'insight_cheaper_models'],
     }) -%}
 {%- endmacro -%}
+
+{#- The findings of all rules. -#}
+{%- macro insight_findings() -%}
+    {%- for rule in insight_rules().values() %}
+    ({{ rule }})
+    {%- if not loop.last %}
+    union all by name
+    {%- endif %}
+    {%- endfor %}
+{%- endmacro -%}
+
+{#- Rows of a kind, its vars with their values, and its rule as a statement over the published database, whatever that is called. -#}
+{%- macro insight_rules_as_rows() -%}
+    {%- for kind, rule in insight_rules().items() %}
+    select
+        '{{ kind }}' as insight_kind,
+        '{%- for name in insight_thresholds()[kind] + ['insight_minimum_usd'] -%}
+            {{ name }} = {{ var(name) | string | replace("'", "''") }}{{ '; ' if not loop.last }}
+        {%- endfor %}' as thresholds,
+        '{{ (rule | string).replace('"' ~ target.database ~ '".', '').replace("'", "''") }}' as rule_sql
+    {%- if not loop.last %}
+    union all
+    {%- endif %}
+    {%- endfor %}
+{%- endmacro -%}

@@ -60,6 +60,9 @@ priced as (
     from repeats
     asof left join (
         {{ insight_responses() }}
+        qualify row_number() over (
+            partition by requests.session_key, requests.agent_key, requests.requested_at order by requests.request_key
+        ) = 1
     ) as responses
         on
             repeats.session_key = responses.session_key
@@ -77,7 +80,7 @@ select
     file_path as subject,
     count(*) as quantity,
     sum(tokens) as tokens,
-    if(count(*) = count(token_usd), sum(tokens * token_usd), null) as cost_usd,
+    if(count(*) = count(token_usd), {{ exact_sum('tokens * token_usd') }}, null) as cost_usd,
     file_path || ' was read ' || {{ counted('count(*)', 'time') }} || ' more than needed: unchanged, and still in the context; about '
     || {{ counted('sum(tokens)', 'token') }} || '.' as evidence
 from priced

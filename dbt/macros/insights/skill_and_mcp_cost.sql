@@ -44,7 +44,7 @@ select
     count(*) filter (where outcome = 'error') as quantity,
     cast(null as bigint) as tokens,
     if(
-        bool_or(outcome = 'error' and cost_share_usd is null), null, sum(cost_share_usd) filter (where outcome = 'error')
+        bool_or(outcome = 'error' and cost_share_usd is null), null, {{ exact_sum("if(outcome = 'error', cost_share_usd, 0)") }}
     ) as cost_usd,
     {{ what }} || used || ': ' || count(*) filter (where outcome = 'error') || ' of '
     || {{ counted("count(*) filter (where outcome != 'denied')", 'tool call') }} || ' failed.' as evidence

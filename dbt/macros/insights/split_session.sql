@@ -74,7 +74,7 @@ select
     cast(part as varchar) as subject,
     count(*) as quantity,
     sum(carried_tokens - first_tokens) as tokens,
-    if(count(*) = count(read_usd), sum((carried_tokens - first_tokens) * read_usd), null) as cost_usd,
+    if(count(*) = count(read_usd), {{ exact_sum('(carried_tokens - first_tokens) * read_usd') }}, null) as cost_usd,
     'After a long pause the session went on with other files; ' || {{ counted('count(*)', 'answer') }} || ' carried '
     || {{ counted('any_value(carried_tokens - first_tokens)', 'token') }} || ' of the work before.' as evidence
 from carrying

@@ -16,7 +16,7 @@ costs as (
         max(requested_at) as occurred_at,
         sum(prompt_tokens + output_tokens) as all_tokens,
         first(prompt_tokens order by requested_at, request_key) as first_tokens,
-        if(count(*) = count(cost_usd), sum(cost_usd), null) as all_usd,
+        if(count(*) = count(cost_usd), {{ exact_sum('cost_usd') }}, null) as all_usd,
         first(prompt_cost_usd order by requested_at, request_key) as first_usd
     from responses
     group by agent_key, session_key

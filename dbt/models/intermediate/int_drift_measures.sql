@@ -30,19 +30,46 @@ responses as (
 
 ),
 
+prompts as (
+
+    select
+        message_key,
+        session_key,
+        sent_at
+    from {{ ref('fct_messages') }}
+    where is_human_prompt and sent_at is not null
+
+),
+
+-- Of those of one instant one, so that what is joined to the nearest is the same in every build.
+answers as (
+
+    select * from responses
+    where not is_subagent and requested_at is not null
+    qualify row_number() over (partition by session_key, requested_at order by request_key) = 1
+
+),
+
 turns as (
 
     select
         prompts.message_key,
         prompts.session_key,
         prompts.sent_at,
-        responses.project_id,
-        responses.date_key,
-        responses.model,
-        responses.version
-    from (select * from {{ ref('fct_messages') }} where is_human_prompt and sent_at is not null) as prompts
-    asof inner join (select * from responses where not is_subagent and requested_at is not null) as responses
-        on prompts.session_key = responses.session_key and prompts.sent_at <= responses.requested_at
+        answers.project_id,
+        answers.date_key,
+        answers.model,
+        answers.version
+    from prompts
+    asof inner join answers
+        on prompts.session_key = answers.session_key and prompts.sent_at <= answers.requested_at
+
+),
+
+turns_in_time as (
+
+    select * from turns
+    qualify row_number() over (partition by session_key, sent_at order by message_key) = 1
 
 ),
 
@@ -65,9 +92,10 @@ stops as (
 
 redone as (
 
-    select distinct turns.message_key
+    select distinct turns_in_time.message_key
     from stops
-    asof inner join turns on stops.session_key = turns.session_key and stops.stopped_at >= turns.sent_at
+    asof inner join turns_in_time
+        on stops.session_key = turns_in_time.session_key and stops.stopped_at >= turns_in_time.sent_at
 
 ),
 

@@ -4,15 +4,7 @@
 
 with rules as (
 
-    {%- for kind, rule in insight_rules().items() %}
-    select
-        '{{ kind }}' as insight_kind,
-        '{%- for name in insight_thresholds()[kind] + ['insight_minimum_usd'] -%}
-            {{ name }} = {{ var(name) | string | replace("'", "''") }}{{ '; ' if not loop.last }}
-        {%- endfor %}' as thresholds,
-        '{{ (rule | string).replace('"' ~ target.database ~ '".', '').replace("'", "''") }}' as rule_sql
-    {% if not loop.last %}union all{% endif %}
-    {%- endfor %}
+    {{ insight_rules_as_rows() }}
 
 )
 

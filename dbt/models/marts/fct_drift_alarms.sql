@@ -15,21 +15,7 @@ with daily as (
 
 figures as (
 
-    {%- for metric, (numerator, denominator, counted, scale, title) in drift_metrics().items() %}
-    select
-        '{{ metric }}' as metric,
-        model,
-        date_key,
-        version,
-        {{ counted }} as counted,
-        ({{ numerator }}) / ({{ denominator }}) as value,
-        -- where chance weighs the same at every level
-        {{ 'asin(sqrt(least(value, 1)))' if scale == 'share' else 'ln(value)' }} as level,
-        {{ 0.25 if scale == 'share' else 1 }} / counted as chance
-    from daily
-    where counted >= {{ var('drift_least_count') }} and {{ denominator }} > 0 {{ '' if scale == 'share' else 'and ' ~ numerator ~ ' > 0' }}
-    {% if not loop.last %}union all{% endif %}
-    {%- endfor %}
+    {{ drift_figures('daily') }}
 
 ),
 

@@ -4,12 +4,7 @@
 
 with findings as (
 
-    {%- for kind, rule in insight_rules().items() %}
-    (
-        {{ rule }}
-    )
-    {% if not loop.last %}union all by name{% endif %}
-    {%- endfor %}
+    {{ insight_findings() }}
 
 )
 

@@ -55,8 +55,8 @@ def _write(folder: Path, cards: list[dict[str, Any]]) -> None:
 
 def test_every_dashboard_of_the_product_is_there(catalog: Catalog) -> None:
     titles = [board.title for board in catalog.dashboards]
-    lately = ["Overview", "Cost and tokens", "Projects", "Sessions", "Tools and MCP", "Code", "Rhythm"]
-    assert titles == [*lately, "Budgets", "Trust"]
+    figures = ["Overview", "Cost and tokens", "Insights", "Projects", "Sessions", "Tools and MCP", "Code", "Rhythm"]
+    assert titles == [*figures, "Budgets", "Trust"]
 
 
 def test_every_card_names_marts_that_dbt_builds(catalog: Catalog) -> None:
