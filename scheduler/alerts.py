@@ -99,6 +99,10 @@ class Alerts:
         subject, text = "claude-analytics test message", "This is a test: alerts from this scheduler reach you."
         return {name: _try(sender, subject, text) for name, sender in self.senders.items()}
 
+    def tell(self, subject: str, text: str) -> bool:
+        """Send what is no incident; return whether it was sent somewhere, or nobody waits for it."""
+        return self._send(subject, text)
+
     def _failing(self) -> str | None:
         wanted = self.settings.alert_after_failures
         ended = self.history.query(_DECIDED, (wanted,))

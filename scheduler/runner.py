@@ -20,6 +20,7 @@ from scheduler.alerts import Alerts
 from scheduler.backup_run import backup_lock, backup_problem, record_backup
 from scheduler.budgets.inputs import BudgetInputs
 from scheduler.budgets.notices import budget_notices
+from scheduler.drift_alerts import tell_drift
 from scheduler.history import History, RunKind, Status, Trigger
 from scheduler.history_export import export_history
 from scheduler.lock import LockHeld, PipelineLock
@@ -73,6 +74,8 @@ class Runner:
             number = result.generation.number if result.generation else None
             self.history.finish(run_id, result.status, result.message, number)
         self.alerts.check()
+        if result.ok:
+            tell_drift(self.parts.volume, self.alerts, result.generation)
         return result
 
     def maintenance(

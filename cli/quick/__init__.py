@@ -33,7 +33,8 @@ COMMANDS: dict[str, QuickCommand] = {
         "cli.quick.search_command", "Full text over everything kept: which session, when, what it cost."
     ),
     "insights": QuickCommand(
-        "cli.quick.insights_command", "What could cost less, what a model does otherwise, what a change did to the cost."
+        "cli.quick.insights_command",
+        "What could cost less, what a model does otherwise, what a change did to the cost.",
     ),
     "statusline": QuickCommand(
         "cli.quick.statusline_command",

@@ -1,6 +1,7 @@
 """Findings, alarms of drift and changes of cost, from marts.fct_insights, fct_drift_alarms and agg_cost_changes.
 
-Dollars are summed within a kind of finding, never over kinds: one pause may be a cold cache and the better end of a session.
+Dollars are summed within a kind of finding, never over kinds: one pause may be a cold cache and the better end of a
+session.
 """
 
 from dataclasses import dataclass
@@ -36,8 +37,8 @@ _FINDINGS = f"""
 """
 _ALARMS = f"""
     select
-        {_DAY.format("date_key")}::varchar as day, {_DAY.format("detected_date_key")}::varchar as detected, metric, model,
-        direction, value_before, value_after, version_before, version_after, evidence
+        {_DAY.format("date_key")}::varchar as day, {_DAY.format("detected_date_key")}::varchar as detected,
+        metric, model, direction, value_before, value_after, version_before, version_after, evidence
     from marts.fct_drift_alarms where {{where}}
     order by date_key desc, metric, model
 """

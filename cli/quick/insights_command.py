@@ -41,7 +41,18 @@ _CHANGE_COLUMNS = [
     *(Column(part.capitalize(), spare=len(_PARTS) - place) for place, part in enumerate(_PARTS)),
 ]
 _FIELDS = (
-    *("kind", "sessionId", "sessionTitle", "project", "occurredAt", "quantity", "unit", "tokens", "savedUsd", "evidence"),
+    *(
+        "kind",
+        "sessionId",
+        "sessionTitle",
+        "project",
+        "occurredAt",
+        "quantity",
+        "unit",
+        "tokens",
+        "savedUsd",
+        "evidence",
+    ),
 )
 
 

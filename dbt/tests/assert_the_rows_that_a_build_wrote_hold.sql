@@ -10,7 +10,7 @@
     'dim_models', 'dim_projects', 'dim_sessions', 'dim_skills', 'dim_tools', 'fct_api_requests', 'fct_commits',
     'fct_dbt_results', 'fct_file_operations', 'fct_masked_secrets', 'fct_messages', 'fct_pipeline_runs',
     'fct_plan_limits', 'fct_prompts', 'fct_session_events', 'fct_tool_calls',
-    'int_drift_measures', 'agg_cost_changes', 'agg_drift_metrics', 'dim_insight_kinds', 'fct_drift_alarms', 'fct_insights'
+    'agg_cost_changes', 'agg_drift_metrics', 'fct_drift_alarms', 'fct_insights'
 ] %}
 {%- for name in tables %}
 -- depends_on: {{ ref(name) }}

@@ -1,6 +1,6 @@
 {#- Drift: what is added up, and which figures are watched. docs/insights.md says why these and how they were calibrated. -#}
 
-{#- Sums of agg_drift_metrics, over sessions and over its own rows. -#}
+{#- Sums of agg_drift_metrics, and of its rows. -#}
 {%- macro drift_measures() -%}
     {%- for measure in [
         'turn_count', 'redone_turn_count', 'response_count', 'thinking_response_count', 'priced_response_count', 'attempt_count', 'error_count',

@@ -1,4 +1,4 @@
-{#- The kinds of findings: for each its rule, and the vars that bound it. What people read of a kind is in the seed insight_kinds. -#}
+{#- The kinds of findings: for each its rule, and the vars that bound it. What people read of a kind is in insight_words. -#}
 {%- macro insight_rules() -%}
     {%- do return({
         'cold_cache': insight_cold_cache(),
@@ -37,15 +37,18 @@
     {%- endfor %}
 {%- endmacro -%}
 
-{#- Rows of a kind, its vars with their values, and its rule as a statement over the published database, whatever that is called. -#}
-{%- macro insight_rules_as_rows() -%}
+{#- A row of each kind: its words, its vars with their values, and its rule as a statement over the published database, whatever that is called. -#}
+{%- macro insight_kinds_as_rows() -%}
     {%- for kind, rule in insight_rules().items() %}
     select
         '{{ kind }}' as insight_kind,
+        {%- for name, words in insight_words()[kind].items() %}
+        '{{ words | replace("'", "''") }}' as {{ name }},
+        {%- endfor %}
         '{%- for name in insight_thresholds()[kind] + ['insight_minimum_usd'] -%}
             {{ name }} = {{ var(name) | string | replace("'", "''") }}{{ '; ' if not loop.last }}
         {%- endfor %}' as thresholds,
-        '{{ (rule | string).replace('"' ~ target.database ~ '".', '').replace("'", "''") }}' as rule_sql
+        '{{ (rule | string).replace('"' ~ target.database ~ '".', '').replace("'", "''") | trim }}' as rule_sql
     {%- if not loop.last %}
     union all
     {%- endif %}

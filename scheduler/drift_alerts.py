@@ -1,0 +1,53 @@
+"""Tells people once of each new alarm of drift, by the ways that alerts take.
+
+An alarm is no incident: it does not end, and nothing has to be repaired. Which ones were told is in the history, so that
+neither a restart nor a rebuilt database tells them again. Alarms of an old history are no news: only what the newest weeks
+raised is told.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import duckdb
+import structlog
+
+from common.duckdb_files import open_read_only
+from common.paths import DuckDBVolume
+from scheduler.alerts import Alerts
+from scheduler.publish import Generation
+
+log = structlog.get_logger()
+
+_STATE = "drift_told"
+_NEWS = timedelta(days=14)
+_ALARMS = """
+select metric || ' ' || model || ' ' || direction, evidence from marts.fct_drift_alarms
+where detected_date_key >= ? order by date_key, metric, model
+"""
+
+
+def tell_drift(volume: DuckDBVolume, alerts: Alerts, generation: Generation | None) -> None:
+    """Send one message with the alarms of this generation that nobody was told of.
+
+    A message that cannot be sent waits for the next run.
+    """
+    state: dict[str, Any] = alerts.history.get_state(_STATE) or {"generation": None, "told": []}
+    if generation is None or state["generation"] == generation.number:
+        return
+    alarms = _newest_alarms(volume, generation)
+    new = [evidence for key, evidence in alarms.items() if key not in state["told"]]
+    for evidence in new:
+        log.warning("drift.alarm", evidence=evidence)
+    if new and not alerts.tell("Claude Code does something otherwise than before", "\n".join(new)):
+        return
+    alerts.history.set_state(_STATE, {"generation": generation.number, "told": sorted(alarms)})
+
+
+def _newest_alarms(volume: DuckDBVolume, generation: Generation) -> dict[str, str]:
+    """Return the alarms of the newest weeks, each with its sentence; no day in its name, for late lines may move it by one."""
+    since = datetime.now(UTC) - _NEWS
+    with open_read_only(volume.generations / str(generation.number) / volume.published_database.name) as connection:
+        try:
+            return dict(connection.execute(_ALARMS, [int(since.strftime("%Y%m%d"))]).fetchall())
+        except duckdb.CatalogException:  # of another project, or a version that had no alarms yet
+            return {}
