@@ -64,6 +64,7 @@ class Thread:
     parent: str | None = None
     context: int = _SYSTEM_PROMPT_TOKENS
     cached: int = 0
+    cached_at: datetime | None = None
 
     def wait(self, shortest: float, longest: float) -> None:
         """Let time pass, in seconds."""
@@ -138,8 +139,11 @@ class Thread:
         self.context += output
 
     def _usage(self, output: int) -> dict[str, Any]:
+        lifetime = timedelta(hours=1) if self.hour_cache else timedelta(minutes=5)
+        if self.cached_at and self.now - self.cached_at > lifetime:
+            self.cached = 0
         written = self.context - self.cached
-        read, self.cached = self.cached, self.context
+        read, self.cached, self.cached_at = self.cached, self.context, self.now
         split = {"ephemeral_5m_input_tokens": written, "ephemeral_1h_input_tokens": 0}
         if self.hour_cache:
             split = {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": written}
