@@ -1,8 +1,8 @@
 """Tells people once of each new alarm of drift, by the ways that alerts take.
 
-An alarm is no incident: it does not end, and nothing has to be repaired. Which ones were told is in the history, so that
-neither a restart nor a rebuilt database tells them again. Alarms of an old history are no news: only what the newest weeks
-raised is told.
+An alarm is no incident: it does not end, and nothing has to be repaired. The history keeps which ones were told, so that
+neither a restart nor a rebuilt database tells them again. Only alarms of the newest weeks are told: those of an old history
+are no news.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -44,7 +44,7 @@ def tell_drift(volume: DuckDBVolume, alerts: Alerts, generation: Generation | No
 
 
 def _newest_alarms(volume: DuckDBVolume, generation: Generation) -> dict[str, str]:
-    """Return the alarms of the newest weeks, each with its sentence; no day in its name, for late lines may move it by one."""
+    """Return the sentences of the newest alarms by metric, model and direction: late lines may move the day by one."""
     since = datetime.now(UTC) - _NEWS
     with open_read_only(volume.generations / str(generation.number) / volume.published_database.name) as connection:
         try:

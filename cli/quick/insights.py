@@ -44,7 +44,8 @@ _ALARMS = f"""
 """
 _CHANGES = f"""
     select
-        {_DAY.format("date_key")}::varchar as day, change_kind as kind, subject, projects.name as project, compared_days,
+        {_DAY.format("date_key")}::varchar as day, change_kind as kind, subject, projects.name as project,
+        compared_days,
         prompts_before, prompts_after, unpriced_before, unpriced_after, columns('(cost|from)_.*_?usd')::double
     from marts.agg_cost_changes left join ({PROJECT_NAMES}) as projects using (project_id)
     where {{where}}

@@ -142,7 +142,8 @@ def _findings(published: Published, found: Insights, count: int, columns: int) -
     yield from table.lines(columns)
     if len(found.findings) > count:
         shown, whole = show(count, "count"), show(len(found.findings), "count")
-        yield f"The dearest {shown} of {whole}; --last {len(found.findings)} shows all. ./analytics show SESSION prints one."
+        yield f"The dearest {shown} of {whole}; --last {len(found.findings)} shows all."
+    yield "./analytics show SESSION prints a session."
 
 
 def _alarms(found: Insights, count: int, columns: int) -> Iterator[str]:

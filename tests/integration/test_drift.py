@@ -22,7 +22,7 @@ YEARS = int(os.environ.get("DRIFT_YEARS", "300"))
 SEED = int(os.environ.get("DRIFT_SEED", "1"))
 PLANTED = 100
 
-# What becomes of a figure. Of the simulated person's, about 87 % of the cache lives an hour, 97 % of the prompts are cached,
+# What becomes of a figure. For the simulated person 87 % of the cache lives an hour, 97 % of the prompts are cached,
 # 40 % of the answers think, 5 % of the calls fail, 4 % of the prompts are stopped.
 CHANGES: dict[str, tuple[str, Change]] = {
     "the cache lives five minutes": (
