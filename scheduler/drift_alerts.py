@@ -1,8 +1,8 @@
 """Tells people once of each new alarm of drift, by the ways that alerts take.
 
-An alarm is no incident: it does not end, and nothing has to be repaired. The history keeps which ones were told, so that
-neither a restart nor a rebuilt database tells them again. Only alarms of the newest weeks are told: those of an old history
-are no news.
+An alarm is no incident: it does not end, and nothing has to be repaired. The history keeps which ones were told, so
+that neither a restart nor a rebuilt database tells them again. Only alarms of the newest weeks are told: those of an
+old history are no news.
 """
 
 from datetime import UTC, datetime, timedelta
