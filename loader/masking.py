@@ -13,17 +13,16 @@ import os
 import re
 import secrets
 import sys
-from contextlib import suppress
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from common.private_files import create_file
 from common.settings import Settings, SettingsError
 from loader.documents import NotJson, parse
 
@@ -183,21 +182,10 @@ def _key_of(settings: Settings) -> bytes:
     path = settings.data_dir / _KEY_FILE
     try:
         if not path.exists():
-            _make_key(path)
+            create_file(path, secrets.token_urlsafe(32).encode())
         key = path.read_text(encoding="ascii").strip().encode()
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror}; set FINGERPRINT_KEY, or make the folder writable") from None
     if not key:
         raise SettingsError(f"{path}: expected a key, found an empty file; delete it, and a new one is made")
     return key
-
-
-def _make_key(path: Path) -> None:
-    """Make the key whole or not at all, readable by its owner alone; of two at once the first one's stays."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile("w", encoding="ascii", dir=path.parent, prefix=".fingerprint-") as unfinished:
-        unfinished.write(secrets.token_urlsafe(32))
-        unfinished.flush()
-        os.fsync(unfinished.fileno())
-        with suppress(FileExistsError):
-            path.hardlink_to(unfinished.name)

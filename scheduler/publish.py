@@ -5,7 +5,6 @@ The caller holds the pipeline lock.
 """
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -19,6 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from common.duckdb_files import open_read_only, open_work_database
 from common.errors import AnalyticsError
 from common.paths import DATABASE_FILE, DuckDBVolume
+from common.private_files import sync_path
 
 MANIFEST_FILE = "manifest.json"
 _UNFINISHED = ".tmp"
@@ -138,7 +138,7 @@ def _copy(source: Path, target: Path) -> None:
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or log.exists():
         raise PublishError(f"{source} changed while it was copied: another program writes to it; close that program")
     target.chmod(0o444)
-    _flush(target)
+    sync_path(target)
 
 
 def _check(database: Path, schema: str, check: Callable[[duckdb.DuckDBPyConnection], None] | None) -> dict[str, int]:
@@ -178,18 +178,18 @@ def _describe(folder: Path, number: int, counts: dict[str, int], facts: dict[str
     generation = Generation(number=number, created_at=datetime.now(UTC), bytes=size, row_counts=counts, facts=facts)
     manifest = folder / MANIFEST_FILE
     manifest.write_text(json.dumps(generation.model_dump(mode="json"), indent=2) + "\n", encoding="utf-8")
-    _flush(manifest)
-    _flush(folder)
+    sync_path(manifest)
+    sync_path(folder)
     return generation
 
 
 def _show(volume: DuckDBVolume, folder: Path, number: int) -> None:
     """The one moment that counts: `current` is replaced by a rename, so readers find the old folder or the new one."""
     folder.rename(volume.generations / str(number))
-    _flush(volume.generations)
+    sync_path(volume.generations)
     _link(volume.current, Path(volume.generations.name) / str(number))
     _link(volume.well_known_database, Path(volume.current.name) / DATABASE_FILE)
-    _flush(volume.root)
+    sync_path(volume.root)
 
 
 def _link(link: Path, target: Path) -> None:
@@ -222,12 +222,3 @@ def _remove_old(volume: DuckDBVolume, keep: int) -> int:
 def _numbers(volume: DuckDBVolume) -> Iterator[int]:
     with suppress(FileNotFoundError):
         yield from (int(path.name) for path in volume.generations.iterdir() if path.name.isdecimal())
-
-
-def _flush(path: Path) -> None:
-    """Flush a file or a folder, so that a power cut cannot bring the link without the file."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from common.private_files import LEFT_OVER, make_folder, sync, sync_path, unfinished
 from vault.errors import BusyError, PlaceError, VaultError
 from vault.places import Kept
-from vault.private_files import LEFT_OVER, make_folder, sync, sync_folder, unfinished
 
 _LOCK = ".lock"
 
@@ -80,7 +80,7 @@ class FolderPlace:
                 file.write(content)
                 sync(file)
                 Path(file.name).rename(path)
-            sync_folder(path.parent)
+            sync_path(path.parent)
 
     def delete(self, name: str) -> None:
         """Delete a file, and its folder where nothing else is in it."""

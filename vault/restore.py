@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from common.chunks import chunks
 from common.paths import DataPaths
+from common.private_files import make_folder, sync, unfinished
 from common.settings import Settings
 from records import RecordStore, StoredLine, open_store
 from records.store import EARLIEST
@@ -23,7 +24,6 @@ from vault.errors import PlaceError, VaultError
 from vault.files import HISTORY, IN_DATA, TOKEN, environment, is_statement
 from vault.manifest import LAYOUTS, LINES, METABASE, REJECTED, STATES, UNDATED, Backup, Manifest
 from vault.places import Place
-from vault.private_files import make_folder, sync, unfinished
 from vault.reading import read_part, verify
 from vault.rows import digest_of, layout_of, line_of, line_print, rejected_of, rows_of, state_of
 from vault.seal import Key

@@ -4,16 +4,17 @@ A file is written only when its digest proves that every byte is as it was read,
 for too. A file that is there already stays as it is: equal ones are left, others are an error.
 """
 
+import filecmp
 import os
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from common.errors import AnalyticsError
+from common.private_files import make_folder, sync, unfinished
 from common.transcript_files import PROMPT_HISTORY
 from records import RecordStore
 from records.file_state import FILE, FileState, label_of
-from vault.private_files import make_folder, same_content, sync, unfinished
 from vault.transcript_bytes import write_transcript
 
 _AGENT = "agent-"
@@ -173,7 +174,7 @@ def _give_back(
 def _place(written: Path, path: Path, state: FileState) -> bool:
     """Put a file where it belongs, with the time that it had; tell whether it was not there already."""
     if path.exists() or path.is_symlink():
-        if path.is_file() and same_content(written, path):
+        if path.is_file() and filecmp.cmp(written, path, shallow=False):
             return False
         raise GivenBackError(f"{path}: expected no file or an equal one, found another; give --to an empty folder")
     os.utime(written, ns=(state.mtime_ns, state.mtime_ns))

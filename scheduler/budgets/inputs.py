@@ -19,9 +19,9 @@ import duckdb
 
 from common.errors import AnalyticsError
 from common.paths import DataPaths
+from common.private_files import replace_file
 from common.settings import Settings
 from scheduler.budgets.config import Config, ConfigError, parse_config
-from scheduler.budgets.files import replace_file
 from scheduler.budgets.remotes import learn_remotes
 from scheduler.budgets.statements import Statements
 

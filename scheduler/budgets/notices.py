@@ -14,8 +14,8 @@ import duckdb
 from common.duckdb_files import open_read_only
 from common.numbers import percent
 from common.paths import DuckDBVolume
+from common.private_files import replace_file
 from scheduler.alerts import Notice
-from scheduler.budgets.files import replace_file
 from scheduler.budgets.words import money
 from scheduler.pipeline_parts import Refresh
 from scheduler.publish import Generation

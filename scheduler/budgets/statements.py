@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import AnalyticsError
-from scheduler.budgets.files import create_file
+from common.private_files import LEFT_OVER, create_file
 
 Statement = dict[str, Any]
 _NAME = re.compile(r"(\d{4}-\d{2})\.v(\d+)\.json")
@@ -127,7 +127,7 @@ class Statements:
 
     def _remove_leftovers(self) -> None:
         """Delete what a killed close left beside the files."""
-        for path in self.folder.glob(".*.tmp"):
+        for path in self.folder.glob(f"{LEFT_OVER}*"):
             if time.time() - path.stat().st_mtime > _LEFTOVER_SECONDS:
                 path.unlink(missing_ok=True)
 

@@ -7,7 +7,6 @@ act in a visitor's name. On an address other than loopback nothing may act until
 import hashlib
 import hmac
 import ipaddress
-import os
 import secrets
 import time
 from collections import deque
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 
 from fastapi import HTTPException, Request
 
+from common.private_files import create_file
 from common.settings import Settings
 
 COOKIE = "claude_analytics_session"
@@ -139,11 +139,6 @@ def is_loopback(host: str) -> bool:
 
 def _generated(path: Path) -> str:
     """The token of this machine's user, made once, readable by nobody else."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text(encoding="utf-8").strip()
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(token := secrets.token_urlsafe(32))
-    return token
+    if not path.exists():
+        create_file(path, secrets.token_urlsafe(32).encode())
+    return path.read_text(encoding="utf-8").strip()

@@ -16,11 +16,11 @@ import duckdb
 import pytest
 
 import collector
+from common.private_files import LEFT_OVER
 from records.sqlite_store import SqliteStore
 from records.store import EARLIEST
 from tests.integration.collecting import ROOT, write
 from tests.integration.vault.conftest import Command
-from vault.private_files import LEFT_OVER
 
 PROGRAM = [sys.executable, "-P", "-m", "cli"]
 VOLATILE = {"ingested_at", "first_ingested_at", "last_ingested_at", "extracted_at", "loaded_at", "load_id"}

@@ -86,7 +86,7 @@ class Killed(BaseException):
     """Stands for the process's end at one instruction."""
 
 
-STEPS = ("_require_space", "_checkpoint", "_copy", "_check", "_describe", "_show", "_link", "_flush", "_remove_old")
+STEPS = ("_require_space", "_checkpoint", "_copy", "_check", "_describe", "_show", "_link", "sync_path", "_remove_old")
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from common.private_files import LEFT_OVER
 from scheduler.budgets.statements import StatementError, Statements
 
 HEAD = ("closed_at", "reason", "currency", "usd_rate", "rate_from", "amount_usd", "rules_digest")
@@ -88,15 +89,15 @@ def test_a_version_that_is_gone_or_of_another_line_is_noticed(tmp_path: Path) ->
 CLOSING = """
 import sys
 from pathlib import Path
-from scheduler.budgets import files
+from common import private_files as files
 from scheduler.budgets.statements import Statements
 from tests.unit.scheduler.test_statements import statement
 name = sys.argv[2]
-def die(*_):
+def die(*_, **__):
     import os, signal
     os.kill(os.getpid(), signal.SIGKILL)
 if name == "link":
-    files.os.link = die
+    files.Path.hardlink_to = die
 elif name == "unlink":
     files.Path.unlink = die
 else:
@@ -112,7 +113,7 @@ def test_a_close_that_is_killed_anywhere_has_closed_the_month_or_not(where: str,
     statements = Statements(tmp_path)
     assert statements.problem() is None
     assert (statements.latest("2026-10") is not None) == closed
-    [leftover] = tmp_path.glob(".*.tmp")
+    [leftover] = tmp_path.glob(f"{LEFT_OVER}*")
     os.utime(leftover, (time.time() - 7200,) * 2)
     statements.add(statement(2 if closed else 1))
     assert [path.suffix for path in tmp_path.iterdir()] == [".json"] * (2 if closed else 1)

@@ -7,9 +7,32 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import BinaryIO, cast
 
-_COMPARED_BYTES = 1024 * 1024
 LEFT_OVER = ".unfinished-"
 """How the name of a file begins that is being written, or whose writer was killed."""
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file in place of an older one; it is on the disk when this returns."""
+    make_folder(path.parent)
+    with unfinished(path.parent) as file:
+        file.write(content)
+        sync(file)
+        Path(file.name).replace(path)
+    sync_path(path.parent)
+
+
+def create_file(path: Path, content: bytes) -> bool:
+    """Write a file unless there is one: of two that try at once, one does. Return whether it was this call."""
+    make_folder(path.parent)
+    with unfinished(path.parent) as file:
+        file.write(content)
+        sync(file)
+        try:
+            path.hardlink_to(file.name)
+        except FileExistsError:
+            return False
+    sync_path(path.parent)
+    return True
 
 
 def make_folder(folder: Path) -> None:
@@ -34,21 +57,10 @@ def sync(file: BinaryIO) -> None:
     os.fsync(file.fileno())
 
 
-def sync_folder(folder: Path) -> None:
-    """Have the disk keep which files are in a folder."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def sync_path(path: Path) -> None:
+    """Have the disk keep a file's content, or which files are in a folder."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def same_content(one: Path, other: Path) -> bool:
-    """Tell whether two files hold the same bytes."""
-    if one.stat().st_size != other.stat().st_size:
-        return False
-    with one.open("rb") as first, other.open("rb") as second:
-        while content := first.read(_COMPARED_BYTES):
-            if content != second.read(_COMPARED_BYTES):
-                return False
-    return True
