@@ -49,7 +49,9 @@ def lines_of_rows(rows: pa.Table) -> Iterator[StoredLine]:
 
 def rows_of_rejected(lines: Sequence[RejectedLine], masker: Masker | None = None) -> pa.Table:
     """Return rejected lines as rows of raw.dead_letters, their secrets masked if there is a masker."""
-    contents = [masker.text(line.raw) if masker else line.raw for line in lines]
+    contents = [line.raw for line in lines]
+    if masker:
+        contents = masker.texts(contents)
     shown = [content[:SHOWN_BYTES].decode("utf-8", "replace") for content in contents]
     columns = {
         "document_id": [line.line_id for line in lines],

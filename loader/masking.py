@@ -13,7 +13,8 @@ import os
 import re
 import secrets
 import sys
-from functools import cached_property
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property, partial, reduce
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -53,10 +54,10 @@ _BEGINNINGS = (
     ),
     r'://[^\s/:@"\\]+:[^\s/@"\\]+@',
     r"(?i:passw|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential)[A-Za-z0-9_-]*"
-    r"""[\\"' ]*[:=]+>?[\\"' ]*[A-Za-z0-9+/_.~!@#%&*^?-]{8}""",
-    "(?i:bearer|basic|token) [A-Za-z0-9._~+/-]{20}",
+    r"""[\\"' ]*[:=]+>?[\\"' ]*[A-Za-z0-9+/_.~!@#%&*^?-]{8}"""
+    r"""|(?i:authorization[\\"']* *[:=,][\\"' ]*(?:bearer|basic|token)) """,
 )
-"""How secrets begin. One expression of them all would be twenty times as slow as these one after the other."""
+"""How secrets begin. One expression of them all would be twenty times as slow as these."""
 _ESCAPES = re.compile(rb'\\[nrt"]')
 
 
@@ -90,12 +91,9 @@ class Masker:
 
     def documents(self, documents: pa.Array) -> pa.Array:
         """Return documents with their secrets masked; the array itself where there are none."""
-        may_hold = pc.match_substring_regex(documents, _BEGINNINGS[0])
-        for beginning in _BEGINNINGS[1:]:
-            may_hold = pc.or_(may_hold, pc.match_substring_regex(documents, beginning))
         masked = {
             place: text
-            for place in pc.indices_nonzero(may_hold).to_pylist()
+            for place in _may_hold_secrets(documents)
             if (text := self.document(raw := documents[place].as_py().encode())) != raw
         }
         if not masked:
@@ -111,6 +109,15 @@ class Masker:
         if masked == raw or _is_json(masked) or not _is_json(raw):
             return masked
         return orjson.dumps(self._inside(parse(memoryview(raw)).value))
+
+    def texts(self, contents: list[bytes]) -> list[bytes]:
+        """Return texts of any encoding with their secrets masked."""
+        masked = list(contents)
+        for place in _may_hold_secrets(
+            pa.array([content.decode("utf-8", "replace") for content in contents], pa.string())
+        ):
+            masked[place] = self.text(contents[place])
+        return masked
 
     def text(self, raw: bytes) -> bytes:
         """Return text with its secrets masked, wherever they stand in it."""
@@ -160,6 +167,14 @@ class Masker:
 
 
 _MEANT = {b"\\n": b"\n", b"\\r": b"\r", b"\\t": b"\t", b'\\"': b'"'}
+
+
+def _may_hold_secrets(texts: pa.Array) -> list[int]:
+    """Return the places of the texts in which a secret may begin."""
+    with ThreadPoolExecutor(len(_BEGINNINGS)) as threads:  # Arrow searches without Python's lock
+        found = reduce(pc.or_, threads.map(partial(pc.match_substring_regex, texts), _BEGINNINGS))
+    places: list[int] = pc.indices_nonzero(found).to_pylist()
+    return places
 
 
 def _kind(rule_id: str) -> str:
