@@ -59,6 +59,7 @@ paired as (
     select
         month_start,
         project_id,
+        git_branch,
         model,
         max(struct_pack(team := team, cost_centre := cost_centre)) filter (where not is_today) as closed_to,
         max(struct_pack(team := team, cost_centre := cost_centre)) filter (where is_today) as today_to,
