@@ -62,7 +62,8 @@ def _differences(left: Path, right: Path) -> dict[str, int]:
             database = (data / "duckdb" / "analytics.db").resolve()
             connection.execute(f"attach '{database}' as {name} (read_only)")
         columns = connection.execute(
-            "select table_name, list(column_name order by column_index) from duckdb_columns()"
+            "select table_name, list(column_name order by column_index)"
+            " from duckdb_columns() join duckdb_tables() using (database_name, schema_name, table_name)"
             " where database_name = 'one' and schema_name = 'marts' group by 1"
         ).fetchall()
         for table, names in columns:

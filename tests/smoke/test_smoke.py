@@ -30,7 +30,7 @@ def test_the_appliance_comes_up_counts_right_and_survives_the_loss_of_every_cont
     assert report["second"]["found"]["tool_calls"] > report["first"]["found"]["tool_calls"]
     assert report["after"]["found"]["tool_calls"] > report["second"]["found"]["tool_calls"]
     assert set(report["kills"]) == {
-        *("mongo", "collector", "iceberg", "loader", "scheduler", "metabase-db", "metabase"),
+        *("mongo", "collector", "iceberg", "loader", "scheduler", "vault", "metabase-db", "metabase"),
     }
 
 

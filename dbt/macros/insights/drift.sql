@@ -21,7 +21,7 @@
 {%- macro drift_metrics() -%}
     {%- do return({
         'cache_1h_share': ['cache_creation_1h_tokens', 'cache_creation_tokens', 'response_count', 'share', 'share of cache writes kept for an hour'],
-        'cache_hit_share': ['cache_read_tokens', 'input_tokens + cache_read_tokens + cache_creation_tokens', 'response_count', 'share', 'share of the prompts that the cache answered'],
+        'cache_hit_share': ['cache_read_tokens', 'cast(input_tokens as double) + cache_read_tokens + cache_creation_tokens', 'response_count', 'share', 'share of the prompts that the cache answered'],
         'thinking_share': ['thinking_response_count', 'response_count', 'response_count', 'share', 'share of answers with thinking'],
         'output_per_prompt': ['visible_output_tokens', 'turn_count', 'turn_count', 'ratio', 'output tokens per prompt'],
         'error_rate': ['error_count', 'attempt_count', 'attempt_count', 'share', 'share of tool calls that failed'],
