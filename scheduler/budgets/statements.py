@@ -10,6 +10,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -128,8 +129,9 @@ class Statements:
     def _remove_leftovers(self) -> None:
         """Delete what a killed close left beside the files."""
         for path in self.folder.glob(f"{LEFT_OVER}*"):
-            if time.time() - path.stat().st_mtime > _LEFTOVER_SECONDS:
-                path.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # another close has just ended
+                if time.time() - path.stat().st_mtime > _LEFTOVER_SECONDS:
+                    path.unlink()
 
 
 def checksum(statement: Statement) -> str:
