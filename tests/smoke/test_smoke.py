@@ -65,7 +65,7 @@ def test_a_bundle_brings_images_and_files_to_a_host_without_a_network(
     docker("image", "rm", *names)
     assert unbundle(archive, tmp_path / "elsewhere") == names
     for name in names:  # both may be names of one image
-        assert name in docker("image", "inspect", "--format", "{{join .RepoTags \" \"}}", name).split()
+        assert name in docker("image", "inspect", "--format", '{{join .RepoTags " "}}', name).split()
     files = sorted(path.name for path in (tmp_path / "elsewhere").iterdir())
     assert files == ["Dockerfile", "compose.yaml"], "what git does not know stays at home"
 
