@@ -20,7 +20,7 @@ class Rate(NamedTuple):
 
 
 def currency_code(text: Any) -> str:
-    """Return the code of a currency in capitals. Raises ValueError where it is none."""
+    """Return the code of a currency in capitals. Raises ValueError for what is not a currency code."""
     code = text.strip().upper() if isinstance(text, str) else ""
     if len(code) != 3 or not code.isascii() or not code.isalpha():
         raise ValueError("expected the three letters of a currency, such as EUR")

@@ -127,7 +127,7 @@ async def _watched(request: Request) -> AsyncIterator[threading.Event]:
 
 
 async def perform(work: Work, request: Request, name: str, step: Callable[[Progress], Result]) -> Result:
-    """Do a step on a thread of its own, as the only one, for as long as the caller waits for it."""
+    """Run a step in a separate thread while the caller waits; answer 409 if another step is running."""
     with work.begin(name):
         async with _watched(request) as caller_left:
             try:

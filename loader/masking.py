@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from kingfisher_sdk import Scanner
 
 OFF = "off"
-"""What a table's progress says of masking where there is none."""
+"""The label of a table whose rows are not masked."""
 _PACKAGE = "kingfisher-secret-scanner"
 _RULES = Path(__file__).with_name("secret_rules.yaml")
 _KEY_FILE = "fingerprint.key"

@@ -1,4 +1,4 @@
-"""A backup as the history has it: a run of its own kind, beside the pipeline, not in its way.
+"""Record a backup in the history as a run of kind backup; it runs beside the pipeline, without its lock.
 
 It takes no pipeline lock. A backup reads the record store as of one moment, or in an order in which nothing is counted
 that is not there; a pipeline that waited for the copy of a large history would only be late.

@@ -19,16 +19,23 @@ from records.layouts import LayoutPart
 _LINE = b',"line":'
 
 
-def line_row(line: StoredLine) -> bytes:
-    """Return a line with everything that the record store knows of it."""
+def _origin(line: StoredLine | RejectedLine) -> dict[str, Any]:
+    """Return the fields that both kinds of lines have, in the order in which they are written."""
     place = line.place
-    about = {
+    return {
         "id": line.line_id,
         "ingested_at": line.ingested_at,
         "host": place.host,
         "project": place.project_id,
         "file": place.source_file,
         "offset": place.byte_offset,
+    }
+
+
+def line_row(line: StoredLine) -> bytes:
+    """Return a line with everything that the record store knows of it."""
+    about = {
+        **_origin(line),
         "session": line.session_id,
         "uuid": line.uuid,
         "type": line.line_type,
@@ -46,14 +53,8 @@ def line_of(row: bytes) -> StoredLine:
 
 def rejected_row(line: RejectedLine) -> bytes:
     """Return a rejected line; its bytes are in `raw`."""
-    place = line.place
     about = {
-        "id": line.line_id,
-        "ingested_at": line.ingested_at,
-        "host": place.host,
-        "project": place.project_id,
-        "file": place.source_file,
-        "offset": place.byte_offset,
+        **_origin(line),
         "reason": line.reason,
         "raw": base64.b64encode(line.raw).decode(),
     }

@@ -62,7 +62,7 @@ def open_published(places: Places) -> Iterator[Published]:
 
 
 def _facts(manifest: Path) -> tuple[datetime | None, str, int | None]:
-    """When the generation was published, the zone of its days and its number; without a manifest there is none."""
+    """When the generation was published, the zone of its days and its number; None without a manifest."""
     with suppress(OSError, ValueError, KeyError, TypeError):
         said = json.loads(manifest.read_bytes())
         zone = said["facts"]["dbt_vars"]["timezone"]

@@ -1,5 +1,5 @@
 {#-
-  A main conversation that went on far beyond the context at which ordinary windows compact: what the tokens beyond it cost at the least
+  A main conversation that went on far beyond the context at which ordinary windows compact: what the tokens beyond it cost at least
   price a prompt's token has, less the compactions that would have kept them out.
 -#}
 {%- macro insight_far_context() -%}
