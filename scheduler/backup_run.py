@@ -1,4 +1,4 @@
-"""Record a backup in the history as a run of kind backup; it runs beside the pipeline, without its lock.
+"""Record a backup in the history as a run of kind backup, beside the pipeline.
 
 It takes no pipeline lock. A backup reads the record store as of one moment, or in an order in which nothing is counted
 that is not there; a pipeline that waited for the copy of a large history would only be late.
