@@ -18,9 +18,13 @@
   such a sum stays at its largest value rather than stop a build.
 -#}
 {%- macro count_sum(numbers, window='') -%}
-    cast(if(
-        sum({{ numbers }}) {{ window }} > 9223372036854775807, 9223372036854775807, sum({{ numbers }}) {{ window }}
-    ) as bigint)
+    {%- set total = 'sum(' ~ numbers ~ ') ' ~ window -%}
+    cast({{ at_most(total, 9223372036854775807) }} as bigint)
+{%- endmacro -%}
+
+{#- A number, at most so large, so that a cast holds it. An unknown one stays unknown, where least() would give the limit. -#}
+{%- macro at_most(number, limit) -%}
+    if({{ number }} > {{ limit }}, {{ limit }}, {{ number }})
 {%- endmacro -%}
 
 {#- When a price of int_model_rates holds on a UTC day. -#}

@@ -3,9 +3,7 @@
     {%- for side in ['before', 'after'] %}
         {%- set here = "filter (where side = '" ~ side ~ "')" %}
         cast(coalesce(sum(turn_count) {{ here }}, 0) as bigint) as prompts_{{ side }},
-        cast(least(
-            sum(cast(input_tokens as hugeint) + cache_read_tokens + cache_creation_tokens + output_tokens) {{ here }}, 9223372036854775807
-        ) as bigint) as tokens_{{ side }},
+        {{ count_sum('cast(input_tokens as hugeint) + cache_read_tokens + cache_creation_tokens + output_tokens', here) }} as tokens_{{ side }},
         sum(error_count) {{ here }} / nullif(sum(attempt_count) {{ here }}, 0) as error_rate_{{ side }},
         cast(sum(response_count - priced_response_count) {{ here }} as bigint) as unpriced_{{ side }},
         cast(coalesce(sum(cast(web_search_cost_usd as decimal(28, 10))) {{ here }}, 0) as decimal(28, 10)) as searches_{{ side }}{{ ',' if not loop.last }}

@@ -35,7 +35,7 @@
 
 {#- A number of things in an evidence text: 1 answer, 1,234 answers. -#}
 {%- macro counted(number, thing) -%}
-    format('{:,} {{ thing }}', cast(least(round({{ number }}), 9007199254740992) as bigint)) || if(round({{ number }}) = 1, '', 's')
+    format('{:,} {{ thing }}', cast({{ at_most('round(' ~ number ~ ')', 9007199254740992) }} as bigint)) || if(round({{ number }}) = 1, '', 's')
 {%- endmacro -%}
 
 {#- Minutes in an evidence text: 45 min, 3 h, 2 days. -#}

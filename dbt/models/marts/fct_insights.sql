@@ -19,7 +19,7 @@ select
     {{ local_date_key('occurred_at') }} as date_key,
     subject,
     round(cast(quantity as double), 1) as quantity,
-    cast(least(round(tokens), 9007199254740992) as bigint) as tokens,
+    cast({{ at_most('round(tokens)', 9007199254740992) }} as bigint) as tokens,
     round(cast(cost_usd as double), 6) as cost_usd,
     evidence
 from findings
