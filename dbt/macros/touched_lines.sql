@@ -73,10 +73,15 @@
     )
     select distinct session_key from closure;
 
+    -- by row ids: DuckDB then reads the long columns of these rows alone, and not of the whole table
     create table touched.conversations as
     select *
     from raw.conversations
-    where coalesce(nullif(session_id, ''), nullif(source_file, ''), '') in (select sessions.session_key from touched.sessions);
+    where rowid in (
+        select found.rowid
+        from raw.conversations as found
+        where coalesce(nullif(found.session_id, ''), nullif(found.source_file, ''), '') in (select sessions.session_key from touched.sessions)
+    );
 
     drop table new_links;
     drop table summaries;
