@@ -69,7 +69,7 @@ class Refusing(ABC):
         keys = keys_of(self.forget_requests())
         if not keys:
             return states
-        refused = self._with_marks({state.id: session_marks(keys, state.source_file) for state in states})
+        refused = self._with_marks({state.id: file_marks(keys, state) for state in states})
         return [state for state in states if state.id not in refused]
 
     def _unmarked_layouts(self, parts: Sequence[LayoutPart]) -> Sequence[LayoutPart]:
