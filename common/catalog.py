@@ -70,12 +70,8 @@ TRANSCRIPT_FILES_SCHEMA = Schema(
 
 FORGOTTEN_SCHEMA = Schema(
     NestedField(1, "request_id", StringType(), required=True, doc="the request to forget that the row belongs to"),
-    NestedField(
-        2, "mark", StringType(), doc="a keyed hash of a line, a session or a file; null in a request's row"
-    ),
-    NestedField(
-        3, "request", StringType(), doc="the request as JSON: who, when, kind, counts; null in a mark's row"
-    ),
+    NestedField(2, "mark", StringType(), doc="a keyed hash of a line, a session or a file; null in a request's row"),
+    NestedField(3, "request", StringType(), doc="the request as JSON: who, when, kind, counts; null in a mark's row"),
     schema_id=0,
 )
 

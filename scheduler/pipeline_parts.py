@@ -41,6 +41,22 @@ Backup = Callable[[Progress], BackedUp]
 """Makes a backup; given by the code that assembles the scheduler."""
 
 
+class Forgetting(Protocol):
+    """Requests to forget, as the pipeline sees them; given by the code that assembles the scheduler."""
+
+    def is_pending(self) -> bool:
+        """Tell whether a request is unfinished."""
+        ...
+
+    def remove(self, progress: Progress) -> str:
+        """Delete from the record store and the history of runs; return what was done. Safe to repeat."""
+        ...
+
+    def prove(self, progress: Progress) -> str:
+        """Search what is left and close the requests; return what was searched. Raises where something is left."""
+        ...
+
+
 class Inputs(Protocol):
     """What the models are made from beside the lines: files and settings that may change between two runs."""
 
@@ -76,6 +92,7 @@ class PipelineParts:
     refresh: Sequence[Refresh] = ()
     backup: Backup | None = None
     """None where BACKUP_TO names no place."""
+    forgetting: Forgetting | None = None
     inputs: Inputs = field(default_factory=NoInputs)
     step_time_limit: float | None = 3600
     database_wait: float = 300

@@ -23,6 +23,7 @@ from scheduler.pipeline_parts import Collected, Export, PipelineParts, Refresh
 from scheduler.publish import Generation
 from scheduler.statusline_file import statusline_refresh
 from standalone.backups import backup_of
+from standalone.forgetting import InProcessForgetting
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,7 @@ class Engine:
             exports=exports,
             refresh=refresh,
             backup=backup_of(self.settings),
+            forgetting=InProcessForgetting(self.settings, self.store, self.loader.catalog),
         )
 
     def _report(self, _: Generation) -> None:

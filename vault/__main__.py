@@ -60,6 +60,8 @@ def bring_back(settings: Settings, wanted: str | None) -> int:
     place = backup_place(settings)
     done = restore(place, find_backup(place, wanted), key_of(place, settings), settings, lambda at: print(f"{at} ..."))
     print(f"Restored and read back: {', '.join(f'{count:,} {kind}' for kind, count in done.counts.items())}")
+    if done.left_out:
+        print(f"{done.left_out:,} of these lines were forgotten on request since, and deleted again")
     print("Metabase's database: " + ("restored" if done.metabase else "not in the backup"))
     for file in done.files:
         print(f"For you to put in place: {file}")

@@ -19,3 +19,7 @@ class BusyError(VaultError, PassingError):
     """Another backup is being written to the same place."""
 
     exit_code = 75
+
+
+class ForgetError(UsageError, VaultError):
+    """What is to be forgotten is not known."""
