@@ -1,4 +1,4 @@
-"""Backups and what was forgotten after they were made: which hold it, how they go, and how no restore brings it back."""
+"""Backups and what was forgotten after they were made: which hold it, how they go, how no restore brings it back."""
 
 from hashlib import sha256
 

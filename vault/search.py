@@ -90,12 +90,11 @@ def _first(wanted: list[bytes], content: bytes) -> str | None:
 
 def _unpack(path: Path) -> Iterator[bytes]:
     content = path.read_bytes()
-    packed = [content] if path.suffix == ".gz" else [base64.b64decode(found) for found in _PACKED.findall(content)]
-    for piece in packed:
+    for packed in [content] if path.suffix == ".gz" else _PACKED.findall(content):
         try:
-            yield gzip.decompress(piece)
-        except (OSError, EOFError, zlib.error):  # base64 of something else, such as a font
-            yield piece
+            yield gzip.decompress(packed if path.suffix == ".gz" else base64.b64decode(packed))
+        except (ValueError, OSError, EOFError, zlib.error):  # of something else, whose bytes were looked at already
+            continue
 
 
 def _is_duckdb(path: Path) -> bool:
