@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -195,9 +196,19 @@ def verify(data: Data = None, transcripts: Transcripts = None) -> None:
     with one_line_errors():
         settings = settings_of(data_dir=data, transcripts_dir=transcripts)
         path = DataPaths.of(settings).duckdb.published_database
-        answer = count_again(path, settings.transcripts_dir, _built_timezone(settings), settings.model_prices_csv)
+        zone, prices = _built_timezone(settings), settings.model_prices_csv
+        answer = count_again(path, settings.transcripts_dir, zone, prices, partial(_left_out, settings))
         show_verification(console, answer)
     raise typer.Exit(0 if answer.agrees else 1)
+
+
+def _left_out(settings: Settings, files: dict[str, Path]) -> set[str]:
+    """Return the transcripts that are not collected: PROJECTS_EXCLUDED names them, or all in them is forgotten."""
+    from common.excluded import is_excluded
+    from standalone.forgetting import forgotten_files
+
+    excluded = {name for name in files if is_excluded(name, settings.projects_excluded)}
+    return excluded | forgotten_files(settings, {name: path.stat() for name, path in files.items()})
 
 
 def _built_timezone(settings: Settings) -> str:

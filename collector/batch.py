@@ -3,9 +3,11 @@
 Where the store has no transactions, the order makes a pass killable: lines, then rejected lines, then states.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from collector.reader import PhysicalLine, Reading, ReadLine
+from common.excluded import is_excluded_path
 from records import NewLine, Place, RecordStore, RejectedLine, Source
 from records.file_state import FileState
 from records.forgotten import Origin
@@ -32,6 +34,7 @@ class Tally:
     duplicates: int = 0
     dead_letters: int = 0
     forgotten: int = 0
+    excluded: int = 0
     files_forgotten: int = 0
     files_excluded: int = 0
     bytes_read: int = 0
@@ -66,6 +69,8 @@ class Batch:
 
     store: RecordStore
     tally: Tally
+    excluded: Sequence[str] = ()
+    """Patterns of projects whose prompts are not stored; their files are not read in the first place."""
     _lines: list[tuple[NewLine, FileRun]] = field(default_factory=list)
     _rejected: list[tuple[RejectedLine, FileRun]] = field(default_factory=list)
     _touched: dict[str, FileRun] = field(default_factory=dict)
@@ -76,13 +81,15 @@ class Batch:
 
     def add(self, run: FileRun, physical: PhysicalLine) -> bool:
         """Take what was read at once from a file; store everything if that makes enough, and say so."""
-        for read in physical.lines:
+        kept = [read for read in physical.lines if not self._is_excluded(read)]
+        for read in kept:
             self._add_line(run, read)
         for byte_offset, content in physical.gaps:
             run.layout.add_gap(byte_offset, content)
             self._bytes += len(content) + GAP_BYTES
         state = run.state
-        state.lines += len(physical.lines)
+        state.lines += len(kept)
+        self.tally.excluded += len(physical.lines) - len(kept)
         state.split_lines = state.split_lines or physical.is_split
         self.tally.lines += len(physical.lines)
         self.tally.bytes_read += physical.size
@@ -91,6 +98,13 @@ class Batch:
         if full:
             self.flush()
         return full
+
+    def _is_excluded(self, read: ReadLine) -> bool:
+        """Tell whether a line is a prompt of Claude Code's history that was given in an excluded project."""
+        value = read.line.value
+        return bool(
+            self.excluded and value and "display" in value and is_excluded_path(value.get("project"), self.excluded)
+        )
 
     def touch(self, run: FileRun) -> None:
         """Store this file's state with the next flush, new lines or not."""

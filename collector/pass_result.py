@@ -32,7 +32,7 @@ class CollectResult(BaseModel):
     files_unfinished: int = 0
     """Files whose last line is half written; it is read when it is complete."""
     lines: int = 0
-    """Lines read: documents + known + duplicates + dead_letters + forgotten."""
+    """Lines read: documents + known + duplicates + dead_letters + forgotten + excluded."""
     documents: int = 0
     """Lines stored as new documents."""
     known: int = 0
@@ -43,6 +43,8 @@ class CollectResult(BaseModel):
     """Lines rejected because they hold no JSON object."""
     forgotten: int = 0
     """Lines that are not stored again: a person asked to forget them."""
+    excluded: int = 0
+    """Prompts of Claude Code's history that are not stored: PROJECTS_EXCLUDED names their project."""
     files_forgotten: int = 0
     """Files that were not read: a person asked to forget all that is in them."""
     files_excluded: int = 0

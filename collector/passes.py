@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from collector.batch import Batch, FileRun, Tally
-from collector.excluded import is_excluded
 from collector.opening import Note, opened
 from collector.pass_result import CollectProgress, CollectResult
 from collector.reader import Reading, read, retrace
+from common.excluded import is_excluded
 from common.transcript_files import Findings, Transcript, check_folder, check_regular, describe, find, transcript
 from records import RecordStore
 from records.file_state import DIRECTORY, FILE, MISSING, OK, UNREADABLE, FileState
@@ -118,7 +118,7 @@ class _Pass:
         self._collector, self._progress = collector, progress
         self._started = time.monotonic()
         self._tally = Tally()
-        self._batch = Batch(collector.store, self._tally)
+        self._batch = Batch(collector.store, self._tally, collector.excluded)
         self._files_done, self._bytes_total = 0, 0
 
     def run(self, transcripts: list[Transcript], findings: Findings | None) -> CollectResult:

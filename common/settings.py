@@ -86,6 +86,11 @@ def _paths(value: Any) -> Any:
     return tuple(map(_expand, value))
 
 
+def _list(value: Any) -> Any:
+    """Read texts separated by commas."""
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
 UserPaths = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_paths)]
 
 
@@ -113,6 +118,7 @@ class Settings(BaseSettings):
         default_factory=default_transcripts_dirs, validate_default=True
     )  # commas between several
     collector: Literal["on", "off"] = "on"  # off where this host has no transcripts
+    projects_excluded: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_list)] = ()  # patterns
     data_dir: UserPath = Field(default=Path("~/.local/share/claude-analytics"), validate_default=True)
     host_name: str = Field(default_factory=socket.gethostname, min_length=1)
     duckdb_path: UserPath | None = None

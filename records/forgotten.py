@@ -12,7 +12,8 @@ from hashlib import blake2b
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
-from records.file_state import FILE, FileState, as_utc, label_of
+from common.transcript_files import label_of
+from records.file_state import FILE, FileState, as_utc
 
 LINE, SESSION, FILE_AS_IT_WAS = "line", "session", "file"
 _SUFFIXES = (".gz", ".jsonl", ".meta.json")

@@ -1,6 +1,7 @@
 """What a run works with, assembled once at the start: the volume, the loader, dbt, and what follows a generation."""
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -50,6 +51,10 @@ class Forgetting(Protocol):
 
     def remove(self, progress: Progress) -> str:
         """Delete from the record store and the history of runs; return what was done. Safe to repeat."""
+        ...
+
+    def forgotten_files(self, files: Mapping[str, os.stat_result]) -> set[str]:
+        """Return which of these transcripts, by name, are not read because all in them is forgotten."""
         ...
 
     def prove(self, progress: Progress) -> str:

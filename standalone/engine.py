@@ -76,7 +76,10 @@ class Engine:
             progress(at.bytes_done, at.bytes_total)
 
         restored = loader.refill(self.store, self.loader.catalog)
-        result = collector.collect(self.store, self.settings.transcripts_dir, self.settings.host_name, report)
+        settings = self.settings
+        result = collector.collect(
+            self.store, settings.transcripts_dir, settings.host_name, report, excluded=settings.projects_excluded
+        )
         return Collected(lines=result.lines, documents=result.documents, restored=restored)
 
     def parts(self, exports: Sequence[Export] = ()) -> PipelineParts:

@@ -1,11 +1,16 @@
 """Forgetting on one machine: the vault room wired to record store, Iceberg, the history of runs and the files."""
 
+import os
+from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 
 from pyiceberg.catalog import Catalog
 
+from common.paths import DataPaths
 from common.settings import Settings
-from records import RecordStore
+from records import RecordStore, open_store
+from records.file_state import FileState
 from records.sweep import sweep
 from scheduler.forget_steps import NotForgottenError
 from scheduler.history_erase import erase_quotes
@@ -14,6 +19,21 @@ from scheduler.runner import history_path
 from standalone.backups import tell_backups
 from vault.forget import finish, samples_of, unfinished
 from vault.proof import prove
+
+
+def forgotten_files(settings: Settings, files: Mapping[str, os.stat_result]) -> set[str]:
+    """Return which transcripts are forgotten; with a connection of its own, for a page asks beside a run."""
+    if not files or not (settings.mongo_uri or DataPaths.of(settings).records.exists()):
+        return set()
+    names: dict[str, str] = {}
+    states = []
+    for name, stat in files.items():
+        state = FileState.new(settings.host_name, settings.data_dir, name)
+        state.saw(stat)
+        states.append(state)
+        names[state.id] = name
+    with closing(open_store(settings, "claude-analytics-status", attempts=1)) as store:
+        return {names[state_id] for state_id in store.refused_files(states)}
 
 
 @dataclass(frozen=True)
@@ -35,6 +55,10 @@ class InProcessForgetting:
         erase_quotes(history_path(self.settings), samples_of(self.settings.data_dir))
         counts = f"{swept.lines:,} lines, {swept.rejected_lines:,} rejected lines, {swept.files:,} files"
         return f"{counts} deleted from {self.store.name}"
+
+    def forgotten_files(self, files: Mapping[str, os.stat_result]) -> set[str]:
+        """Return which of these transcripts, by name, are not read because all in them is forgotten."""
+        return forgotten_files(self.settings, files)
 
     def prove(self, progress: Progress) -> str:
         """Search what is left, and close the requests; return what was searched. Raises NotForgottenError."""
