@@ -9,6 +9,7 @@ import platform
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -118,15 +119,23 @@ def _transcripts(settings: Settings) -> Finding:
     if not files:
         return Finding("Transcripts", "warn", f"none in {folders}", expected, "use Claude Code, or set TRANSCRIPTS_DIR")
     size = sum(map(_size, files))
-    told = f"{len(files)} files, {size / 1e6:,.0f} MB, in {folders}{excluded_files(settings, found)}"
-    return Finding("Transcripts", "ok", told, expected)
+    excluded = _excluded(settings, found)
+    told = f"; {excluded} of them in projects that PROJECTS_EXCLUDED leaves out" if excluded else ""
+    return Finding("Transcripts", "ok", f"{len(files)} files, {size / 1e6:,.0f} MB, in {folders}{told}", expected)
 
 
-def excluded_files(settings: Settings, found: Sequence[Findings]) -> str:
-    """Say how many of the transcripts that were found are not read; nothing where all are."""
+def _excluded(settings: Settings, found: Sequence[Findings]) -> int:
     names = (transcript.source_file for findings in found for transcript in findings.transcripts)
-    excluded = sum(is_excluded(name, settings.projects_excluded) for name in names)
-    return f"; {excluded} of them in projects that PROJECTS_EXCLUDED leaves out" if excluded else ""
+    return sum(is_excluded(name, settings.projects_excluded) for name in names)
+
+
+def excluded_transcripts(settings: Settings) -> int:
+    """Return how many transcripts PROJECTS_EXCLUDED leaves out; a folder that cannot be read has none."""
+    found = []
+    for root, label in distinct_roots(settings.transcripts_dir) if settings.projects_excluded else []:
+        with suppress(TranscriptsError):
+            found.append(find(root, label))
+    return _excluded(settings, found)
 
 
 def _size(file: Path) -> int:

@@ -143,6 +143,7 @@ def run(
 @app.command()
 def status(data: Data = None, as_json: AsJson = False) -> None:
     """What is published, since when, whether a run is at work, and what needs attention."""
+    from cli.doctor import excluded_transcripts
     from cli.doctor_services import last_backup_line, open_problems
     from cli.show import show_summary
     from scheduler.lock import PipelineLock
@@ -168,6 +169,8 @@ def status(data: Data = None, as_json: AsJson = False) -> None:
         console.print(f"Running: {escape(str(holder)) if holder else 'nothing'}", highlight=False, soft_wrap=True)
         if backup := last_backup_line(settings):
             console.print(backup, highlight=False, soft_wrap=True)
+        if excluded := excluded_transcripts(settings):
+            console.print(f"Not read: {excluded} transcripts of projects in PROJECTS_EXCLUDED", highlight=False)
         for problem in problems:
             console.print(f"[red]Needs attention:[/] {escape(problem)}", highlight=False, soft_wrap=True)
         if copies:

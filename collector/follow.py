@@ -30,7 +30,7 @@ _TICK_MILLISECONDS = 500
 OnPass = Callable[[CollectResult], None]
 
 
-def follow(
+def follow(  # noqa: PLR0913 - each is a choice of its own
     store: RecordStore,
     transcripts: Path,
     host: str,

@@ -98,6 +98,8 @@ class PipelineParts:
     backup: Backup | None = None
     """None where BACKUP_TO names no place."""
     forgetting: Forgetting | None = None
+    published_text: bool = True
+    """Whether what people, Claude and tools wrote is in what is published."""
     inputs: Inputs = field(default_factory=NoInputs)
     step_time_limit: float | None = 3600
     database_wait: float = 300
@@ -119,5 +121,6 @@ class PipelineParts:
             step_time_limit=settings.step_timeout_seconds,
             database_wait=settings.database_timeout_seconds,
             duckdb_limits=DuckDBLimits.of(settings),
+            published_text=settings.published_text == "on",
             **more,
         )
