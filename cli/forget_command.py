@@ -1,8 +1,9 @@
 """`forget`: removes a session, a project, a person's machine or all before a day from everywhere, and proves it."""
 
+import os
 import sys
-from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,10 +14,9 @@ from cli.terminal import EXIT_USAGE, AsJson, Data, console, fail, one_line_error
 from common import numbers
 
 if TYPE_CHECKING:
+    from common.loader_results import Selected
     from common.settings import Settings
-    from records import RecordStore
-    from records.forgotten import ForgetRequest
-    from vault.selection import Selection
+    from standalone.forgetting import Requests
 
 _MOST_COPIES = 5
 
@@ -62,26 +62,33 @@ def forget(  # noqa: PLR0913, PLR0917 - each is an option of the command line
 def _forget(settings: "Settings", kind: str, value: str, asked: _Asked) -> bool:
     """Show what goes, ask, write the request down and run the pipeline, which carries it out."""
     from common.paths import DataPaths
-    from records import open_store
     from scheduler.lock import PipelineLock
-    from vault.forget import begin, person
-    from vault.selection import Wanted, select
 
-    lock = PipelineLock(DataPaths.of(settings).duckdb.lock)
-    with closing(open_store(settings, "claude-analytics-forget")) as store, lock.hold("forget"):
-        selection = select(store, Wanted(kind, value, settings.timezone))
-        counts = _counts(settings, selection)
-        _show(selection, counts)
-        if selection.is_empty or asked.dry_run or not _agreed(asked):
-            return not _is_open(store)
-        begin(store, selection, settings.data_dir, person(), asked.reason, counts)
+    requests = _requests(settings)
+    with PipelineLock(DataPaths.of(settings).duckdb.lock).hold("forget"):
+        selected = requests.select(kind, value)
+        counts = _counts(settings, selected)
+        _show(selected, counts)
+        if selected.is_empty or asked.dry_run or not _agreed(asked):
+            return asked.dry_run or selected.is_empty
+        requests.begin(selected, _person(), asked.reason, counts)
     return _carry_out(settings, asked)
 
 
-def _is_open(store: "RecordStore") -> bool:
-    from vault.forget import unfinished
+def _requests(settings: "Settings") -> "Requests":
+    """Return who writes requests down: the appliance's vault, or this process."""
+    if settings.vault_url:
+        from cli.appliance.forgetting import VaultRequests
 
-    return bool(unfinished(store))
+        return VaultRequests.of(settings)
+    from standalone.forgetting import LocalRequests
+
+    return LocalRequests(settings)
+
+
+def _person() -> str:
+    """Return who asks: the account that the command runs under."""
+    return os.environ.get("SUDO_USER") or os.environ.get("USER") or f"user {os.geteuid()}"
 
 
 def _agreed(asked: _Asked) -> bool:
@@ -105,6 +112,10 @@ def _carry_out(settings: "Settings", asked: _Asked) -> bool:
         return False
     proof = next((step.message for step in result.steps if step.name == "prove"), "another run has finished it")
     console.print(f"Forgotten: {escape(proof)}", highlight=False, soft_wrap=True)
+    if settings.vault_url:
+        text = "Backups made before hold it until docker compose exec vault vault purge"
+        console.print(f"[yellow]Backups:[/] {text}", highlight=False, soft_wrap=True)
+        return True
     if settings.backup_to and asked.backups:
         console.print(purge_backups(settings), highlight=False, soft_wrap=True)
     _tell_of_the_rest(settings)
@@ -125,55 +136,50 @@ def _tell_of_the_rest(settings: "Settings") -> None:
     console.print(text, highlight=False, soft_wrap=True)
 
 
-def _counts(settings: "Settings", selection: "Selection") -> dict[str, float]:
+def _counts(settings: "Settings", selected: "Selected") -> dict[str, float]:
     """Return what goes, as the log keeps it: numbers alone."""
     from cli.forget_figures import figures_of
 
     counts: dict[str, float] = {
-        "sessions": len(selection.sessions),
-        "lines": len(selection.lines),
-        "rejected_lines": len(selection.rejected),
-        "days": len(selection.days),
+        "sessions": len(selected.sessions),
+        "lines": selected.lines,
+        "rejected_lines": selected.rejected_lines,
+        "days": selected.days,
     }
-    return counts | figures_of(settings, selection)
+    return counts | figures_of(settings, selected)
 
 
-def _show(selection: "Selection", counts: dict[str, float]) -> None:
-    days = f"{min(selection.days)} to {max(selection.days)}" if selection.days else "without a date"
+def _show(selected: "Selected", counts: dict[str, float]) -> None:
+    days = f"{selected.first_day} to {selected.last_day}" if selected.first_day else "without a date"
     shown = f"{counts['sessions']:,} sessions, {counts['lines']:,} lines, {counts['rejected_lines']:,} rejected lines"
-    console.print(
-        f"{escape(selection.kind)} {escape(selection.value)}: {shown}, {days}", highlight=False, soft_wrap=True
-    )
+    text = f"{selected.kind} {selected.value}: {shown}, {days}"
+    console.print(escape(text), highlight=False, soft_wrap=True)
     if "tokens" in counts:
-        cost = f"${counts['cost_usd']:,.2f} of {numbers.compact(counts['tokens'])} tokens"
+        cost = f"{numbers.usd(counts['cost_usd'])} of {numbers.compact(counts['tokens'])} tokens"
         console.print(f"Figures lose {cost}; closed months keep their sums.", highlight=False, soft_wrap=True)
-    if selection.copies:
-        some = ", ".join(sorted(selection.copies)[:_MOST_COPIES])
-        text = f"{sum(selection.copies.values()):,} lines of {len(selection.copies)} other sessions are copies: {some}"
+    if selected.copies:
+        some = ", ".join(sorted(selected.copies)[:_MOST_COPIES])
+        text = f"{sum(selected.copies.values()):,} lines of {len(selected.copies)} other sessions are copies: {some}"
         console.print(f"[yellow]Copies stay:[/] {escape(text)}", highlight=False, soft_wrap=True)
 
 
 def _show_log(settings: "Settings", *, as_json: bool) -> None:
-    from records import open_store
-
-    with closing(open_store(settings, "claude-analytics-forget")) as store:
-        requests = store.forget_requests()
+    entries = _requests(settings).log().entries
     if as_json:
-        console.print_json(data=[_facts(request) for request in requests])
+        console.print_json(data=entries)
         return
     columns = [Column(name, justify="right") for name in ("sessions", "lines")]
     table = Table("asked", "by", "kind", "hash", *columns, "reason", "done", show_edge=False)
-    for request in requests:
-        asked = request.asked_at.astimezone().strftime("%Y-%m-%d %H:%M")
-        counts = [f"{request.counts.get(name, 0):,.0f}" for name in ("sessions", "lines")]
-        done = request.finished_at.astimezone().strftime("%Y-%m-%d %H:%M") if request.finished_at else "not yet"
-        named = map(escape, (request.asked_by, request.kind, request.subject[:12]))
-        table.add_row(asked, *named, *counts, escape(request.reason or ""), done)
+    for entry in entries:
+        counts = [f"{entry['counts'].get(name, 0):,.0f}" for name in ("sessions", "lines")]
+        named = map(escape, (entry["askedBy"], entry["kind"], entry["subject"][:12]))
+        done = _when(entry["finishedAt"]) if entry["finishedAt"] else "not yet"
+        table.add_row(_when(entry["askedAt"]), *named, *counts, escape(entry["reason"] or ""), done)
     console.print(table, highlight=False)
 
 
-def _facts(request: "ForgetRequest") -> dict[str, object]:
-    return {name: value for name, value in request.to_document().items() if name != "key"}
+def _when(moment: str) -> str:
+    return datetime.fromisoformat(moment).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 def register(app: typer.Typer) -> None:

@@ -3,9 +3,9 @@
 import duckdb
 
 from common.duckdb_files import open_read_only
+from common.loader_results import Selected
 from common.paths import DataPaths
 from common.settings import Settings
-from vault.selection import Selection
 
 _SUMS = """
 select
@@ -16,12 +16,12 @@ where if($before is null, session_id in (select unnest($sessions::varchar[])), r
 """
 
 
-def figures_of(settings: Settings, selection: Selection) -> dict[str, float]:
+def figures_of(settings: Settings, selected: Selected) -> dict[str, float]:
     """Return the tokens and dollars that go; nothing where nothing is published, or by another version."""
     published = DataPaths.of(settings).duckdb.published_database
     if not published.exists():
         return {}
-    asked = {"sessions": sorted(selection.sessions), "before": selection.before}
+    asked = {"sessions": selected.sessions, "before": selected.before}
     try:
         with open_read_only(published) as connection:
             row = connection.execute(_SUMS, asked).fetchone()

@@ -5,6 +5,7 @@ The rows of the other tables are written again without it, and no snapshot and n
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from hashlib import blake2b
 
@@ -56,7 +57,10 @@ def copy_forgotten(store: RecordStore, catalog: Catalog) -> None:
 
 
 def restore_forgotten(store: RecordStore, catalog: Catalog) -> int:
-    """Give the record store the requests that only Iceberg has, with their marks; return how many."""
+    """Give the record store the requests that only Iceberg has, with their marks; return how many.
+
+    They are open again: what came in without them is deleted by the next run, whose account may do so.
+    """
     if not catalog.table_exists(FORGOTTEN):
         return 0
     known = {request.id for request in store.forget_requests()}
@@ -69,7 +73,7 @@ def restore_forgotten(store: RecordStore, catalog: Catalog) -> int:
         for batch in read_rows(table, ["request_id", "mark"], "mark is not null"):
             store.add_marks([Mark(row["mark"], row["request_id"]) for row in _list(batch)])
         for request in lost:
-            store.save_forget_request(request)
+            store.save_forget_request(replace(request, finished_at=None))
     return len(lost)
 
 

@@ -4,9 +4,11 @@ import os
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Protocol
 
 from pyiceberg.catalog import Catalog
 
+from common.loader_results import ForgetLog, Selected
 from common.paths import DataPaths
 from common.settings import Settings
 from records import RecordStore, open_store
@@ -17,8 +19,10 @@ from scheduler.history_erase import erase_quotes
 from scheduler.loader_calls import Progress
 from scheduler.runner import history_path
 from standalone.backups import tell_backups
-from vault.forget import finish, samples_of, unfinished
+from vault.cleaning import samples_in
+from vault.forget import begin, finish, log_of, unfinished
 from vault.proof import prove
+from vault.selection import Selection, Wanted, select
 
 
 def forgotten_files(settings: Settings, files: Mapping[str, os.stat_result]) -> set[str]:
@@ -52,7 +56,7 @@ class InProcessForgetting:
         """Delete from the record store and the history of runs; return what was done."""
         progress(0, None)
         swept = sweep(self.store)
-        erase_quotes(history_path(self.settings), samples_of(self.settings.data_dir))
+        erase_quotes(history_path(self.settings), samples_in(self.settings.data_dir))
         counts = f"{swept.lines:,} lines, {swept.rejected_lines:,} rejected lines, {swept.files:,} files"
         return f"{counts} deleted from {self.store.name}"
 
@@ -63,8 +67,8 @@ class InProcessForgetting:
     def prove(self, progress: Progress) -> str:
         """Search what is left, and close the requests; return what was searched. Raises NotForgottenError."""
         progress(0, None)
-        erase_quotes(history_path(self.settings), samples_of(self.settings.data_dir))
-        done = prove(self.settings, self.store, self.catalog, samples_of(self.settings.data_dir))
+        erase_quotes(history_path(self.settings), samples_in(self.settings.data_dir))
+        done = prove(self.settings, self.store, self.catalog, samples_in(self.settings.data_dir))
         if done.found:
             some = ", ".join(sorted(done.found)[:5])
             raise NotForgottenError(
@@ -73,3 +77,48 @@ class InProcessForgetting:
             )
         finish(self.store, self.settings.data_dir, done.describe())
         return done.describe() + tell_backups(self.settings)
+
+
+class Requests(Protocol):
+    """Where a person's requests are written down."""
+
+    def select(self, kind: str, value: str) -> Selected:
+        """Return what a request would remove."""
+        ...
+
+    def begin(self, selected: Selected, asked_by: str, reason: str | None, counts: dict[str, float]) -> None:
+        """Write a request down; nothing is deleted yet."""
+        ...
+
+    def log(self) -> ForgetLog:
+        """Return the log of requests."""
+        ...
+
+
+@dataclass
+class LocalRequests:
+    """Requests in the record store that the settings name."""
+
+    settings: Settings
+    _selection: Selection | None = None
+
+    def select(self, kind: str, value: str) -> Selected:
+        """Return what a request would remove."""
+        with self._store() as store:
+            self._selection = select(store, Wanted(kind, value, self.settings.timezone))
+        return self._selection.describe()
+
+    def begin(self, selected: Selected, asked_by: str, reason: str | None, counts: dict[str, float]) -> None:
+        """Write a request down; nothing is deleted yet."""
+        assert self._selection is not None
+        assert self._selection.value == selected.value
+        with self._store() as store:
+            begin(store, self._selection, self.settings.data_dir, asked_by, reason, counts)
+
+    def log(self) -> ForgetLog:
+        """Return the log of requests."""
+        with self._store() as store:
+            return log_of(store)
+
+    def _store(self) -> closing[RecordStore]:
+        return closing(open_store(self.settings, "claude-analytics-forget"))

@@ -5,7 +5,6 @@ it deletes whatever the marks refuse, in the record store, in Iceberg and in wha
 """
 
 import json
-import os
 import secrets
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,13 +12,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from common.chunks import chunks
+from common.loader_results import ForgetLog
 from common.private_files import replace_file
 from records import RecordStore
 from records.forgotten import LINE, SESSION, ForgetRequest, Mark, keys_of, mark_of
+from vault.cleaning import SAMPLES, samples_by_request
 from vault.selection import Selection
 
-SAMPLES = "forgetting.json"
-"""The file of the data directory with what is searched for; it is there until a request is finished."""
 _AT_ONCE = 20_000
 
 
@@ -72,22 +71,11 @@ def finish(store: RecordStore, data_dir: Path, proof: str) -> None:
 
 def keep_samples(data_dir: Path, request_id: str, samples: list[str]) -> None:
     """Keep what is searched for at the end of a request, for its owner alone."""
-    kept = _samples_file(data_dir) | {request_id: samples}
+    kept = samples_by_request(data_dir) | {request_id: samples}
     replace_file(data_dir / SAMPLES, json.dumps(kept).encode())
 
 
-def samples_of(data_dir: Path) -> list[str]:
-    """Return what is searched for at the end of the requests that are not finished."""
-    return [sample for some in _samples_file(data_dir).values() for sample in some]
-
-
-def _samples_file(data_dir: Path) -> dict[str, list[str]]:
-    with suppress(FileNotFoundError):
-        found: dict[str, list[str]] = json.loads((data_dir / SAMPLES).read_text(encoding="utf-8"))
-        return found
-    return {}
-
-
-def person() -> str:
-    """Return who asks: the account that the command runs under."""
-    return os.environ.get("SUDO_USER") or os.environ.get("USER") or f"user {os.geteuid()}"
+def log_of(store: RecordStore) -> ForgetLog:
+    """Return the log of requests for people: without the key."""
+    documents = [request.to_document() for request in store.forget_requests()]
+    return ForgetLog(entries=[{name: value for name, value in entry.items() if name != "key"} for entry in documents])

@@ -4,7 +4,6 @@ What only speeds up the next run is deleted where it holds a sample; what else h
 """
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -14,51 +13,30 @@ from pyiceberg.catalog import Catalog
 from pyiceberg.io.pyarrow import PyArrowFileIO
 
 from common.catalog import CONVERSATIONS, DEAD_LETTERS, TRANSCRIPT_FILES, open_table
-from common.paths import DataPaths
-from common.private_files import replace_file
 from common.settings import Settings
 from records import RecordStore
 from records.layouts import read_layout
 from records.sweep import all_lines, all_rejected
-from vault.forget import SAMPLES
-from vault.search import Search, find_in, search
-
-_DISPOSABLE = ("logs", "cache", "dbt")
-"""Folders of the data directory: logs, and what is made again."""
+from vault.cleaning import search_files
+from vault.search import Search
 
 
 def prove(settings: Settings, store: RecordStore, catalog: Catalog, samples: Sequence[str]) -> Search:
-    """Delete what may be deleted, then search everything that is ours; return what was searched and found."""
-    paths = DataPaths.of(settings)
-    roots = [paths.root, paths.duckdb.root, *([settings.scheduler_dir] if settings.scheduler_dir else [])]
-    done = search(roots, samples, _not_ours(settings))
-    done.found = {name: found for name, found in done.found.items() if not _cleaned(Path(name), paths, samples)}
-    for name, content in _contents(store):
-        if found := next((sample for sample in samples if sample.encode() in content), None):
-            done.found[name] = found
+    """Search our files, the record store and, where they are not among our files, those of Iceberg."""
+    done = search_files(settings, samples)
+    done.found |= search_store(store, samples)
     if settings.iceberg_rest_uri:
         done.found |= search_tables(catalog, samples)
     return done
 
 
-def _not_ours(settings: Settings) -> list[Path]:
-    """Return what is left as it is: transcripts, sums of closed months, a person's own file, backups, the samples."""
-    paths = DataPaths.of(settings)
-    kept = [*settings.transcripts_dir, paths.statements, paths.cost_centres, paths.valid_cost_centres]
-    backups = [Path(settings.backup_to).expanduser()] if settings.backup_to and "://" not in settings.backup_to else []
-    return [*kept, *backups, paths.root / SAMPLES]
-
-
-def _cleaned(path: Path, paths: DataPaths, samples: Sequence[str]) -> bool:
-    """Delete a file that can be spared, or a line of one; tell whether no sample is left in it."""
-    if any(path.is_relative_to(paths.root.resolve() / folder) for folder in _DISPOSABLE):
-        path.unlink()
-        return True
-    if path == paths.git_remotes.resolve():
-        lines = path.read_bytes().splitlines(keepends=True)
-        wanted = [sample.encode() for sample in samples]
-        replace_file(path, b"".join(line for line in lines if not any(sample in line for sample in wanted)))
-    return find_in(path, samples) is None
+def search_store(store: RecordStore, samples: Sequence[str]) -> dict[str, str]:
+    """Search all that the record store gives back; return what was found."""
+    found = {}
+    for name, content in _contents(store):
+        if sample := next((sample for sample in samples if sample.encode() in content), None):
+            found[name] = sample
+    return found
 
 
 def _contents(store: RecordStore) -> Iterator[tuple[str, bytes]]:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
+from common.loader_results import Selected
 from records import RecordStore, RejectedLine, StoredLine
 from records.file_state import FILE, FileState, as_utc
 from records.forgotten import sessions_of
@@ -55,10 +56,20 @@ class Selection:
     """Ids and pieces of text that nothing else in the record store holds."""
     before: datetime | None = None
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is nothing to forget."""
-        return not (self.lines or self.rejected)
+    def describe(self) -> Selected:
+        """Return what people are shown: numbers, sessions and days."""
+        return Selected(
+            kind=self.kind,
+            value=self.value,
+            lines=len(self.lines),
+            rejected_lines=len(self.rejected),
+            sessions=sorted(self.sessions),
+            days=len(self.days),
+            first_day=min(self.days, default=None),
+            last_day=max(self.days, default=None),
+            copies=self.copies,
+            before=self.before,
+        )
 
 
 def select(store: RecordStore, wanted: Wanted) -> Selection:

@@ -24,8 +24,9 @@ from standalone.backups import backups_before_forgetting, bring_back, make_backu
 from standalone.forgetting import InProcessForgetting
 from tests.integration.collecting import append, write
 from tests.integration.vault.backing import contents, on_mongo, silent
+from vault.cleaning import samples_in
 from vault.errors import ForgetError
-from vault.forget import begin, finish, samples_of, unfinished
+from vault.forget import begin, finish, unfinished
 from vault.proof import search_tables
 from vault.selection import BEFORE, HOST, PROJECT, SESSION, Selection, Wanted, select
 
@@ -265,7 +266,7 @@ def test_a_request_is_open_until_the_search_finds_nothing(kept: Settings) -> Non
         (kept.data_dir / "left.txt").unlink()
         assert "nothing found" in forgetting.prove(lambda done, total: None)
         assert not forgetting.is_pending()
-        assert samples_of(kept.data_dir) == []
+        assert samples_in(kept.data_dir) == []
     assert not (kept.data_dir / "logs" / "dbt.log").exists()
     assert (kept.data_dir / "git_remotes.jsonl").read_bytes() == b'{"path":"/x"}\n'
     assert left(kept) == []
