@@ -118,7 +118,7 @@ class Settings(BaseSettings):
         default_factory=default_transcripts_dirs, validate_default=True
     )  # commas between several
     collector: Literal["on", "off"] = "on"  # off where this host has no transcripts
-    projects_excluded: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_list)] = ()  # patterns
+    projects_excluded: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_list)] = Field(default_factory=tuple)
     data_dir: UserPath = Field(default=Path("~/.local/share/claude-analytics"), validate_default=True)
     host_name: str = Field(default_factory=socket.gethostname, min_length=1)
     duckdb_path: UserPath | None = None

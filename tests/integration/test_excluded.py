@@ -17,7 +17,7 @@ from tests.integration.collecting import LINE, write
 
 
 @pytest.mark.parametrize(
-    "pattern", ["-home-me-private", "/home/me/private", "-home-me-p*", "/home/me/pr?vate", "*private"]
+    "pattern", ["-home-me-private", "/home/me/private", "-home-me-pr*", "/home/me/pr?vate", "*private"]
 )
 def test_a_pattern_is_of_a_path_or_an_id(pattern: str) -> None:
     assert is_excluded("-home-me-private/s.jsonl", [pattern])
