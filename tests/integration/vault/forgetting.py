@@ -1,4 +1,4 @@
-"""What the tests of forgetting share: a history of two sessions, requests carried out without dbt, a look at every byte."""
+"""What the tests of forgetting share: a history of two sessions, requests carried out without dbt, a search."""
 
 import json
 from contextlib import closing
