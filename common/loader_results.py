@@ -135,6 +135,6 @@ class ForgetLog(BaseModel):
     entries: list[dict[str, Any]]
 
     @property
-    def is_open(self) -> bool:
-        """Whether a request is unfinished."""
-        return any(entry["finishedAt"] is None for entry in self.entries)
+    def unfinished(self) -> list[str]:
+        """The ids of the requests that are not carried out."""
+        return [entry["id"] for entry in self.entries if entry["finishedAt"] is None]

@@ -56,7 +56,7 @@ class InProcessForgetting:
         """Delete from the record store and the history of runs; return what was done."""
         progress(0, None)
         swept = sweep(self.store)
-        erase_quotes(history_path(self.settings), samples_in(self.settings.data_dir))
+        erase_quotes(history_path(self.settings), self._samples())
         counts = f"{swept.lines:,} lines, {swept.rejected_lines:,} rejected lines, {swept.files:,} files"
         return f"{counts} deleted from {self.store.name}"
 
@@ -67,8 +67,9 @@ class InProcessForgetting:
     def prove(self, progress: Progress) -> str:
         """Search what is left, and close the requests; return what was searched. Raises NotForgottenError."""
         progress(0, None)
-        erase_quotes(history_path(self.settings), samples_in(self.settings.data_dir))
-        done = prove(self.settings, self.store, self.catalog, samples_in(self.settings.data_dir))
+        samples = self._samples()
+        erase_quotes(history_path(self.settings), samples)
+        done = prove(self.settings, self.store, self.catalog, samples)
         if done.found:
             some = ", ".join(sorted(done.found)[:5])
             raise NotForgottenError(
@@ -77,6 +78,9 @@ class InProcessForgetting:
             )
         finish(self.store, self.settings.data_dir, done.describe())
         return done.describe() + tell_backups(self.settings)
+
+    def _samples(self) -> list[str]:
+        return samples_in(self.settings.data_dir, [request.id for request in unfinished(self.store)])
 
 
 class Requests(Protocol):

@@ -1,7 +1,7 @@
 """Searches our files for what was forgotten, and deletes those that only speed up the next run where they hold it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -46,9 +46,10 @@ def _cleaned(path: Path, paths: DataPaths, samples: Sequence[str]) -> bool:
     return find_in(path, samples) is None
 
 
-def samples_in(data_dir: Path) -> list[str]:
-    """Return what is searched for at the end of the requests that are not finished."""
-    return [sample for some in samples_by_request(data_dir).values() for sample in some]
+def samples_in(data_dir: Path, request_ids: Collection[str]) -> list[str]:
+    """Return what is searched for at the end of these requests; a request that was not written down has no say."""
+    kept = samples_by_request(data_dir)
+    return [sample for request_id in request_ids for sample in kept.get(request_id, [])]
 
 
 def samples_by_request(data_dir: Path) -> dict[str, list[str]]:

@@ -60,7 +60,7 @@ class Forgetter:
         """Search the record store and close the requests; the message is empty, or says where something is left."""
 
         def close(store: RecordStore) -> Done:
-            found = search_store(store, samples_in(self.settings.data_dir))
+            found = search_store(store, samples_in(self.settings.data_dir, log_of(store).unfinished))
             if found:
                 return Done(message=", ".join(sorted(found)[:5]))
             if self.settings.metabase_database_uri is not None:

@@ -29,14 +29,14 @@ class ApplianceForgetting:
     def is_pending(self) -> bool:
         """Tell whether a request is unfinished. A vault that does not answer keeps no run from its work."""
         try:
-            return self.vault.forget_log().is_open
+            return bool(self.vault.forget_log().unfinished)
         except PassingError as error:
             log.warning("forgetting.not_known", reason=str(error))
             return False
 
     def remove(self, progress: Progress) -> str:
         """Delete from MongoDB, Metabase's own tables and the history of runs; return what was done."""
-        self._erase_quotes()
+        erase_quotes(history_path(self.settings), self._samples())
         return self.vault.forget_remove(progress)
 
     def forgotten_files(self, files: Mapping[str, os.stat_result]) -> set[str]:
@@ -46,8 +46,9 @@ class ApplianceForgetting:
 
     def prove(self, progress: Progress) -> str:
         """Search our files, have the vault search MongoDB, and close the requests. Raises NotForgottenError."""
-        self._erase_quotes()
-        done = search_files(self.settings, samples_in(self.settings.data_dir))
+        samples = self._samples()
+        erase_quotes(history_path(self.settings), samples)
+        done = search_files(self.settings, samples)
         left = ", ".join(sorted(done.found)[:5]) or self.vault.forget_finish(done.describe(), progress)
         if left:
             raise NotForgottenError(
@@ -55,8 +56,8 @@ class ApplianceForgetting:
             )
         return done.describe()
 
-    def _erase_quotes(self) -> None:
-        erase_quotes(history_path(self.settings), samples_in(self.settings.data_dir))
+    def _samples(self) -> list[str]:
+        return samples_in(self.settings.data_dir, self.vault.forget_log().unfinished)
 
 
 @dataclass(frozen=True)

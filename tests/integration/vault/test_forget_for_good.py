@@ -23,8 +23,8 @@ from standalone.forgetting import InProcessForgetting
 from tests.integration.collecting import write
 from tests.integration.vault.backing import contents, on_mongo, silent
 from tests.integration.vault.forgetting import GONE, PUBLIC, ask, carry_out, collect, extract, left
-from vault.cleaning import samples_in
-from vault.forget import unfinished
+from vault.cleaning import SAMPLES
+from vault.forget import keep_samples, unfinished
 from vault.selection import HOST, PROJECT, SESSION
 
 
@@ -74,6 +74,7 @@ def test_the_next_backup_is_without_it_and_a_purge_deletes_the_others(past: Sett
 
 def test_a_request_is_open_until_the_search_finds_nothing(past: Settings) -> None:
     ask(past, SESSION, GONE)
+    keep_samples(past.data_dir, "not written down", [PUBLIC])
     (past.data_dir / "left.txt").write_text(f"about {GONE}", encoding="utf-8")
     write(past.data_dir / "logs" / "dbt.log", GONE.encode())
     write(past.data_dir / "git_remotes.jsonl", b'{"path":"/x"}\n' + GONE.encode() + b"\n")
@@ -88,7 +89,7 @@ def test_a_request_is_open_until_the_search_finds_nothing(past: Settings) -> Non
         (past.data_dir / "left.txt").unlink()
         assert "nothing found" in forgetting.prove(lambda done, total: None)
         assert not forgetting.is_pending()
-        assert samples_in(past.data_dir) == []
+        assert not (past.data_dir / SAMPLES).exists()
     assert not (past.data_dir / "logs" / "dbt.log").exists()
     assert (past.data_dir / "git_remotes.jsonl").read_bytes() == b'{"path":"/x"}\n'
     assert left(past) == []
