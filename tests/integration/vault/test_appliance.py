@@ -182,7 +182,7 @@ def test_values_that_metabase_keeps_are_deleted(postgres: str) -> None:
     counts = "select (select count(*) from query_cache), (select count(*) from metabase_fieldvalues)"
     assert sql(f"{postgres}/{name}", f"{counts}, (select count(*) from report_card)") == "0|0|1"
     sql(f"{postgres}/postgres", f"drop database {name}")
-    with pytest.raises(VaultError, match="Metabase's database: .*does not exist; check that it runs"):
+    with pytest.raises(VaultError, match=r"Metabase's database: .*does not exist; check that it runs"):
         delete_kept_values(uri)
 
 

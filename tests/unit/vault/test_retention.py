@@ -12,8 +12,10 @@ def backup(
     name: str, age: timedelta, *, lines: int = 1, source: str = "laptop", forgets: tuple[str, ...] = ()
 ) -> Backup:
     part = Part(kind=LINES, name="p", sha256="", bytes=1, content_bytes=1, rows=lines)
-    known = {"program": "0", "created_at": NOW - age, "seconds": 1, "source": source, "new_bytes": 0}
-    return Backup(name=name, manifest=Manifest(**known, parts=(part,), forgets=forgets))
+    manifest = Manifest(
+        program="0", created_at=NOW - age, seconds=1, source=source, new_bytes=0, parts=(part,), forgets=forgets
+    )
+    return Backup(name=name, manifest=manifest)
 
 
 def test_the_newest_of_each_day_week_and_month_is_kept() -> None:
