@@ -25,7 +25,14 @@ from common.catalog import CONVERSATIONS, DEAD_LETTERS, open_table
 from common.chunks import chunks
 from common.errors import AnalyticsError
 from common.loader_results import ExtractResult
-from loader.forgotten import copy_forgotten, delete_what_was_there, ids_to_keep, label_of_forgotten, restore_forgotten
+from loader.forgotten import (
+    copy_forgotten,
+    delete_what_was_there,
+    has_open_requests,
+    ids_to_keep,
+    label_of_forgotten,
+    restore_forgotten,
+)
 from loader.masking import Masker
 from loader.reconcile import Comparison, differences, read_lines, restore
 from loader.side_tables import copy_side_tables, replace_rejected, restore_side_tables
@@ -68,6 +75,7 @@ def extract(
     started = time.monotonic()
     restore_what_is_forgotten(store, catalog)
     run = _Extract(store, catalog, progress or (lambda done, total: None), masker)
+    holds_forgotten = run.state.is_forgotten_otherwise or has_open_requests(store)
     if full_refresh:
         run.rebuild()
     elif run.state.is_forgotten_otherwise:
@@ -79,7 +87,7 @@ def extract(
     restore_side_tables(store, catalog, lost=run.restored > 0)
     copy_side_tables(store, catalog, masker)
     copy_forgotten(store, catalog)
-    if any(request.finished_at is None for request in store.forget_requests()):
+    if holds_forgotten:
         log.info("extract.forgotten", bytes_freed=delete_what_was_there(catalog))
     return ExtractResult(
         documents=run.done,

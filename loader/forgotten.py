@@ -35,6 +35,11 @@ def _digest(texts: Iterator[str]) -> str:
     return blake2b(joined.encode(), digest_size=8).hexdigest() if joined else ""
 
 
+def has_open_requests(store: RecordStore) -> bool:
+    """Tell whether a request is not carried out, so that earlier snapshots may hold what it asks for."""
+    return any(request.finished_at is None for request in store.forget_requests())
+
+
 def copy_forgotten(store: RecordStore, catalog: Catalog) -> None:
     """Bring the table up to the record store's log and marks."""
     requests = store.forget_requests()

@@ -11,7 +11,7 @@ from pyiceberg.catalog import Catalog
 from common.loader_results import ForgetLog, Selected
 from common.paths import DataPaths
 from common.settings import Settings
-from records import RecordStore, open_store
+from records import RecordStore, StoreError, open_store
 from records.file_state import FileState
 from records.sweep import sweep
 from scheduler.forget_steps import NotForgottenError
@@ -36,8 +36,11 @@ def forgotten_files(settings: Settings, files: Mapping[str, os.stat_result]) -> 
         state.saw(stat)
         states.append(state)
         names[state.id] = name
-    with closing(open_store(settings, "claude-analytics-status", attempts=1)) as store:
-        return {names[state_id] for state_id in store.refused_files(states)}
+    try:
+        with closing(open_store(settings, "claude-analytics-status", attempts=1)) as store:
+            return {names[state_id] for state_id in store.refused_files(states)}
+    except StoreError:  # away or damaged, which is said where the store itself is looked at
+        return set()
 
 
 @dataclass(frozen=True)

@@ -152,3 +152,16 @@ def test_a_store_without_requests_refuses_nothing(past: Settings) -> None:
 
 def _all(store: RecordStore) -> int:
     return sum(1 for _ in store.read_after(EARLIEST))
+
+
+def test_an_older_copy_of_iceberg_does_not_bring_it_back(tmp_path: Path, past: Settings) -> None:
+    shutil.copytree(past.data_dir / "iceberg", tmp_path / "older")
+    ask(past, SESSION, GONE)
+    carry_out(past)
+    shutil.rmtree(past.data_dir / "iceberg")
+    shutil.copytree(tmp_path / "older", past.data_dir / "iceberg")
+    with closing(open_store(past)) as store:
+        assert loader.refill(store, open_catalog(past)) == 0
+    extract(past)
+    assert left(past) == []
+    assert len(contents(past)["lines"]) == 9
