@@ -208,7 +208,7 @@ def verify(data: Data = None, transcripts: Transcripts = None) -> None:
         settings = settings_of(data_dir=data, transcripts_dir=transcripts)
         path = DataPaths.of(settings).duckdb.published_database
         zone, prices = _built_timezone(settings), settings.model_prices_csv
-        answer = count_again(path, settings.transcripts_dir, zone, prices, partial(_left_out, settings))
+        answer = count_again(path, settings.transcripts_dir, zone, prices, left_out=partial(_left_out, settings))
         show_verification(console, answer)
     raise typer.Exit(0 if answer.agrees else 1)
 
