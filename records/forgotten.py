@@ -107,8 +107,8 @@ def sessions_of(source_file: str | None) -> set[str]:
 
 
 def line_marks(keys: Iterable[str], origin: Origin) -> list[str]:
-    """Return the marks of which any one refuses this line."""
-    sessions = sessions_of(origin.source_file) | ({origin.session_id} if origin.session_id else set())
+    """Return the marks of which any one refuses this line; a line that names no session is of its file's."""
+    sessions = {origin.session_id} if origin.session_id else sessions_of(origin.source_file)
     named = [(LINE, origin.line_id), *((SESSION, session) for session in sessions)]
     return [mark_of(key, kind, name) for key in keys for kind, name in named]
 

@@ -2,13 +2,15 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from common.chunks import chunks
+from common.transcript_files import project_of
 from records.file_state import FILE, FileState
 from records.forgotten import Origin
+from records.layouts import read_layout
 from records.refusing import origin_of
-from records.store import EARLIEST, RecordStore, RejectedLine, StoredLine
+from records.store import EARLIEST, Place, RecordStore, RejectedLine, StoredLine
 
 _AT_ONCE = 2_000
 _FileName = tuple[str | None, str | None]
@@ -74,9 +76,29 @@ def _let_go_of_files(store: RecordStore, lines: Counter[_FileName], rejected: Co
             gone.add(state.id)
         elif state.id not in gone:
             store.restore_states([state])
+    _place_elsewhere(store, [state for state in states if state.id in gone], gone)
     deleted = store.delete_files([state for state in states if state.id in gone])
     _delete_layouts_without_file(store, {state.id for state in states} - gone)
     return deleted
+
+
+def _place_elsewhere(store: RecordStore, files: list[FileState], gone: set[str]) -> None:
+    """Give lines of other sessions, kept under a file that goes, the place that another file has them at."""
+    names: dict[str, set[str]] = {}
+    for state in files:
+        names.setdefault(state.host, set()).add(state.source_file)
+    left = {line.line_id for host, some in names.items() for line in store.lines_of(host, some)}
+    places: dict[str, Place] = {}
+    for part in store.all_layouts() if left else ():
+        if f"{part.host}:{part.source_file}" not in gone:
+            for offset, line_id in read_layout([part]).lines.items():
+                places[line_id] = Place(part.host, project_of(part.source_file), part.source_file, offset)
+    for line_ids in chunks(left, _AT_ONCE):
+        lines = [
+            replace(line, place=places[line.line_id]) for line in store.read_lines(line_ids) if line.line_id in places
+        ]
+        store.delete_lines(line_ids)
+        store.restore_lines(lines)
 
 
 def _delete_layouts_without_file(store: RecordStore, known: set[str]) -> None:

@@ -12,9 +12,11 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from common.loader_results import Selected
+from common.transcript_files import project_of
 from records import RecordStore, RejectedLine, StoredLine
 from records.file_state import FILE, FileState, as_utc
 from records.forgotten import sessions_of
+from records.layouts import read_layout
 from records.sweep import all_lines, all_rejected
 from vault.errors import ForgetError
 
@@ -101,17 +103,26 @@ def _look_at_the_rest(store: RecordStore, selection: Selection, sampler: "_Sampl
     samples = [*sampler.texts(), *sampler.names(selection, uuids)]
     left = {sample.encode() for sample in samples}
     copies: dict[str, int] = defaultdict(int)
+    files = {state.source_file for state in store.all_states() if _stays_by_copies(state, selection)}
     for line in all_lines(store):
         if line.line_id in selection.lines:
             continue
+        files.add(line.place.source_file or "")
         if line.uuid in uuids and line.session_id:
             copies[line.session_id] += 1
         left -= {sample for sample in left if sample in line.content}
     for rejected in all_rejected(store):
         if rejected.line_id not in selection.rejected:
             left -= {sample for sample in left if sample in rejected.raw}
+    names = "\n".join(files).encode("utf-8", "replace")
+    left -= {sample for sample in left if sample in names}
     selection.copies = dict(copies)
     selection.samples = [sample for sample in samples if sample.encode() in left]
+
+
+def _stays_by_copies(state: FileState, selection: Selection) -> bool:
+    """Whether a file is kept though none of its lines may be stored under its own name."""
+    return state.duplicates > 0 and selection.marked.isdisjoint(sessions_of(state.source_file))
 
 
 class _Sampler:
@@ -149,8 +160,25 @@ def _session_of(line: StoredLine | RejectedLine) -> str | None:
     return line.session_id if isinstance(line, StoredLine) else None
 
 
-def _of_sessions(sessions: set[str]) -> _Chosen:
-    return lambda line: _session_of(line) in sessions or not sessions.isdisjoint(sessions_of(line.place.source_file))
+def _of(store: RecordStore, sessions: set[str], is_theirs: Callable[[str | None, str | None], bool]) -> _Chosen:
+    """Return what chooses lines of these sessions, and those in files that are theirs, by host and name.
+
+    A line of another session in such a file stays where another file holds it as well: a resumed session repeats lines.
+    """
+    held = {
+        line_id
+        for part in store.all_layouts()
+        if not is_theirs(part.host, part.source_file)
+        for line_id in read_layout([part]).lines.values()
+    }
+
+    def chosen(line: StoredLine | RejectedLine) -> bool:
+        if _session_of(line) in sessions:
+            return True
+        is_other = _session_of(line) is not None and line.line_id in held
+        return is_theirs(line.place.host, line.place.source_file) and not is_other
+
+    return chosen
 
 
 def _by_session(store: RecordStore, states: list[FileState], wanted: Wanted, selection: Selection) -> _Chosen:
@@ -162,10 +190,10 @@ def _by_session(store: RecordStore, states: list[FileState], wanted: Wanted, sel
         raise ForgetError(f"session: expected the id of one or its beginning, found {wanted.value!r}: {told}")
     (selection.value,) = found
     selection.marked = found
-    return _of_sessions(found)
+    return _of(store, found, lambda _, file: not found.isdisjoint(sessions_of(file)))
 
 
-def _by_project(_: RecordStore, states: list[FileState], wanted: Wanted, selection: Selection) -> _Chosen:
+def _by_project(store: RecordStore, states: list[FileState], wanted: Wanted, selection: Selection) -> _Chosen:
     known = {state.project_id for state in states}
     project = wanted.value if wanted.value in known else project_of_path(wanted.value)
     if project not in known:
@@ -175,8 +203,8 @@ def _by_project(_: RecordStore, states: list[FileState], wanted: Wanted, selecti
     selection.marked = {
         name for state in states if state.project_id == project for name in sessions_of(state.source_file)
     }
-    of_sessions = _of_sessions(selection.marked)
-    return lambda line: line.place.project_id == project or of_sessions(line) or _prompt_in(line) == project
+    of_project = _of(store, selection.marked, lambda _, file: project_of(file or "") == project)
+    return lambda line: of_project(line) or _prompt_in(line) == project
 
 
 def project_of_path(path: str) -> str:
@@ -192,7 +220,7 @@ def _prompt_in(line: StoredLine | RejectedLine) -> str | None:
     return _NO_LETTER.sub("-", project) if isinstance(project, str) else None
 
 
-def _by_host(_: RecordStore, states: list[FileState], wanted: Wanted, selection: Selection) -> _Chosen:
+def _by_host(store: RecordStore, states: list[FileState], wanted: Wanted, selection: Selection) -> _Chosen:
     known = {state.host for state in states}
     if wanted.value not in known:
         raise ForgetError(
@@ -201,8 +229,7 @@ def _by_host(_: RecordStore, states: list[FileState], wanted: Wanted, selection:
     selection.marked = {
         name for state in states if state.host == wanted.value for name in sessions_of(state.source_file)
     }
-    of_sessions = _of_sessions(selection.marked)
-    return lambda line: line.place.host == wanted.value or of_sessions(line)
+    return _of(store, selection.marked, lambda host, _: host == wanted.value)
 
 
 def _by_time(store: RecordStore, states: list[FileState], wanted: Wanted, selection: Selection) -> _Chosen:

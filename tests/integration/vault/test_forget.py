@@ -14,6 +14,8 @@ from tests.integration.vault.backing import contents
 from tests.integration.vault.forgetting import GONE, KEPT, PUBLIC, SECRET, ask, carry_out, collect, extract, left, line
 from vault.errors import ForgetError
 from vault.selection import BEFORE, HOST, PROJECT, SESSION, Wanted, select
+from vault.transcripts import Wanted as Transcripts
+from vault.transcripts import give_back
 
 
 def test_a_session_is_gone_from_both_copies(past: Settings) -> None:
@@ -112,3 +114,26 @@ def test_copies_in_other_sessions_are_named_and_nothing_of_theirs_is_searched_fo
     assert selection.copies == {KEPT: 1}
     assert copy["uuid"] not in selection.samples
     assert GONE in selection.samples
+
+
+@pytest.mark.parametrize("kind", [SESSION, PROJECT])
+def test_lines_of_another_session_that_its_own_file_has_stay(past: Settings, tmp_path: Path, kind: str) -> None:
+    """A resumed session repeats lines of the one before it, under that one's id; the first file read keeps them."""
+    other, resumed = "00000000-0000-4000-8000-000000000000", "-home-me-aaa"
+    repeated = b"".join(line(KEPT, number, PUBLIC, number) for number in (20, 21))
+    write(tmp_path / "projects" / resumed / f"{other}.jsonl", repeated + line(other, 1, SECRET))
+    append(tmp_path / "projects" / "-home-me-shop" / f"{KEPT}.jsonl", repeated)
+    collect(past)
+    extract(past)
+    before = {line.line_id: line.content for line in contents(past)["lines"] if line.session_id == KEPT}
+    assert len(before) == 10
+    selection = ask(past, kind, other if kind == SESSION else resumed)
+    assert (len(selection.lines), selection.sessions) == (1, {other})
+    carry_out(past)
+    kept = [line for line in contents(past)["lines"] if line.session_id == KEPT]
+    assert {line.line_id: line.content for line in kept} == before
+    assert other not in str(contents(past)) + str(left(past, other))
+    with closing(open_store(past)) as store:
+        given = give_back(store, Transcripts(session=KEPT), tmp_path / "given")
+    assert [back.problem for back in given] == [None]
+    assert collect(past).documents == 0
