@@ -17,13 +17,16 @@ def collect(
     transcripts: Path | Sequence[Path],
     host: str,
     progress: Callable[[CollectProgress], None] | None = None,
+    *,
+    excluded: Sequence[str] = (),
 ) -> CollectResult:
-    """Make one pass over the transcripts below this directory, or below each of several.
+    """Make one pass over the transcripts below this directory, or below each of several, but for excluded projects.
 
     Raises TranscriptsError where a directory cannot be read, StoreError where the record store fails.
     """
     roots = distinct_roots([transcripts] if isinstance(transcripts, Path) else transcripts)
-    results = [Collector(store, root, host, label=label).collect(progress) for root, label in roots]
+    collectors = [Collector(store, root, host, label=label, excluded=excluded) for root, label in roots]
+    results = [collector.collect(progress) for collector in collectors]
     return CollectResult(
         **{name: sum(getattr(result, name) for result in results) for name in CollectResult.model_fields}
     )

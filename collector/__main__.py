@@ -77,7 +77,8 @@ def _follow(settings: Settings, stop: threading.Event) -> None:
             standing.beat()
 
         try:
-            follow(store, transcripts, settings.host_name, stop, report, progress=_beat)
+            excluded = settings.projects_excluded
+            follow(store, transcripts, settings.host_name, stop, report, progress=_beat, excluded=excluded)
         except TranscriptsError as error:  # the status page names it while the container is started again and again
             standing.fail(error.found)
             raise

@@ -8,7 +8,7 @@ A transcripts directory that is not there is waited for: Claude Code makes it wh
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import structlog
@@ -30,7 +30,7 @@ _TICK_MILLISECONDS = 500
 OnPass = Callable[[CollectResult], None]
 
 
-def follow(
+def follow(  # noqa: PLR0913 - each is a choice of its own
     store: RecordStore,
     transcripts: Path,
     host: str,
@@ -39,6 +39,7 @@ def follow(
     *,
     progress: Progress | None = None,
     full_pass_seconds: float = 60.0,
+    excluded: Sequence[str] = (),
 ) -> None:
     """Collect until `stop` is set; `on_pass` gets the result of each pass, also of one that found nothing.
 
@@ -46,7 +47,7 @@ def follow(
 
     Raises TranscriptsError or StoreError if the first pass fails. Later failures are logged and tried again.
     """
-    collector = Collector(store, transcripts, host, remember=_REMEMBERED_LINES)
+    collector = Collector(store, transcripts, host, remember=_REMEMBERED_LINES, excluded=excluded)
     passed = False
     while not stop.is_set():
         if reason := absence(transcripts):

@@ -187,7 +187,7 @@ class DbtProject:
         }
 
     def _environment_of_a_run(self, target: str | None = None) -> dict[str, str]:
-        # dbt words every event for its log, also those that are below its level: a twentieth of a build after new lines.
+        # dbt words every event for its log, also those below its level: a twentieth of a build after new lines.
         # What it says from `info` on is in the run's log.
         levels = {"DBT_LOG_LEVEL": "none", "DBT_LOG_LEVEL_FILE": self._log_level}
         return self.environment(target) | {"DBT_USE_COLORS": "false"} | levels

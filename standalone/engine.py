@@ -25,6 +25,7 @@ from scheduler.publish import Generation
 from scheduler.runner import figures_path
 from scheduler.statusline_file import statusline_refresh
 from standalone.backups import backup_of
+from standalone.forgetting import InProcessForgetting
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,10 @@ class Engine:
             progress(at.bytes_done, at.bytes_total)
 
         restored = loader.refill(self.store, self.loader.catalog)
-        result = collector.collect(self.store, self.settings.transcripts_dir, self.settings.host_name, report)
+        settings = self.settings
+        result = collector.collect(
+            self.store, settings.transcripts_dir, settings.host_name, report, excluded=settings.projects_excluded
+        )
         return Collected(lines=result.lines, documents=result.documents, restored=restored)
 
     def parts(self, exports: Sequence[Export] = ()) -> PipelineParts:
@@ -94,6 +98,7 @@ class Engine:
             exports=exports,
             refresh=refresh,
             backup=backup_of(self.settings),
+            forgetting=InProcessForgetting(self.settings, self.store, self.loader.catalog),
         )
 
     def _report(self, _: Generation) -> None:
