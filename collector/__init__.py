@@ -6,6 +6,7 @@ from pathlib import Path
 from collector.follow import follow
 from collector.pass_result import CollectProgress, CollectResult
 from collector.passes import Collector
+from common.masking import Masker
 from common.transcript_files import distinct_roots
 from records import RecordStore
 
@@ -17,13 +18,15 @@ def collect(
     transcripts: Path | Sequence[Path],
     host: str,
     progress: Callable[[CollectProgress], None] | None = None,
+    *,
+    masker: Masker | None = None,
 ) -> CollectResult:
-    """Make one pass over the transcripts below this directory, or below each of several.
+    """Make one pass over the transcripts below this directory, or below each of several; `masker` masks what is stored.
 
     Raises TranscriptsError where a directory cannot be read, StoreError where the record store fails.
     """
     roots = distinct_roots([transcripts] if isinstance(transcripts, Path) else transcripts)
-    results = [Collector(store, root, host, label=label).collect(progress) for root, label in roots]
+    results = [Collector(store, root, host, label=label, masker=masker).collect(progress) for root, label in roots]
     return CollectResult(
         **{name: sum(getattr(result, name) for result in results) for name in CollectResult.model_fields}
     )

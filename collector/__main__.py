@@ -18,6 +18,7 @@ from collector.pass_result import CollectProgress, CollectResult
 from collector.standing import Standing
 from common.errors import AnalyticsError
 from common.logs import configure_logs
+from common.masking import Masker
 from common.settings import Settings, SettingsError, load_settings
 from common.transcript_files import TranscriptsError
 from records import open_store
@@ -77,7 +78,8 @@ def _follow(settings: Settings, stop: threading.Event) -> None:
             standing.beat()
 
         try:
-            follow(store, transcripts, settings.host_name, stop, report, progress=_beat)
+            masker = Masker.before_record_store(settings)
+            follow(store, transcripts, settings.host_name, stop, report, progress=_beat, masker=masker)
         except TranscriptsError as error:  # the status page names it while the container is started again and again
             standing.fail(error.found)
             raise

@@ -5,7 +5,9 @@ Where the store has no transactions, the order makes a pass killable: lines, the
 
 from dataclasses import dataclass, field
 
+from collector.masked_lines import masked_line
 from collector.reader import PhysicalLine, Reading, ReadLine
+from common.masking import Masker
 from records import NewLine, Place, RecordStore, RejectedLine, Source
 from records.file_state import FileState
 from records.layouts import Layout
@@ -55,6 +57,8 @@ class Batch:
 
     store: RecordStore
     tally: Tally
+    masker: Masker | None = None
+    """Masks lines before they are stored; their ids are those of the lines as they were."""
     _lines: list[tuple[NewLine, FileRun]] = field(default_factory=list)
     _rejected: list[RejectedLine] = field(default_factory=list)
     _touched: dict[str, FileRun] = field(default_factory=dict)
@@ -91,12 +95,15 @@ class Batch:
 
     def _add_line(self, run: FileRun, read: ReadLine) -> None:
         line_id = identity(read.line, read.fingerprint, run.stem, read.repetition)
-        self._bytes += len(read.line.raw)
-        if read.line.value is not None:
-            self._lines.append((NewLine(line_id, read.line, run.place(read.byte_offset)), run))
+        line = masked_line(self.masker, read.line) if self.masker else read.line
+        if line is not read.line:
+            run.layout.masked[read.byte_offset] = len(read.line.raw)
+        self._bytes += len(line.raw)
+        if line.value is not None:
+            self._lines.append((NewLine(line_id, line, run.place(read.byte_offset)), run))
             return
-        reason, place = read.line.reason or "not JSON", run.place(read.byte_offset)
-        self._rejected.append(RejectedLine(line_id, read.line.raw, reason, place))
+        reason, place = line.reason or "not JSON", run.place(read.byte_offset)
+        self._rejected.append(RejectedLine(line_id, line.raw, reason, place))
         run.layout.lines[read.byte_offset] = line_id  # the store does not say whether it was there from elsewhere
         run.state.dead_letters += 1
         self.tally.dead_letters += 1

@@ -18,6 +18,7 @@ from watchfiles._rust_notify import WatchfilesRustInternalError
 from collector.pass_result import CollectResult
 from collector.passes import Collector, Progress
 from common.errors import AnalyticsError
+from common.masking import Masker
 from common.transcript_files import SUFFIXES, absence
 from records import RecordStore
 
@@ -30,7 +31,7 @@ _TICK_MILLISECONDS = 500
 OnPass = Callable[[CollectResult], None]
 
 
-def follow(
+def follow(  # noqa: PLR0913 - each is a choice of its caller
     store: RecordStore,
     transcripts: Path,
     host: str,
@@ -39,6 +40,7 @@ def follow(
     *,
     progress: Progress | None = None,
     full_pass_seconds: float = 60.0,
+    masker: Masker | None = None,
 ) -> None:
     """Collect until `stop` is set; `on_pass` gets the result of each pass, also of one that found nothing.
 
@@ -46,7 +48,7 @@ def follow(
 
     Raises TranscriptsError or StoreError if the first pass fails. Later failures are logged and tried again.
     """
-    collector = Collector(store, transcripts, host, remember=_REMEMBERED_LINES)
+    collector = Collector(store, transcripts, host, remember=_REMEMBERED_LINES, masker=masker)
     passed = False
     while not stop.is_set():
         if reason := absence(transcripts):

@@ -14,6 +14,7 @@ from collector.batch import Batch, FileRun, Tally
 from collector.opening import Note, opened
 from collector.pass_result import CollectProgress, CollectResult
 from collector.reader import Reading, read, retrace
+from common.masking import Masker
 from common.transcript_files import Findings, Transcript, check_folder, check_regular, describe, find, transcript
 from records import RecordStore
 from records.file_state import DIRECTORY, FILE, MISSING, OK, UNREADABLE, FileState
@@ -25,7 +26,16 @@ _NEVER = datetime.fromtimestamp(0, UTC)
 class Collector:
     """Collects the transcripts below one directory for one host."""
 
-    def __init__(self, store: RecordStore, transcripts: Path, host: str, *, label: str = "", remember: int = 0) -> None:
+    def __init__(
+        self,
+        store: RecordStore,
+        transcripts: Path,
+        host: str,
+        *,
+        label: str = "",
+        remember: int = 0,
+        masker: Masker | None = None,
+    ) -> None:
         """Make a collector that reads nothing yet.
 
         Args:
@@ -34,7 +44,9 @@ class Collector:
             host: This machine's name.
             label: Put in front of the names of its files, where other directories have files of the same names.
             remember: How many fingerprints of lines to keep between passes, so that grown files are not read twice.
+            masker: Masks lines before they are stored (MASKING=everywhere).
         """
+        self.masker = masker
         self.store, self.root, self.label, self.host, self._remember = store, transcripts, label, host, remember
         self._readings: OrderedDict[str, tuple[Reading, int]] = OrderedDict()
         self._weight = 0
@@ -101,7 +113,7 @@ class _Pass:
         self._collector, self._progress = collector, progress
         self._started = time.monotonic()
         self._tally = Tally()
-        self._batch = Batch(collector.store, self._tally)
+        self._batch = Batch(collector.store, self._tally, collector.masker)
         self._files_done, self._bytes_total = 0, 0
 
     def run(self, transcripts: list[Transcript], findings: Findings | None) -> CollectResult:
@@ -164,7 +176,8 @@ class _Pass:
             if self._batch.add(run, physical):
                 self._report()
         if isinstance(file, Note):
-            run.layout.whole = file.original
+            masker = self._collector.masker
+            run.layout.whole = masker.text(file.original) if masker else file.original
         self._tally.files_read += self._tally.bytes_read > before
         self._tally.files_unfinished += run.reading.offset < min(end, stat.st_size)
         run.state.saw(stat)

@@ -133,7 +133,7 @@ class Settings(BaseSettings):
 
     # How much is kept and how it is built
     tool_output_limit: int = Field(default=2000, ge=0)
-    masking: Literal["on", "off"] = "on"  # between the record store and Iceberg (docs/secrets.md)
+    masking: Literal["on", "off", "everywhere"] = "on"  # on: behind the record store (docs/secrets.md)
     fingerprint_key: SecretStr | None = None  # what masks are made with; default: a file in the data directory
     duckdb_memory_limit: str = Field(default="512MB", pattern=r"(?i)^\s*\d+(\.\d+)?\s*([KMGT]i?B?|B)\s*$")
     duckdb_temp_directory: UserPath | None = None  # where DuckDB writes what does not fit; default: beside the database

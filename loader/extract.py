@@ -25,7 +25,7 @@ from common.catalog import CONVERSATIONS, DEAD_LETTERS, open_table
 from common.chunks import chunks
 from common.errors import AnalyticsError
 from common.loader_results import ExtractResult
-from loader.masking import Masker
+from common.masking import Masker
 from loader.reconcile import Comparison, differences, read_lines, restore
 from loader.side_tables import copy_side_tables, replace_rejected, restore_side_tables
 from loader.table_maintenance import delete_history

@@ -11,9 +11,9 @@ import collector
 import loader
 from common.catalog import open_catalog
 from common.loader_results import ExtractResult, LoadResult, MaintenanceResult
+from common.masking import Masker
 from common.paths import DataPaths
 from common.settings import Settings
-from loader.masking import Masker
 from loader.table_maintenance import maintain
 from records import RecordStore, open_store
 from scheduler.budgets.automatic import budget_refreshes
@@ -75,7 +75,9 @@ class Engine:
             progress(at.bytes_done, at.bytes_total)
 
         restored = loader.refill(self.store, self.loader.catalog)
-        result = collector.collect(self.store, self.settings.transcripts_dir, self.settings.host_name, report)
+        settings = self.settings
+        masker = Masker.before_record_store(settings)
+        result = collector.collect(self.store, settings.transcripts_dir, settings.host_name, report, masker=masker)
         return Collected(lines=result.lines, documents=result.documents, restored=restored)
 
     def parts(self, exports: Sequence[Export] = ()) -> PipelineParts:
