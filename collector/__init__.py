@@ -3,18 +3,18 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from collector.follow import follow
+from collector.follow import REMEMBERED_LINES, follow
 from collector.pass_result import CollectProgress, CollectResult
 from collector.passes import Collector
 from common.masking import Masker
 from common.transcript_files import distinct_roots
-from records import RecordStore
+from records import LineSink
 
-__all__ = ["CollectProgress", "CollectResult", "Collector", "collect", "follow"]
+__all__ = ["REMEMBERED_LINES", "CollectProgress", "CollectResult", "Collector", "collect", "follow"]
 
 
 def collect(
-    store: RecordStore,
+    store: LineSink,
     transcripts: Path | Sequence[Path],
     host: str,
     progress: Callable[[CollectProgress], None] | None = None,

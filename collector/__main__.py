@@ -13,8 +13,9 @@ from pathlib import Path
 
 import structlog
 
-from collector.follow import follow
+from collector.follow import REMEMBERED_LINES, follow
 from collector.pass_result import CollectProgress, CollectResult
+from collector.passes import Collector
 from collector.standing import Standing
 from common.errors import AnalyticsError
 from common.logs import configure_logs
@@ -79,7 +80,8 @@ def _follow(settings: Settings, stop: threading.Event) -> None:
 
         try:
             masker = Masker.before_record_store(settings)
-            follow(store, transcripts, settings.host_name, stop, report, progress=_beat, masker=masker)
+            collector = Collector(store, transcripts, settings.host_name, remember=REMEMBERED_LINES, masker=masker)
+            follow(collector, stop, report, progress=_beat)
         except TranscriptsError as error:  # the status page names it while the container is started again and again
             standing.fail(error.found)
             raise

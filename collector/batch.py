@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from collector.masked_lines import masked_line
 from collector.reader import PhysicalLine, Reading, ReadLine
 from common.masking import Masker
-from records import NewLine, Place, RecordStore, RejectedLine, Source
+from records import LineSink, NewLine, Place, RejectedLine, Source
 from records.file_state import FileState
 from records.layouts import Layout
 from records.lines import identity
@@ -55,7 +55,7 @@ class FileRun:
 class Batch:
     """Lines that are read but not stored yet."""
 
-    store: RecordStore
+    store: LineSink
     tally: Tally
     masker: Masker | None = None
     """Masks lines before they are stored; their ids are those of the lines as they were."""
@@ -126,7 +126,7 @@ class Batch:
 
     def _count(self, outcomes: list[Source | None]) -> None:
         for (line, run), source in zip(self._lines, outcomes, strict=True):
-            is_own = source is None or _is_own(line.place, run.state, source)
+            is_own = place_line(line, run.state, run.layout, source)
             if source is None:
                 self.tally.documents += 1
             elif is_own:
@@ -134,9 +134,6 @@ class Batch:
             else:
                 run.state.duplicates += 1
                 self.tally.duplicates += 1
-            is_placed = is_own and not run.state.resets and (source is None or source.byte_offset is not None)
-            if not is_placed and line.place.byte_offset is not None:
-                run.layout.lines[line.place.byte_offset] = line.line_id
 
     def _save_layouts(self) -> None:
         parts = [part for run in self._touched.values() for part in run.layout.parts(run.state)]
@@ -144,6 +141,15 @@ class Batch:
             self.store.save_layouts(parts)
         for run in self._touched.values():
             run.layout = Layout()
+
+
+def place_line(line: NewLine, state: FileState, layout: Layout, source: Source | None) -> bool:
+    """Keep in the layout what the store does not tell of a line's place; return whether the line is the file's own."""
+    is_own = source is None or _is_own(line.place, state, source)
+    is_placed = is_own and not state.resets and (source is None or source.byte_offset is not None)
+    if not is_placed and line.place.byte_offset is not None:
+        layout.lines[line.place.byte_offset] = line.line_id
+    return is_own
 
 
 def _is_own(place: Place, state: FileState, source: Source) -> bool:

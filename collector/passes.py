@@ -16,7 +16,7 @@ from collector.pass_result import CollectProgress, CollectResult
 from collector.reader import Reading, read, retrace
 from common.masking import Masker
 from common.transcript_files import Findings, Transcript, check_folder, check_regular, describe, find, transcript
-from records import RecordStore
+from records import LineSink
 from records.file_state import DIRECTORY, FILE, MISSING, OK, UNREADABLE, FileState
 
 Progress = Callable[[CollectProgress], None]
@@ -28,13 +28,14 @@ class Collector:
 
     def __init__(
         self,
-        store: RecordStore,
+        store: LineSink,
         transcripts: Path,
         host: str,
         *,
         label: str = "",
         remember: int = 0,
         masker: Masker | None = None,
+        longest: int | None = None,
     ) -> None:
         """Make a collector that reads nothing yet.
 
@@ -45,8 +46,9 @@ class Collector:
             label: Put in front of the names of its files, where other directories have files of the same names.
             remember: How many fingerprints of lines to keep between passes, so that grown files are not read twice.
             masker: Masks lines before they are stored (MASKING=everywhere).
+            longest: A file with a longer line counts as unreadable; None where the record store takes any.
         """
-        self.masker = masker
+        self.masker, self.longest = masker, longest
         self.store, self.root, self.label, self.host, self._remember = store, transcripts, label, host, remember
         self._readings: OrderedDict[str, tuple[Reading, int]] = OrderedDict()
         self._weight = 0
@@ -172,7 +174,7 @@ class _Pass:
     def _read_open(self, file: BinaryIO, run: FileRun, stat: os.stat_result, end: int) -> None:
         run.reading = self._recall(run.state, file, stat, end)
         before = self._tally.bytes_read
-        for physical in read(run.reading, file, end):
+        for physical in read(run.reading, file, end, self._collector.longest):
             if self._batch.add(run, physical):
                 self._report()
         if isinstance(file, Note):

@@ -71,7 +71,7 @@ class Masker:
     """Finds secrets and masks them, with the key that makes their fingerprints."""
 
     def __init__(self, key: bytes, rule_cache: Path | None = None) -> None:
-        self._key, self._rule_cache = key, rule_cache
+        self.key, self._rule_cache = key, rule_cache
 
     @classmethod
     def of(cls, settings: Settings) -> "Masker | None":
@@ -132,7 +132,7 @@ class Masker:
         return [self._inside(inner) for inner in value] if isinstance(value, list) else value
 
     def _digest(self, secret: bytes) -> str:
-        return hmac.digest(self._key, secret, "sha256").hex()
+        return hmac.digest(self.key, secret, "sha256").hex()
 
     @cached_property
     def _scanner(self) -> "Scanner":

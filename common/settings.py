@@ -197,6 +197,13 @@ class Settings(BaseSettings):
     vault_token: SecretStr | None = None
     metabase_database_uri: SecretStr | None = None  # Metabase's own database in PostgreSQL
 
+    # Other machines: the receiver that takes what they send, and their spool (docs/machines.md)
+    receiver_url: str | None = None  # how machines reach it
+    receiver_host: str = "127.0.0.1"
+    receiver_port: int = Field(default=8324, ge=0, le=65535)
+    receiver_certificate: UserPath | None = None  # PEM with key and chain; default: a self-signed one
+    spool_limit_mb: int = Field(default=1024, ge=1)  # on a machine that sends, while the receiver is away
+
     # What we say
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["console", "json"] = "console"

@@ -4,6 +4,7 @@ Counters and `read_bytes` change together, with or after the lines they count. A
 bytes again from the last stored state and counts nothing twice.
 """
 
+import json
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -108,6 +109,15 @@ class FileState:
             "resets": self.resets,
             "resetAt": self.reset_at,
         }
+
+    def to_json(self) -> str:
+        """As SQLite keeps it."""
+        return json.dumps(self.to_document(), default=lambda moment: moment.isoformat())
+
+    @classmethod
+    def from_json(cls, text: str) -> "FileState":
+        """Back from SQLite."""
+        return cls.from_document(json.loads(text))
 
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> "FileState":

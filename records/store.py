@@ -93,23 +93,11 @@ class Source(NamedTuple):
     ingested_at: datetime | None
 
 
-class RecordStore(Protocol):
-    """The record store. Every method raises StoreError where the database fails for good."""
-
-    @property
-    def name(self) -> str:
-        """How messages call it: its kind and place, without a password."""
-        ...
+class LineSink(Protocol):
+    """What the collector asks of the place that lines go to: the record store, or a spool on the way there."""
 
     def transaction(self) -> AbstractContextManager[None]:
         """Make what is written inside durable at once where the database can; else in the order it is written."""
-        ...
-
-    def snapshot(self) -> AbstractContextManager[None]:
-        """Read inside one moment's state where the database can; else what is written meanwhile may be there as well.
-
-        Callers read states first, then layouts, then lines: each is written before what counts it.
-        """
         ...
 
     def insert_lines(self, lines: Sequence[NewLine]) -> list[Source | None]:
@@ -138,6 +126,30 @@ class RecordStore(Protocol):
 
     def synchronise(self) -> None:
         """Compare clocks with the database where it has its own."""
+        ...
+
+    def save_layouts(self, parts: Sequence[LayoutPart]) -> int:
+        """Store what is kept of files besides their lines, replacing parts of the same place; return how many."""
+        ...
+
+
+class RecordStore(LineSink, Protocol):
+    """The record store. Every method raises StoreError where the database fails for good."""
+
+    @property
+    def name(self) -> str:
+        """How messages call it: its kind and place, without a password."""
+        ...
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Read inside one moment's state where the database can; else what is written meanwhile may be there as well.
+
+        Callers read states first, then layouts, then lines: each is written before what counts it.
+        """
+        ...
+
+    def states_of(self, host: str, source_files: Collection[str]) -> dict[str, FileState]:
+        """Return the states of these files of a host, those that are known, by source file."""
         ...
 
     def close(self) -> None:
@@ -202,10 +214,6 @@ class RecordStore(Protocol):
 
     def restore_states(self, states: Sequence[FileState]) -> int:
         """Put back the states of files as they were, replacing what is known of them; return how many they are."""
-        ...
-
-    def save_layouts(self, parts: Sequence[LayoutPart]) -> int:
-        """Store what is kept of files besides their lines, replacing parts of the same place; return how many."""
         ...
 
     def layouts(self, host: str, source_file: str, version: int) -> Iterator[LayoutPart]:
