@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from cli import bench_command, report_command, scheduler_commands, sql, vault_commands
+from cli import bench_command, machine_commands, report_command, scheduler_commands, sql, vault_commands
 from cli.appliance import commands as appliance
 from cli.published_summary import summarise
 from cli.quick import register as quick
@@ -260,6 +260,7 @@ sql.register(app)
 bench_command.register(app)
 scheduler_commands.register(app)
 vault_commands.register(app)
+machine_commands.register(app)
 appliance.register(app)
 
 

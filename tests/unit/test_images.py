@@ -20,6 +20,11 @@ ENTRIES = {
     "smoke": "tests.smoke.__main__",
     "vault": "vault.__main__",
 }
+PROGRAMS = [
+    *ENTRIES.items(),
+    ("collector", "collector.receiver.__main__"),
+    ("collector", "collector.sender.__main__"),
+]
 DISTRIBUTIONS = {
     "bson": "pymongo",
     "dbt": "dbt-core",
@@ -83,7 +88,7 @@ def declared(requirements: list[str]) -> set[str]:
     return {Requirement(requirement).name for requirement in requirements}
 
 
-@pytest.mark.parametrize(("image", "entry"), ENTRIES.items())
+@pytest.mark.parametrize(("image", "entry"), PROGRAMS)
 def test_an_image_holds_every_module_that_it_imports(image: str, entry: str) -> None:
     there = copied(image)
     files, _ = needed(entry)
@@ -97,7 +102,7 @@ def test_what_an_image_copies_is_let_through_to_the_builder(image: str) -> None:
     assert [str(path) for path in copied(image) if not any(path.is_relative_to(folder) for folder in allowed)] == []
 
 
-@pytest.mark.parametrize(("image", "entry"), ENTRIES.items())
+@pytest.mark.parametrize(("image", "entry"), PROGRAMS)
 def test_an_image_asks_for_every_package_that_it_imports(image: str, entry: str) -> None:
     """By itself: what another package happens to bring may be gone with its next version."""
     _, packages = needed(entry)

@@ -90,6 +90,10 @@ class Receiver:
         with contextlib.closing(open_store(self.settings)) as store:
             yield store
 
+    def has(self, lines: int) -> bool:
+        """Whether so many lines are stored."""
+        return self.count() >= lines
+
     def count(self) -> int:
         """Return how many lines are stored."""
         with self.store() as store:
