@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from collector.receiver.commands import invite
 from common.settings import Settings, load_settings
@@ -43,7 +44,7 @@ class Receiver:
     @property
     def settings(self) -> Settings:
         """Those of the process."""
-        given = {name.lower(): value for name, value in self.variables.items()}
+        given: dict[str, Any] = {name.lower(): value for name, value in self.variables.items()}
         url = f"https://127.0.0.1:{self.port}"
         return load_settings(
             data_dir=self.data, receiver_url=url, receiver_port=self.port, host_name="appliance", **given
@@ -72,6 +73,13 @@ class Receiver:
                 return True
         except OSError:
             return False
+
+    def peak_memory(self) -> int:
+        """Return the most bytes that the process ever had in memory."""
+        assert self.process is not None
+        status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
+        [line] = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+        return int(line.split()[1]) * 1024
 
     def kill(self, number: int = signal.SIGKILL) -> None:
         """End the process, by default at whatever instruction it is."""
