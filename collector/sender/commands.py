@@ -20,7 +20,7 @@ def enrol_here(settings: Settings, token: str, *, install: bool = False) -> str:
     word = sys.stdin.readline() if token == "-" else token  # noqa: S105 - a name of standard input
     machine = enrol(settings, word)
     lines = [f"enrolled as {machine.name} at {machine.url}", _sent(settings, machine)]
-    lines.append(install_here(settings) if install else "from now on: ./analytics send, or ./analytics send --install")
+    lines.append(install_here(settings) if install else "from now on: send, or send --install")
     return "\n".join(lines)
 
 

@@ -59,7 +59,7 @@ def enrolled(settings: Settings) -> Machine:
     path = folder_of(settings) / "machine.json"
     machine = _read(path)
     if machine is None or not machine.name:
-        raise UsageError(f"{path}: expected what enrolment writes, found nothing; run ./analytics enrol TOKEN")
+        raise UsageError(f"{path}: expected what enrolment writes, found nothing; enrol this machine first")
     return machine
 
 

@@ -3,6 +3,7 @@
 import ast
 import re
 import sys
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -10,7 +11,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 from packaging.requirements import Requirement
 
-from tests.unit.test_repository import DEPENDENCIES, GROUPS, MAY_IMPORT, ROOT, python_files, text_of
+from tests.unit.test_repository import DEPENDENCIES, GROUPS, MAY_IMPORT, PYPROJECT, ROOT, python_files, text_of
 
 DOCKERFILE = text_of(Path("services/Dockerfile"))
 ENTRIES = {
@@ -115,3 +116,20 @@ def test_the_standalone_mode_asks_for_every_package_that_it_imports() -> None:
     packages = {name.partition(".")[0] for file in files for name in imports_of(file)} - ROOMS - OPTIONAL
     names = {DISTRIBUTIONS.get(package, package.replace("_", "-")) for package in packages - sys.stdlib_module_names}
     assert names - declared(DEPENDENCIES) == set()
+
+
+SENDER = tomllib.loads(text_of(Path("services/sender/pyproject.toml")))
+
+
+def test_the_senders_package_asks_for_what_it_imports_as_the_project_does() -> None:
+    _, packages = needed("collector.sender.__main__")
+    names = {DISTRIBUTIONS.get(package, package.replace("_", "-")) for package in packages}
+    asked = SENDER["project"]["dependencies"]
+    assert names - declared(asked) == set()
+    assert set(asked) <= set(PYPROJECT["project"]["dependencies"])
+    assert SENDER["project"]["version"] == PYPROJECT["project"]["version"]
+
+
+def test_the_senders_package_holds_every_module_that_it_imports() -> None:
+    files, _ = needed("collector.sender.__main__")
+    assert {".".join(file.parent.parts) for file in files} <= set(SENDER["tool"]["setuptools"]["packages"])
