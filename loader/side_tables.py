@@ -106,6 +106,7 @@ def _row(state: FileState) -> dict[str, Any]:
         "modified_at": state.modified_at,
         "collected_at": state.collected_at,
         "resets": state.resets,
+        "person": state.person,
         "state": json.dumps(state.to_document(), default=lambda moment: moment.isoformat()),
     }
 

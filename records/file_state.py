@@ -46,6 +46,8 @@ class FileState:
     collected_at: datetime | None = None
     resets: int = 0
     reset_at: datetime | None = None
+    person: str | None = None
+    """Of a directory: who works on the machine."""
 
     @classmethod
     def new(cls, host: str, root: Path, source_file: str, kind: str = FILE) -> "FileState":
@@ -108,6 +110,7 @@ class FileState:
             "collectedAt": self.collected_at,
             "resets": self.resets,
             "resetAt": self.reset_at,
+            "person": self.person,
         }
 
     def to_json(self) -> str:
@@ -143,6 +146,7 @@ class FileState:
             collected_at=as_utc(document["collectedAt"]),
             resets=document["resets"],
             reset_at=as_utc(document["resetAt"]),
+            person=document.get("person"),
         )
 
 

@@ -24,7 +24,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from collector.receiver.intake import known_files, take
-from collector.receiver.machines import MachineError, Machines
+from collector.receiver.machines import Holder, MachineError, Machines
 from collector.wire import MAX_BODY, WireError, compress, unpack
 from common.errors import AnalyticsError, PassingError
 from records import RecordStore
@@ -66,13 +66,13 @@ class Receiver:
         """Run a call in the one thread that uses the record store."""
         return await asyncio.get_running_loop().run_in_executor(self.worker, call)
 
-    def machine(self, request: Request) -> str:
-        """Return the name of the machine that sent this request, or answer 401."""
+    def machine(self, request: Request) -> Holder:
+        """Return the machine that sent this request, or answer 401."""
         kind, _, token = request.headers.get("authorization", "").partition(" ")
-        name = self.machines.name_of(token) if kind.lower() == "bearer" and token else None
-        if name is None:
+        holder = self.machines.holder(token) if kind.lower() == "bearer" and token else None
+        if holder is None:
             raise HTTPException(401, "this machine is not enrolled, or was revoked", {"WWW-Authenticate": "Bearer"})
-        return name
+        return holder
 
     async def body(self, request: Request, length: int) -> bytes:
         """Return the request's body, which is as long as it says, or answer 400, 408."""
@@ -180,7 +180,7 @@ def _slow_down(failures: deque[float]) -> None:
 
 async def _files(receiver: Receiver, request: Request) -> Response:
     """Answer with what is known of the machine's files."""
-    host = receiver.machine(request)
+    host = receiver.machine(request).name
     found = await receiver.run(
         lambda: compress({"files": [state.to_document() for state in known_files(receiver.store, host)]})
     )
@@ -189,19 +189,19 @@ async def _files(receiver: Receiver, request: Request) -> Response:
 
 async def _deliver(receiver: Receiver, request: Request) -> Response:
     """Store a delivery, and answer with what is known of the files that are behind."""
-    host = receiver.machine(request)
+    machine = receiver.machine(request)
     length = _length(request, MAX_BODY)
-    with receiver.holding(host, length):
+    with receiver.holding(machine.name, length):
         content = await receiver.body(request, length)
-        answer = await receiver.run(lambda: _store(receiver.store, host, content))
+        answer = await receiver.run(lambda: _store(receiver.store, machine, content))
     return Response(answer, media_type="application/octet-stream")
 
 
-def _store(store: RecordStore, host: str, content: bytes) -> bytes:
+def _store(store: RecordStore, machine: Holder, content: bytes) -> bytes:
     delivery = unpack(content)
-    behind = take(store, host, delivery)
+    behind = take(store, machine.name, delivery, machine.person)
     if delivery.lines or behind:
-        log.info("stored", machine=host, lines=len(delivery.lines), behind=len(behind))
+        log.info("stored", machine=machine.name, lines=len(delivery.lines), behind=len(behind))
     return compress({"behind": [state.to_document() for state in behind]})
 
 

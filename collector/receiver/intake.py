@@ -42,12 +42,14 @@ class _File:
         return self.is_news and (self.state.resets, byte_offset) >= self.position
 
 
-def take(store: RecordStore, host: str, delivery: Delivery) -> list[FileState]:
-    """Store a delivery of this host; return what is known of the files that are behind.
+def take(store: RecordStore, host: str, delivery: Delivery, person: str | None = None) -> list[FileState]:
+    """Store a delivery of this host, on which a person works; return what is known of the files that are behind.
 
     Raises WireError for lines of a file that the delivery does not name, StoreError where the store fails.
     """
     files = _files(store, host, delivery)
+    for file in files.values():
+        file.state.person = person if file.sent.kind == DIRECTORY else None
     kept, rejected = _lines(host, delivery, files)
     with store.transaction():
         outcomes = store.insert_lines(kept)

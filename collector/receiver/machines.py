@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
 
 from common.errors import AnalyticsError, UsageError
 from common.private_files import make_folder
@@ -56,6 +57,13 @@ class Machine:
         if self.enrolled_at is not None:
             return "enrolled"
         return "invited" if (self.invited_until or 0) > time.time() else "invitation expired"
+
+
+class Holder(NamedTuple):
+    """Who sent a request."""
+
+    name: str
+    person: str | None
 
 
 class Machines:
@@ -110,18 +118,18 @@ class Machines:
             )
         return next(machine for machine in self.all() if machine.name == name)
 
-    def name_of(self, token: str) -> str | None:
-        """Return the name of the machine that holds this token; None where there is none, or it was revoked."""
+    def holder(self, token: str) -> Holder | None:
+        """Return the machine that holds this token; None where there is none, or it was revoked."""
         given, now = _hashed(token), time.time()
         with self._connected() as connection:
             row = connection.execute(
-                "select name, token, revoked_at, seen_at from machines where token = ?", [given]
+                "select name, token, revoked_at, seen_at, person from machines where token = ?", [given]
             ).fetchone()
             if row is None or not hmac.compare_digest(row[1], given) or row[2] is not None:
                 return None
             if row[3] is None or now - row[3] >= _SEEN_EVERY:
                 connection.execute("update machines set seen_at = ? where name = ?", [now, row[0]])
-        return str(row[0])
+        return Holder(row[0], row[4])
 
     def revoke(self, name: str) -> None:
         """Refuse this machine from now on, an invitation that was not used included."""

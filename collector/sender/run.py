@@ -64,6 +64,7 @@ def send_once(settings: Settings, machine: Machine, url: str | None = None) -> S
         feeds = _feeds(settings, machine, spool)
         shipper, lines = Shipper(spool, client, lambda: feeds[0].sink.standing), 0
         feeds[0].standing.beat()
+        shipper.begin()
         for _ in range(_MOST_PASSES):
             generation = spool.generation
             new, is_complete = _collect(feeds)
@@ -95,11 +96,13 @@ def send(settings: Settings, machine: Machine, stop: threading.Event, url: str |
     """
     with _open_spool(settings, stop) as spool, closing(machine.client(url)) as client:
         feeds, failures = _feeds(settings, machine, spool), list[AnalyticsError]()
+        shipper = Shipper(spool, client, lambda: feeds[0].sink.standing)
+        shipper.begin()
         threads = [threading.Thread(target=_follow, args=(feed, stop, failures)) for feed in feeds]
         for thread in threads:
             thread.start()
         try:
-            Shipper(spool, client, lambda: feeds[0].sink.standing).run(stop)
+            shipper.run(stop)
         finally:
             stop.set()
             for thread in threads:

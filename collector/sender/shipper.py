@@ -56,6 +56,13 @@ class Shipper:
                 time.sleep(error.seconds)
         self._tell_standing()
 
+    def begin(self) -> None:
+        """Go on from what the receiver knows, if it answers: a machine that lost its spool need not read everything."""
+        try:
+            self.reconcile()
+        except (AwayError, RefusedError) as error:
+            log.warning("receiver_not_asked", error=str(error))
+
     def send_one(self) -> bool:
         """Send the oldest delivery; tell whether there was one."""
         waiting = self._spool.oldest()

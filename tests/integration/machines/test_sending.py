@@ -221,15 +221,22 @@ def test_no_file_of_either_side_holds_the_others_token(receiver: Receiver, lapto
     assert KEY in (laptop.data / "sender" / "machine.json").read_text(encoding="utf-8")
 
 
-def test_the_first_session_of_a_new_machine_is_in_the_next_publication(
-    receiver: Receiver, laptop: Sender, sample: tuple[Path, SampleStats]
+def test_the_next_publication_has_the_session_of_two_new_machines_once_and_whose_they_are(
+    receiver: Receiver, laptop: Sender, tmp_path: Path, sample: tuple[Path, SampleStats]
 ) -> None:
     path = max(sample[0].glob("*/*.jsonl"), key=lambda file: file.stat().st_size)
-    write(laptop.projects / "p" / path.name, path.read_bytes())
-    laptop.enrol(receiver.invite("laptop"))
+    (laptop.projects / "p/s.jsonl").unlink()
+    for name, machine in (("laptop", laptop), ("desktop", Sender(tmp_path / "desktop"))):
+        write(machine.projects / "p" / path.name, path.read_bytes())
+        machine.enrol(receiver.invite(name, "Anna"))
     variables = {"COLLECTOR": "off", "FINGERPRINT_KEY": KEY}
     done = run("cli", receiver.data, "run", **variables)
-    assert done.returncode == 0, done.stderr
-    query = f"select count(*) as n from marts.dim_sessions where session_id = '{path.stem}'"
+    assert done.returncode == 0, done.stdout + done.stderr
+    query = (
+        "select person, host_count, session_count, (select count(*) from marts.dim_sessions) as sessions,"
+        " (select list(host order by host) from marts.dim_hosts where file_count = 1) as hosts from marts.dim_people"
+    )
     shown = run("cli", receiver.data, "sql", query, "--json", **variables)
-    assert json.loads(shown.stdout) == [{"n": 1}], shown.stdout + shown.stderr
+    hosts = ["desktop", "laptop"]
+    expected = {"person": "Anna", "host_count": 2, "session_count": 1, "sessions": 1, "hosts": hosts}
+    assert json.loads(shown.stdout) == [expected], shown.stdout + shown.stderr
