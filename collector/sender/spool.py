@@ -67,7 +67,7 @@ class Spool:
         with self._one_line():
             self._connection = sqlite3.connect(path, 30, isolation_level=None, check_same_thread=False)
             path.chmod(0o600)
-            for pragma in ("journal_mode = wal", "synchronous = full", "auto_vacuum = incremental"):
+            for pragma in ("auto_vacuum = full", "journal_mode = wal", "synchronous = full"):
                 self._connection.execute(f"pragma {pragma}")
             self._connection.executescript(_SCHEMA)
             self._bytes = int(self._value("select coalesce(sum(length(content)), 0) from deliveries"))
@@ -137,7 +137,6 @@ class Spool:
         """Forget a delivery that is stored at the receiver; go back to what it knows of files that are behind."""
         with self._transaction():
             self._connection.execute("delete from deliveries where position = ?", [sent.position])
-            self._connection.execute("pragma incremental_vacuum")
             if states := list(behind):
                 self._keep(states)
                 self.generation += 1

@@ -1,5 +1,6 @@
 """What a machine sends is stored exactly as if a collector had written it here, however often and late it comes."""
 
+import os
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict
@@ -202,6 +203,36 @@ def test_a_full_spool_takes_nothing_more_until_something_is_sent(store: RecordSt
         collect(small, projects)
         ship(store, small)
     assert contents(store) == collected(projects, tmp_path / "directly.db")
+
+
+def test_a_line_that_the_receiver_would_not_take_holds_its_file_back_and_no_other(
+    store: RecordStore, spool: Spool, tmp_path: Path
+) -> None:
+    projects = tmp_path / "projects"
+    write(projects / "p/long.jsonl", LINE % 1 + b'{"x":"' + b"x" * 2000 + b'"}\n' + LINE % 2)
+    write(projects / "q/s.jsonl", LINE % 3)
+    for _ in range(2):
+        Collector(SpoolSink(spool), projects, "laptop", longest=1000).collect()
+        ship(store, spool)
+    state = store.states("laptop")["p/long.jsonl"]
+    assert (state.status, state.lines, state.read_bytes) == ("unreadable", 1, len(LINE % 1))
+    assert state.error == "a line of 2,009 bytes: the receiver takes 1,000 at most"
+    assert store.count() == 2
+    collect(spool, projects)
+    ship(store, spool)
+    assert contents(store) == collected(projects, tmp_path / "directly.db")
+
+
+def test_what_was_sent_takes_no_room_any_more(store: RecordStore, spool: Spool, tmp_path: Path) -> None:
+    write(
+        tmp_path / "projects/p/s.jsonl", b"".join(b'{"r":"%s"}\n' % os.urandom(2000).hex().encode() for _ in range(900))
+    )
+    collect(spool, tmp_path / "projects")
+    file = tmp_path / "sender" / "spool.db"
+    full = sum(path.stat().st_size for path in file.parent.iterdir())
+    ship(store, spool)
+    spool.close()
+    assert file.stat().st_size < full / 20
 
 
 def test_two_senders_of_one_folder_do_not_work_at_once(spool: Spool, tmp_path: Path) -> None:
