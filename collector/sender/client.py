@@ -65,8 +65,8 @@ class Client:
             answer = self._pool.request(method, self.url + path, body=body, headers=self._headers, redirect=False)
         except SSLError as error:
             raise AwayError(
-                f"{self.url}: expected the certificate that the invitation named, found another, or no TLS"
-                f" ({_first_line(error)}); if it was changed on purpose, enrol this machine again"
+                f"{self.url}: expected the certificate that the invitation named, or where it named none one that this"
+                f" system trusts, found another ({_first_line(error)}); if it was changed, enrol this machine again"
             ) from None
         except HTTPError as error:
             raise AwayError(f"{self.url}: the receiver does not answer ({_first_line(error)})") from None
