@@ -17,15 +17,15 @@ from common.errors import AnalyticsError
 from records.file_state import DIRECTORY, FILE, MISSING, OFF, OK, UNREADABLE, FileState
 from records.layouts import Layout
 
-MAX_BYTES = 256 * 1024 * 1024
+MAX_BYTES = 128 * 1024 * 1024
 """A delivery before compression. One holds at most 16 MB of lines, or a single line that is longer."""
 MAX_BODY = 128 * 1024 * 1024
 """A delivery as it is sent."""
-LONGEST_LINE = 192 * 1024 * 1024
+LONGEST_LINE = 112 * 1024 * 1024
 """A longer line is not sent; its file counts as unreadable and stays where it is."""
 _CODEC: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True)
 
-Name = Annotated[str, Field(min_length=1, max_length=4096, pattern=r"^[^\x00]*$")]
+Name = Annotated[str, Field(min_length=1, max_length=65_536, pattern=r"^[^\x00]*$")]
 LineId = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
 Count = Annotated[int, Field(ge=0, lt=2**62)]
 Number = Annotated[int, Field(ge=-(2**63), lt=2**63)]
