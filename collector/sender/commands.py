@@ -19,9 +19,14 @@ def enrol_here(settings: Settings, token: str, *, install: bool = False) -> str:
     """Enrol this machine, send what there is, and say so."""
     word = sys.stdin.readline() if token == "-" else token  # noqa: S105 - a name of standard input
     machine = enrol(settings, word)
-    lines = [f"enrolled as {machine.name} at {machine.url}", _sent(settings, machine)]
-    lines.append(install_here(settings) if install else "from now on: send, or send --install")
-    return "\n".join(lines)
+    enrolled_as = f"enrolled as {machine.name} at {machine.url}"
+    if not install:
+        return "\n".join([enrolled_as, _sent(settings, machine), "from now on: send, or send --install"])
+    try:
+        sent = _sent(settings, machine)
+    except NotSentError as error:  # the installed sender goes on
+        sent = str(error)
+    return "\n".join([enrolled_as, sent, install_here(settings)])
 
 
 def send_from_here(settings: Settings, to: str | None = None, *, once: bool = False) -> str | None:
