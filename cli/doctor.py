@@ -8,7 +8,9 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
@@ -16,9 +18,11 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from cli.doctor_services import attention, cost_centres, docker, iceberg, loader, port, published, record_store, room
 from cli.finding import Finding
+from common.excluded import is_excluded
 from common.settings import Settings
-from common.transcript_files import TranscriptsError, distinct_roots, find
+from common.transcript_files import Findings, TranscriptsError, distinct_roots, find
 from scheduler.web.status import Standing, kept_days
+from standalone.forgetting import forgotten_files
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements" / "standalone.txt"
@@ -115,7 +119,23 @@ def _transcripts(settings: Settings) -> Finding:
     if not files:
         return Finding("Transcripts", "warn", f"none in {folders}", expected, "use Claude Code, or set TRANSCRIPTS_DIR")
     size = sum(map(_size, files))
-    return Finding("Transcripts", "ok", f"{len(files)} files, {size / 1e6:,.0f} MB, in {folders}", expected)
+    excluded = _excluded(settings, found)
+    told = f"; {excluded} of them in projects that PROJECTS_EXCLUDED leaves out" if excluded else ""
+    return Finding("Transcripts", "ok", f"{len(files)} files, {size / 1e6:,.0f} MB, in {folders}{told}", expected)
+
+
+def _excluded(settings: Settings, found: Sequence[Findings]) -> int:
+    names = (transcript.source_file for findings in found for transcript in findings.transcripts)
+    return sum(is_excluded(name, settings.projects_excluded) for name in names)
+
+
+def excluded_transcripts(settings: Settings) -> int:
+    """Return how many transcripts PROJECTS_EXCLUDED leaves out; a folder that cannot be read has none."""
+    found = []
+    for root, label in distinct_roots(settings.transcripts_dir) if settings.projects_excluded else []:
+        with suppress(TranscriptsError):
+            found.append(find(root, label))
+    return _excluded(settings, found)
 
 
 def _size(file: Path) -> int:
@@ -142,7 +162,7 @@ def _retention(settings: Settings) -> Finding:
 
 def transcripts_at_risk(settings: Settings) -> list[str]:
     """Transcripts about to be deleted, relative to their folder, that the published database does not hold whole."""
-    at_risk = Standing(settings, stores={}).at_risk()
+    at_risk = Standing(settings, stores={}, forgotten=partial(forgotten_files, settings)).at_risk()
     return [file.source_file for file in at_risk if file.days_left < AT_RISK_DAYS]
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,6 +19,7 @@ from rich.markup import escape
 
 from cli import (
     bench_command,
+    forget_command,
     machine_commands,
     report_command,
     restatement,
@@ -158,6 +160,7 @@ def run(
 @app.command()
 def status(data: Data = None, as_json: AsJson = False) -> None:
     """What is published, since when, whether a run is at work, and what needs attention."""
+    from cli.doctor import excluded_transcripts
     from cli.doctor_services import last_backup_line, open_problems
     from cli.show import show_summary
     from scheduler.lock import PipelineLock
@@ -183,6 +186,8 @@ def status(data: Data = None, as_json: AsJson = False) -> None:
         console.print(f"Running: {escape(str(holder)) if holder else 'nothing'}", highlight=False, soft_wrap=True)
         if backup := last_backup_line(settings):
             console.print(backup, highlight=False, soft_wrap=True)
+        if excluded := excluded_transcripts(settings):
+            console.print(f"Not read: {excluded} transcripts of projects in PROJECTS_EXCLUDED", highlight=False)
         for problem in problems:
             console.print(f"[red]Needs attention:[/] {escape(problem)}", highlight=False, soft_wrap=True)
         if copies:
@@ -211,9 +216,19 @@ def verify(data: Data = None, transcripts: Transcripts = None) -> None:
     with one_line_errors():
         settings = settings_of(data_dir=data, transcripts_dir=transcripts)
         path = DataPaths.of(settings).duckdb.published_database
-        answer = count_again(path, settings.transcripts_dir, _built_timezone(settings), settings.model_prices_csv)
+        zone, prices = _built_timezone(settings), settings.model_prices_csv
+        answer = count_again(path, settings.transcripts_dir, zone, prices, left_out=partial(_left_out, settings))
         show_verification(console, answer)
     raise typer.Exit(0 if answer.agrees else 1)
+
+
+def _left_out(settings: Settings, files: dict[str, Path]) -> set[str]:
+    """Return the transcripts that are not collected: PROJECTS_EXCLUDED names them, or all in them is forgotten."""
+    from common.excluded import is_excluded
+    from standalone.forgetting import forgotten_files
+
+    excluded = {name for name in files if is_excluded(name, settings.projects_excluded)}
+    return excluded | forgotten_files(settings, {name: path.stat() for name, path in files.items()})
 
 
 def _built_timezone(settings: Settings) -> str:
@@ -278,6 +293,7 @@ scheduler_commands.register(app)
 restatement.register(app)
 vault_commands.register(app)
 machine_commands.register(app)
+forget_command.register(app)
 appliance.register(app)
 
 

@@ -1,5 +1,6 @@
 """`backup`, `backup list`, `backup verify` and `restore`: copies of the history, and its transcripts given back."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -130,6 +131,26 @@ def verify_backup(
     raise typer.Exit(1 if damaged else 0)
 
 
+@backup_app.command("purge")
+def purge_backups(
+    context: typer.Context,
+    to: To = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Make a backup, then delete those that hold what was forgotten after they were made."""
+    from standalone.backups import backups_before_forgetting
+    from standalone.backups import purge_backups as purge
+
+    with one_line_errors():
+        settings, where = settings_of(data_dir=_data(context)), to or _to(context)
+        old = backups_before_forgetting(settings, where)
+        for backup in old:
+            console.print(f"to be deleted: {backup.id}", highlight=False)
+        if old and not yes and not (sys.stdin.isatty() and typer.confirm("Delete these for good?", default=False)):
+            fail("backup purge: expected your word, or --yes; nothing was deleted", EXIT_USAGE)
+        console.print(purge(settings, where), highlight=False, soft_wrap=True)
+
+
 def _verify(place: "Place", backup: "Backup", key: "Key") -> int:
     from vault.reading import verify
 
@@ -191,6 +212,9 @@ def _bring_back(settings: "Settings", source: str, backup: str | None, data: Pat
 def _show_restored(restored: "Restored", data: Path | None) -> None:
     counts = ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in restored.counts.items())
     console.print(f"Restored and read back: {counts}", highlight=False, soft_wrap=True)
+    if restored.left_out:
+        text = f"{restored.left_out:,} of these lines were forgotten on request since, and deleted again"
+        console.print(text, highlight=False, soft_wrap=True)
     for file in restored.files:
         console.print(f"For you to put in place: {file}", highlight=False, soft_wrap=True)
     option = f" --data {data}" if data else ""

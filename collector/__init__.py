@@ -20,13 +20,17 @@ def collect(
     progress: Callable[[CollectProgress], None] | None = None,
     *,
     masker: Masker | None = None,
+    excluded: Sequence[str] = (),
 ) -> CollectResult:
-    """Make one pass over the transcripts below this directory, or below each of several; `masker` masks what is stored.
+    """Make one pass over the transcripts below this directory, or below each of several, but for excluded projects.
+
+    `masker` masks what is stored.
 
     Raises TranscriptsError where a directory cannot be read, StoreError where the record store fails.
     """
     roots = distinct_roots([transcripts] if isinstance(transcripts, Path) else transcripts)
-    results = [Collector(store, root, host, label=label, masker=masker).collect(progress) for root, label in roots]
+    collectors = [Collector(store, root, host, label=label, masker=masker, excluded=excluded) for root, label in roots]
+    results = [collector.collect(progress) for collector in collectors]
     return CollectResult(
         **{name: sum(getattr(result, name) for result in results) for name in CollectResult.model_fields}
     )

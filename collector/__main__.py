@@ -80,7 +80,14 @@ def _follow(settings: Settings, stop: threading.Event) -> None:
 
         try:
             masker = Masker.before_record_store(settings)
-            collector = Collector(store, transcripts, settings.host_name, remember=REMEMBERED_LINES, masker=masker)
+            collector = Collector(
+                store,
+                transcripts,
+                settings.host_name,
+                remember=REMEMBERED_LINES,
+                masker=masker,
+                excluded=settings.projects_excluded,
+            )
             follow(collector, stop, report, progress=_beat)
         except TranscriptsError as error:  # the status page names it while the container is started again and again
             standing.fail(error.found)

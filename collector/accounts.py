@@ -14,16 +14,23 @@ from pymongo.errors import PyMongoError
 from common.mongo import mongo_client
 from common.settings import SettingsError, load_settings
 
-ROLES = {"collector": "readWrite", "loader": "restorer"}
-"""The collector writes; the loader can add what the record store has lost, and change or delete no line."""
+ROLES = {"collector": "readWrite", "loader": "restorer", "vault": "keeper"}
+"""The collector writes; the loader can add what the record store has lost, and change or delete no line; the vault can
+delete lines as well, which a request to forget asks of it."""
 
 _ADD = ["find", "insert", "createIndex"]
-_PRIVILEGES = {
+_PRIVILEGES: dict[str, list[str]] = {
     "conversations": _ADD,
     "conversation_parts": _ADD,
     "dead_letters": _ADD,
     "transcript_files": [*_ADD, "update"],
     "transcript_layouts": [*_ADD, "update"],
+    "forget_requests": [*_ADD, "update"],
+    "forgotten": [*_ADD, "update"],
+}
+_PRIVILEGES_OF = {
+    "restorer": _PRIVILEGES,
+    "keeper": {collection: [*_ADD, "update", "remove", "compact"] for collection in _PRIVILEGES},
 }
 
 
@@ -34,14 +41,15 @@ def ensure(admin: Database[dict[str, Any]], name: str, password: str, database: 
     admin.command("updateUser" if known else "createUser", name, pwd=password, roles=roles)
 
 
-def ensure_restorer(database: Database[dict[str, Any]]) -> None:
-    """Make the loader's role, or bring it to its privileges."""
-    privileges = [
-        {"resource": {"db": database.name, "collection": collection}, "actions": actions}
-        for collection, actions in _PRIVILEGES.items()
-    ]
-    known = database.command("rolesInfo", "restorer")["roles"]
-    database.command("updateRole" if known else "createRole", "restorer", privileges=privileges, roles=[])
+def ensure_roles(database: Database[dict[str, Any]]) -> None:
+    """Make the roles of the loader and the vault, or bring them to their privileges."""
+    for role, actions_by_collection in _PRIVILEGES_OF.items():
+        privileges = [
+            {"resource": {"db": database.name, "collection": collection}, "actions": actions}
+            for collection, actions in actions_by_collection.items()
+        ]
+        known = database.command("rolesInfo", role)["roles"]
+        database.command("updateRole" if known else "createRole", role, privileges=privileges, roles=[])
 
 
 def bring_about(arguments: list[str]) -> None:
@@ -49,10 +57,10 @@ def bring_about(arguments: list[str]) -> None:
     settings = load_settings()
     wanted = {name: file for name, _, file in (argument.partition("=") for argument in arguments)}
     if wanted.keys() != ROLES.keys() or settings.mongo_uri is None:
-        raise SettingsError("expected MONGO_URI and the arguments collector=FILE loader=FILE")
+        raise SettingsError("expected MONGO_URI and the arguments collector=FILE loader=FILE vault=FILE")
     uri = settings.mongo_uri.get_secret_value()
     with mongo_client(uri, "claude-analytics-accounts", serverSelectionTimeoutMS=60_000) as client:
-        ensure_restorer(client.get_database(settings.mongo_database))
+        ensure_roles(client.get_database(settings.mongo_database))
         for name, file in wanted.items():
             password = Path(file).read_text(encoding="utf-8").strip()
             ensure(client.get_database("admin"), name, password, settings.mongo_database)

@@ -3,15 +3,18 @@
 Where the store has no transactions, the order makes a pass killable: lines, then rejected lines, then states.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from collector.masked_lines import masked_line
 from collector.reader import PhysicalLine, Reading, ReadLine
+from common.excluded import is_excluded_path
 from common.masking import Masker
 from records import LineSink, NewLine, Place, RejectedLine, Source
 from records.file_state import FileState
+from records.forgotten import Origin
 from records.layouts import Layout
-from records.lines import identity
+from records.lines import identity, session_of
 
 MAX_LINES = 1000
 MAX_BYTES = 16 * 1024 * 1024
@@ -32,6 +35,10 @@ class Tally:
     known: int = 0
     duplicates: int = 0
     dead_letters: int = 0
+    forgotten: int = 0
+    excluded: int = 0
+    files_forgotten: int = 0
+    files_excluded: int = 0
     bytes_read: int = 0
     resets: int = 0
 
@@ -45,6 +52,13 @@ class FileRun:
     stem: str
     layout: Layout = field(default_factory=Layout)
     """What the lines read since the last flush do not tell of the file."""
+    forgotten: int = 0
+    """Lines that were refused since the file was opened."""
+
+    @property
+    def is_forgotten(self) -> bool:
+        """Whether every line of the file was refused, so that nothing is to be kept of it."""
+        return self.forgotten > 0 and self.state.lines == 0
 
     def place(self, byte_offset: int) -> Place:
         """Return where a line of this file was read."""
@@ -59,21 +73,27 @@ class Batch:
     tally: Tally
     masker: Masker | None = None
     """Masks lines before they are stored; their ids are those of the lines as they were."""
+    excluded: Sequence[str] = ()
+    """Patterns of projects whose prompts are not stored; their files are not read in the first place."""
     _lines: list[tuple[NewLine, FileRun]] = field(default_factory=list)
-    _rejected: list[RejectedLine] = field(default_factory=list)
+    _rejected: list[tuple[RejectedLine, FileRun]] = field(default_factory=list)
     _touched: dict[str, FileRun] = field(default_factory=dict)
     _changed: dict[str, FileState] = field(default_factory=dict)
     _bytes: int = 0
+    forgotten_files: dict[str, FileState] = field(default_factory=dict)
+    """Files of which every line so far was refused: their states are not stored, for they hold names."""
 
     def add(self, run: FileRun, physical: PhysicalLine) -> bool:
         """Take what was read at once from a file; store everything if that makes enough, and say so."""
-        for read in physical.lines:
+        kept = [read for read in physical.lines if not self._is_excluded(read)]
+        for read in kept:
             self._add_line(run, read)
         for byte_offset, content in physical.gaps:
             run.layout.add_gap(byte_offset, content)
             self._bytes += len(content) + GAP_BYTES
         state = run.state
-        state.lines += len(physical.lines)
+        state.lines += len(kept)
+        self.tally.excluded += len(physical.lines) - len(kept)
         state.split_lines = state.split_lines or physical.is_split
         self.tally.lines += len(physical.lines)
         self.tally.bytes_read += physical.size
@@ -82,6 +102,13 @@ class Batch:
         if full:
             self.flush()
         return full
+
+    def _is_excluded(self, read: ReadLine) -> bool:
+        """Tell whether a line is a prompt of Claude Code's history that was given in an excluded project."""
+        value = read.line.value
+        return bool(
+            self.excluded and value and "display" in value and is_excluded_path(value.get("project"), self.excluded)
+        )
 
     def touch(self, run: FileRun) -> None:
         """Store this file's state with the next flush, new lines or not."""
@@ -103,26 +130,57 @@ class Batch:
             self._lines.append((NewLine(line_id, line, run.place(read.byte_offset)), run))
             return
         reason, place = line.reason or "not JSON", run.place(read.byte_offset)
-        self._rejected.append(RejectedLine(line_id, line.raw, reason, place))
-        run.layout.lines[read.byte_offset] = line_id  # the store does not say whether it was there from elsewhere
-        run.state.dead_letters += 1
-        self.tally.dead_letters += 1
+        self._rejected.append((RejectedLine(line_id, line.raw, reason, place), run))
 
     def flush(self) -> None:
         """Store all lines and the states of their files."""
         if not (self._lines or self._rejected or self._touched or self._changed):
             return
         with self.store.transaction():
+            self._leave_out_forgotten()
             outcomes = self.store.insert_lines([line for line, _ in self._lines])
             self._count(outcomes)
-            self.store.insert_rejected(self._rejected)
+            self._count_rejected()
+            self.store.insert_rejected([line for line, _ in self._rejected])
             self._save_layouts()
             for run in self._touched.values():
                 run.state.read_bytes, run.state.digest = run.reading.offset, run.reading.digest
-                self._changed[run.state.id] = run.state
+                self._keep_state(run)
             self.store.save_states(self._changed.values())
         self._lines, self._rejected, self._touched, self._changed = [], [], {}, {}
         self._bytes = 0
+
+    def _keep_state(self, run: FileRun) -> None:
+        if run.is_forgotten:
+            self.forgotten_files[run.state.id] = run.state
+        else:
+            self.forgotten_files.pop(run.state.id, None)
+            self._changed[run.state.id] = run.state
+
+    def _leave_out_forgotten(self) -> None:
+        """Drop the lines that a person asked to forget."""
+        origins = [
+            *(Origin(line.line_id, session_of(line.line.value, ""), line.place.source_file) for line, _ in self._lines),
+            *(Origin(line.line_id, None, line.place.source_file) for line, _ in self._rejected),
+        ]
+        if not (refused := self.store.refused(origins)):
+            return
+        gone: list[tuple[NewLine | RejectedLine, FileRun]] = [*self._lines, *self._rejected]
+        for line, run in gone:
+            is_refused = line.line_id in refused
+            run.forgotten += is_refused
+            run.state.lines -= is_refused
+            self.tally.forgotten += is_refused
+        self._lines = [(line, run) for line, run in self._lines if line.line_id not in refused]
+        self._rejected = [(line, run) for line, run in self._rejected if line.line_id not in refused]
+
+    def _count_rejected(self) -> None:
+        for line, run in self._rejected:
+            assert line.place.byte_offset is not None
+            # the store does not say whether it was there from elsewhere
+            run.layout.lines[line.place.byte_offset] = line.line_id
+            run.state.dead_letters += 1
+            self.tally.dead_letters += 1
 
     def _count(self, outcomes: list[Source | None]) -> None:
         for (line, run), source in zip(self._lines, outcomes, strict=True):
@@ -136,7 +194,8 @@ class Batch:
                 self.tally.duplicates += 1
 
     def _save_layouts(self) -> None:
-        parts = [part for run in self._touched.values() for part in run.layout.parts(run.state)]
+        kept = (run for run in self._touched.values() if not run.is_forgotten)
+        parts = [part for run in kept for part in run.layout.parts(run.state)]
         if parts:
             self.store.save_layouts(parts)
         for run in self._touched.values():

@@ -32,7 +32,7 @@ class CollectResult(BaseModel):
     files_unfinished: int = 0
     """Files whose last line is half written; it is read when it is complete."""
     lines: int = 0
-    """Lines read: documents + known + duplicates + dead_letters."""
+    """Lines read: documents + known + duplicates + dead_letters + forgotten + excluded."""
     documents: int = 0
     """Lines stored as new documents."""
     known: int = 0
@@ -41,6 +41,14 @@ class CollectResult(BaseModel):
     """Lines whose document came from elsewhere: another file, or earlier in the same one."""
     dead_letters: int = 0
     """Lines rejected because they hold no JSON object."""
+    forgotten: int = 0
+    """Lines that are not stored again: a person asked to forget them."""
+    excluded: int = 0
+    """Prompts of Claude Code's history that are not stored: PROJECTS_EXCLUDED names their project."""
+    files_forgotten: int = 0
+    """Files that were not read: a person asked to forget all that is in them."""
+    files_excluded: int = 0
+    """Files that were not read: PROJECTS_EXCLUDED names their project."""
     bytes_read: int = 0
     """Bytes of new lines."""
     resets: int = 0

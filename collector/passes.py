@@ -3,8 +3,8 @@
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ from collector.batch import Batch, FileRun, Tally
 from collector.opening import Note, opened
 from collector.pass_result import CollectProgress, CollectResult
 from collector.reader import Reading, read, retrace
+from common.excluded import is_excluded
 from common.masking import Masker
 from common.transcript_files import Findings, Transcript, check_folder, check_regular, describe, find, transcript
 from records import LineSink
@@ -26,7 +27,7 @@ _NEVER = datetime.fromtimestamp(0, UTC)
 class Collector:
     """Collects the transcripts below one directory for one host."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a choice of its caller
         self,
         store: LineSink,
         transcripts: Path,
@@ -36,6 +37,7 @@ class Collector:
         remember: int = 0,
         masker: Masker | None = None,
         longest: int | None = None,
+        excluded: Sequence[str] = (),
     ) -> None:
         """Make a collector that reads nothing yet.
 
@@ -47,12 +49,15 @@ class Collector:
             remember: How many fingerprints of lines to keep between passes, so that grown files are not read twice.
             masker: Masks lines before they are stored (MASKING=everywhere).
             longest: A file with a longer line counts as unreadable; None where the record store takes any.
+            excluded: Patterns of projects whose files are not read.
         """
         self.masker, self.longest = masker, longest
         self.store, self.root, self.label, self.host, self._remember = store, transcripts, label, host, remember
         self._readings: OrderedDict[str, tuple[Reading, int]] = OrderedDict()
         self._weight = 0
         self._in_step = False
+        self._forgets: list[str] = []
+        self.excluded = excluded
         self.states: dict[str, FileState] = {}
 
     def collect(self, progress: Progress | None = None) -> CollectResult:
@@ -95,9 +100,13 @@ class Collector:
     def _keeping_step(self) -> Iterator[None]:
         """Trust what we remember only after a pass that ended well, and while the database agrees.
 
-        A pass that failed has counted lines that were not stored; a database may be dropped or restored.
+        A pass that failed has counted lines that were not stored; a database may be dropped or restored, and files be
+        forgotten.
         """
         self.store.synchronise()
+        forgets = [request.id for request in self.store.forget_requests()]
+        self._in_step = self._in_step and forgets == self._forgets
+        self._forgets = forgets
         newest = max(self.states.values(), key=lambda state: state.collected_at or _NEVER, default=None)
         if not self._in_step or newest is None or not self.store.has_state(newest):
             self.states = self.store.states(self.host)
@@ -115,21 +124,46 @@ class _Pass:
         self._collector, self._progress = collector, progress
         self._started = time.monotonic()
         self._tally = Tally()
-        self._batch = Batch(collector.store, self._tally, collector.masker)
+        self._batch = Batch(collector.store, self._tally, collector.masker, collector.excluded)
         self._files_done, self._bytes_total = 0, 0
 
     def run(self, transcripts: list[Transcript], findings: Findings | None) -> CollectResult:
         """Read what is new in these; with findings, also record what is missing or could not be looked into."""
         self._tally.files = len(transcripts)
-        for file, state in self._changed(transcripts):
+        for file, state in self._changed(self._wanted(transcripts)):
             self._read(file, state)
             self._files_done += 1
             self._report()
         if findings is not None:
             self._record_absent(findings)
         self._batch.flush()
+        self._let_go_of_forgotten()
         self._report()
         return CollectResult(**asdict(self._tally), seconds=time.monotonic() - self._started)
+
+    def _wanted(self, transcripts: list[Transcript]) -> list[Transcript]:
+        """Return the transcripts without those of excluded projects and those of which all is forgotten."""
+        read = [file for file in transcripts if not is_excluded(file.source_file, self._collector.excluded)]
+        self._tally.files_excluded = len(transcripts) - len(read)
+        if not self._collector.store.forget_requests():
+            return read
+        forgotten = self._forgotten(file for file in read if file.source_file not in self._collector.states)
+        self._tally.files_forgotten = len(forgotten)
+        return [file for file in read if file.source_file not in forgotten]
+
+    def _forgotten(self, files: Iterable[Transcript]) -> set[str]:
+        states = {}
+        for file in files:
+            state = FileState.new(self._collector.host, self._collector.root, file.source_file)
+            with suppress(OSError):  # what cannot be read is recorded when it is tried
+                state.saw(file.path.stat())
+            states[state.id] = state
+        return {states[name].source_file for name in self._collector.store.refused_files(states.values())}
+
+    def _let_go_of_forgotten(self) -> None:
+        for state in self._batch.forgotten_files.values():
+            self._collector.store.forget_file(state)
+            self._collector.states.pop(state.source_file, None)
 
     def _changed(self, transcripts: list[Transcript]) -> list[tuple[Transcript, FileState]]:
         changed = []

@@ -19,6 +19,7 @@ NAMESPACE = "raw"
 CONVERSATIONS = f"{NAMESPACE}.conversations"
 DEAD_LETTERS = f"{NAMESPACE}.dead_letters"
 TRANSCRIPT_FILES = f"{NAMESPACE}.transcript_files"
+FORGOTTEN = f"{NAMESPACE}.forgotten"
 
 CONVERSATIONS_SCHEMA = Schema(
     NestedField(1, "document_id", StringType(), required=True, doc="made from the line; or a MongoDB _id"),
@@ -68,11 +69,19 @@ TRANSCRIPT_FILES_SCHEMA = Schema(
     schema_id=0,
 )
 
+FORGOTTEN_SCHEMA = Schema(
+    NestedField(1, "request_id", StringType(), required=True, doc="the request to forget that the row belongs to"),
+    NestedField(2, "mark", StringType(), doc="a keyed hash of a line, a session or a file; null in a request's row"),
+    NestedField(3, "request", StringType(), doc="the request as JSON: who, when, kind, counts; null in a mark's row"),
+    schema_id=0,
+)
+
 _BY_MONTH = PartitionSpec(PartitionField(8, 1000, MonthTransform(), "ingested_month"))
 _TABLES: dict[str, tuple[Schema, PartitionSpec]] = {
     CONVERSATIONS: (CONVERSATIONS_SCHEMA, _BY_MONTH),
     DEAD_LETTERS: (DEAD_LETTERS_SCHEMA, PartitionSpec()),
     TRANSCRIPT_FILES: (TRANSCRIPT_FILES_SCHEMA, PartitionSpec()),
+    FORGOTTEN: (FORGOTTEN_SCHEMA, PartitionSpec()),
 }
 
 

@@ -1,6 +1,7 @@
-"""What the loader's steps and a backup report. Models, so that the same object travels in process and over HTTP."""
+"""What the loader's steps, backups and requests to forget report: the same objects in process and over HTTP."""
 
-from datetime import datetime
+from datetime import date, datetime
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -92,3 +93,48 @@ class BackedUp(BaseModel):
     """Bytes of all that it needs."""
     new_size: int
     """Bytes that it added to what was there."""
+
+
+class Selected(BaseModel):
+    """What a request to forget names, before anything is written down."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: str
+    value: str
+    """What was asked for, in full: a session's id and not its beginning."""
+    lines: int
+    rejected_lines: int
+    sessions: list[str]
+    days: int
+    first_day: date | None
+    last_day: date | None
+    copies: dict[str, int]
+    """Other sessions that hold copies of the lines, and how many."""
+    before: datetime | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to forget."""
+        return not (self.lines or self.rejected_lines)
+
+
+class Done(BaseModel):
+    """What a step of forgetting did, in one line."""
+
+    model_config = ConfigDict(frozen=True)
+
+    message: str
+
+
+class ForgetLog(BaseModel):
+    """The log of requests to forget, without the key of its marks."""
+
+    model_config = ConfigDict(frozen=True)
+
+    entries: list[dict[str, Any]]
+
+    @property
+    def unfinished(self) -> list[str]:
+        """The ids of the requests that are not carried out."""
+        return [entry["id"] for entry in self.entries if entry["finishedAt"] is None]

@@ -86,6 +86,11 @@ def _paths(value: Any) -> Any:
     return tuple(map(_expand, value))
 
 
+def _list(value: Any) -> Any:
+    """Read texts separated by commas."""
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
 UserPaths = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_paths)]
 
 
@@ -113,6 +118,7 @@ class Settings(BaseSettings):
         default_factory=default_transcripts_dirs, validate_default=True
     )  # commas between several
     collector: Literal["on", "off"] = "on"  # off where this host has no transcripts
+    projects_excluded: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_list)] = Field(default_factory=tuple)
     data_dir: UserPath = Field(default=Path("~/.local/share/claude-analytics"), validate_default=True)
     host_name: str = Field(default_factory=socket.gethostname, min_length=1)
     duckdb_path: UserPath | None = None
@@ -134,6 +140,7 @@ class Settings(BaseSettings):
     # How much is kept and how it is built
     tool_output_limit: int = Field(default=2000, ge=0)
     masking: Literal["on", "off", "everywhere"] = "on"  # on: behind the record store (docs/secrets.md)
+    published_text: Literal["on", "off"] = "on"  # off: published are figures without prompts, answers, input and output
     fingerprint_key: SecretStr | None = None  # what masks are made with; default: a file in the data directory
     duckdb_memory_limit: str = Field(default="512MB", pattern=r"(?i)^\s*\d+(\.\d+)?\s*([KMGT]i?B?|B)\s*$")
     duckdb_temp_directory: UserPath | None = None  # where DuckDB writes what does not fit; default: beside the database

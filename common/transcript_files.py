@@ -34,6 +34,8 @@ SUFFIXES = (".jsonl", ".jsonl.gz")
 META_SUFFIX = ".meta.json"
 PROMPT_HISTORY = "../history.jsonl"
 """Where the prompts of all sessions are, seen from a directory `projects`: they outlive the transcripts."""
+LOOSE_FILES_PROJECT = "."
+"""The project of transcripts that lie directly in the transcripts directory."""
 DESKTOP_SESSIONS = "local-agent-mode-sessions"
 """The desktop app's folder: only what is below a `.claude/projects` in it is a transcript."""
 
@@ -217,3 +219,15 @@ def check_regular(found: os.stat_result) -> None:
     """Raise OSError for what is no regular file: a pipe would be waited for without end."""
     if not stat.S_ISREG(found.st_mode):
         raise OSError(0, "not a regular file")
+
+
+def project_of(source_file: str) -> str:
+    """Return the project of a transcript: the first folder below its transcripts directory."""
+    project, slash, _ = source_file.removeprefix(label_of(source_file)).partition("/")
+    return project if slash else LOOSE_FILES_PROJECT
+
+
+def label_of(source_file: str) -> str:
+    """Return the label of a further transcripts directory, `~1a2b3c/` before its files' names; empty for the first."""
+    label, slash, _ = source_file.partition("/")
+    return f"{label}/" if slash and label.startswith("~") else ""

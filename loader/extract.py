@@ -10,8 +10,8 @@ holds the rows. One extract makes two passes, each bounded at both ends:
 So an `ingestedAt` that many lines share, that is in the future, or that is missing loses and doubles nothing, and
 either copy may be lost or replaced by an older one.
 
-Secrets are masked on the way. A table whose rows were masked otherwise, or not at all, is written again from the record
-store, and what its earlier snapshots alone hold is deleted.
+Secrets are masked on the way. A table whose rows were masked otherwise, or not at all, or written before something was
+forgotten, is written again from the record store, and what its earlier snapshots alone hold is deleted.
 """
 
 import time
@@ -26,12 +26,21 @@ from common.chunks import chunks
 from common.errors import AnalyticsError
 from common.loader_results import ExtractResult
 from common.masking import Masker
+from loader.forgotten import (
+    copy_forgotten,
+    delete_what_was_there,
+    has_open_requests,
+    ids_to_keep,
+    label_of_forgotten,
+    restore_forgotten,
+)
 from loader.reconcile import Comparison, differences, read_lines, restore
 from loader.side_tables import copy_side_tables, replace_rejected, restore_side_tables
 from loader.table_maintenance import delete_history
 from loader.table_state import FewerLinesError, TableState
-from records import RecordStore, StoredLine
+from records import RecordStore, StoredLine, StoreError
 from records.store import EARLIEST
+from records.sweep import all_lines, sweep
 
 log = structlog.get_logger()
 
@@ -41,7 +50,6 @@ BATCH_BYTES = 32 * 1024 * 1024
 """Size of the lines in one Iceberg commit."""
 _LINE_BYTES = 512
 """What a line takes in memory beside its content: its ids and its place."""
-_IDS_PER_QUERY = 4_000
 
 
 class RefillError(AnalyticsError):
@@ -65,15 +73,22 @@ def extract(
     Raises RefillError when a rebuilt table would have fewer rows than before; nothing is changed then.
     """
     started = time.monotonic()
+    restore_what_is_forgotten(store, catalog)
     run = _Extract(store, catalog, progress or (lambda done, total: None), masker)
+    holds_forgotten = run.state.is_forgotten_otherwise or has_open_requests(store)
     if full_refresh:
         run.rebuild()
+    elif run.state.is_forgotten_otherwise:
+        run.forget()
     elif not (run.state.is_masked_otherwise and run.mask_again()):
         run.take_new()
         run.compare_if_counts_differ()
     run.tell_of_restored()
     restore_side_tables(store, catalog, lost=run.restored > 0)
     copy_side_tables(store, catalog, masker)
+    copy_forgotten(store, catalog)
+    if holds_forgotten:
+        log.info("extract.forgotten", bytes_freed=delete_what_was_there(catalog))
     return ExtractResult(
         documents=run.done,
         late_documents=run.late,
@@ -90,12 +105,23 @@ def refill(store: RecordStore, catalog: Catalog) -> int:
 
     Returns how many lines were put back. Costs two counts where nothing was lost.
     """
+    restore_what_is_forgotten(store, catalog)
     run = _Extract(store, catalog, lambda done, total: None)
     if store.count() < run.state.total + min(0, run.state.unmatched):
         run.restore_lost(strict=False)
     run.tell_of_restored()
     restore_side_tables(store, catalog, lost=run.restored > 0)
     return run.restored
+
+
+def restore_what_is_forgotten(store: RecordStore, catalog: Catalog) -> None:
+    """Give a record store that has lost its requests to forget these back, and delete what came in without them."""
+    if restored := restore_forgotten(store, catalog):
+        log.info("extract.requests_restored", requests=restored)
+        try:
+            sweep(store)
+        except StoreError as error:  # in the appliance the loader's account deletes nothing: the next run's vault does
+            log.warning("extract.left_to_the_vault", reason=str(error))
 
 
 def _size(line: StoredLine) -> int:
@@ -107,7 +133,7 @@ class _Extract:
 
     def __init__(self, store: RecordStore, catalog: Catalog, progress: Progress, masker: Masker | None = None) -> None:
         self.store, self.catalog, self.masker = store, catalog, masker
-        self.state = TableState(open_table(catalog, CONVERSATIONS), masker)
+        self.state = TableState(open_table(catalog, CONVERSATIONS), masker, label_of_forgotten(store))
         self.progress = progress
         self.done = 0
         self.late = 0
@@ -162,8 +188,8 @@ class _Extract:
         """Write the table again from the record store, which first gets back every line that only the table has."""
         if self.state.total:
             self.restore_lost(strict=True)
-        before, settled = self.state.distinct_ids(), self.store.settled()
-        batches = chunks(self._all_lines(), BATCH_BYTES, weight=_size)
+        before, settled = ids_to_keep(self.store, self.state), self.store.settled()
+        batches = chunks(all_lines(self.store), BATCH_BYTES, weight=_size)
         try:
             self.done = self.state.replace(self._counted(batches), settled, fewest=before)
         except FewerLinesError as error:
@@ -171,6 +197,11 @@ class _Extract:
                 f"{error.missing} of {before} lines in Iceberg are missing from {self.store.name} and could not be put "
                 "back; nothing was changed: restore it from a backup, or run without --full-refresh"
             ) from None
+
+    def forget(self) -> None:
+        """Write both tables again without what is forgotten; the record store first gets back what it has lost."""
+        replace_rejected(self.store, self.catalog, self.masker)
+        self.rebuild()
 
     def mask_again(self) -> bool:
         """Write both tables again, masked as now; return False, with a warning, where the record store lacks lines."""
@@ -183,11 +214,6 @@ class _Extract:
         freed = sum(delete_history(open_table(self.catalog, name)) for name in (CONVERSATIONS, DEAD_LETTERS))
         log.info("extract.masked_again", lines=self.done, bytes_freed=freed)
         return True
-
-    def _all_lines(self) -> Iterator[StoredLine]:
-        yield from self.store.read_after(EARLIEST)
-        for line_ids in chunks(self.store.undated_ids(), _IDS_PER_QUERY):
-            yield from self.store.read_lines(line_ids)
 
     def _counted(self, batches: Iterator[list[StoredLine]]) -> Iterator[list[StoredLine]]:
         done, expected = 0, self.store.count()

@@ -126,15 +126,20 @@ async def _watched(request: Request) -> AsyncIterator[threading.Event]:
         watcher.cancel()
 
 
-async def perform(work: Work, request: Request, name: str, step: Callable[[Progress], Result]) -> Result:
-    """Run a step in a separate thread while the caller waits; answer 409 if another step is running."""
+async def perform(
+    work: Work, request: Request, name: str, step: Callable[[Progress], Result], *, tells: bool = True
+) -> Result:
+    """Run a step in a separate thread while the caller waits; answer 409 if another step is running.
+
+    The log `tells` the result, unless that names what people want forgotten.
+    """
     with work.begin(name):
         async with _watched(request) as caller_left:
             try:
                 result = await asyncio.to_thread(step, work.progress(caller_left))
             except Exception as error:
                 raise _answer(name, error) from error
-    log.info("step done", step=name, **result.model_dump(mode="json"))
+    log.info("step done", step=name, **(result.model_dump(mode="json") if tells else {}))
     return result
 
 

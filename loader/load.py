@@ -136,7 +136,8 @@ class _Load:
         tasks = list(self.table.scan(row_filter=row_filter).plan_files())
         total = sum(task.file.record_count for task in tasks)
         is_written_again = total > 0 and total == total_rows(self.table)
-        return _Plan(full or is_written_again, loaded_up_to, row_filter, tasks, total)
+        is_emptied = total_rows(self.table) == 0 and not self.rows.was_empty  # all of it was forgotten
+        return _Plan(full or is_written_again or is_emptied, loaded_up_to, row_filter, tasks, total)
 
     def run(self, catalog: Catalog, plan: "_Plan") -> LoadResult:
         full, loaded_up_to = plan.full, None if plan.full else plan.loaded_up_to

@@ -23,6 +23,7 @@ WATERMARK = f"{PREFIX}watermark"
 EXTRACTED_AT = f"{PREFIX}extracted-at"
 UNMATCHED = f"{PREFIX}unmatched"
 MASKED = f"{PREFIX}masked"
+FORGOTTEN = f"{PREFIX}forgotten"
 
 ALL = "document_id is not null"
 
@@ -43,9 +44,11 @@ def progress_properties(table: Table) -> dict[str, str]:
 class TableState:
     """The table with its progress; every change of either is one commit."""
 
-    def __init__(self, table: Table, masker: Masker | None = None) -> None:
+    def __init__(self, table: Table, masker: Masker | None = None, forgotten: str = "") -> None:
+        """`forgotten` names the requests to forget that new rows follow."""
         self._table = table
         self._masker = masker
+        self._forgotten = forgotten
         self._properties = progress_properties(table)
         if not self._properties and self.total:
             # The commits that carried our keys are gone. Without a watermark every line is compared by its id.
@@ -85,6 +88,16 @@ class TableState:
         wanted = self._masker.label if self._masker else OFF
         return self.total > 0 and self._properties.get(MASKED, OFF) != wanted
 
+    @property
+    def is_forgotten_otherwise(self) -> bool:
+        """Whether the table has rows that were written before something was forgotten."""
+        return self.total > 0 and self._properties.get(FORGOTTEN, "") != self._forgotten
+
+    def origins(self) -> Iterator[tuple[str, str | None, str | None]]:
+        """Yield id, session and file of each row."""
+        for rows in read_rows(self._table, ["document_id", "session_id", "source_file"]):
+            yield from zip(*(rows[name].to_pylist() for name in rows.column_names), strict=True)
+
     def moments_after(self, watermark: datetime | None) -> dict[str, datetime]:
         """Return id and moment of ingestion of the lines above the watermark (None: of all)."""
         above = f"ingested_at > '{watermark.isoformat()}'" if watermark else "ingested_at is not null"
@@ -105,10 +118,6 @@ class TableState:
         """Yield the ids of the lines that this filter lets through, as often as they are there."""
         for rows in read_rows(self._table, ["document_id"], where):
             yield from rows["document_id"].to_pylist()
-
-    def distinct_ids(self) -> int:
-        """Return how many lines the table has, versions of one document counted once."""
-        return len(set(self.ids(ALL)))
 
     def lines(self, where: str, wanted: set[str]) -> Iterator[list[StoredLine]]:
         """Yield batches of those of the wanted lines that this filter lets through."""
@@ -147,11 +156,14 @@ class TableState:
         return count
 
     def _append_in(self, transaction: Transaction, lines: Sequence[StoredLine], watermark: datetime) -> int:
-        properties = self._next(watermark) | {UNMATCHED: "0", MASKED: self._masker.label if self._masker else OFF}
+        properties = self._next(watermark) | {UNMATCHED: "0"} | self._labels()
         rows = rows_of_lines(lines, datetime.fromisoformat(properties[EXTRACTED_AT]), self._masker)
         transaction.append(rows, snapshot_properties=properties)
         self._properties = properties
         return len(lines)
+
+    def _labels(self) -> dict[str, str]:
+        return {MASKED: self._masker.label if self._masker else OFF, FORGOTTEN: self._forgotten}
 
     def accept_difference(self, unmatched: int) -> None:
         """Record how the store's count differs from the table's now that every line was compared."""
@@ -181,7 +193,7 @@ class TableState:
             now = max(now, datetime.fromisoformat(last) + timedelta(microseconds=1))
         properties = {**self._properties, EXTRACTED_AT: now.isoformat()}
         if not self.total:
-            properties[MASKED] = self._masker.label if self._masker else OFF
+            properties |= self._labels()
         if watermark is not None:
             properties[WATERMARK] = max(watermark, self.watermark or watermark).isoformat()
         return properties

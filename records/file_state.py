@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-LOOSE_FILES_PROJECT = "."
-"""The project of transcripts that lie directly in the transcripts directory."""
+from common.transcript_files import project_of
+
 OK, MISSING, UNREADABLE = "ok", "missing", "unreadable"
 OFF = "off"
 """Of a transcripts directory that COLLECTOR=off leaves alone."""
@@ -153,18 +153,6 @@ class FileState:
 def _mtime_ns(stat: os.stat_result) -> int:
     """Return when a file was changed; what is beyond 64 bits, some 290 years from 1970, at their end."""
     return max(-(2**63), min(stat.st_mtime_ns, 2**63 - 1))
-
-
-def project_of(source_file: str) -> str:
-    """Return the project of a transcript: the first folder below its transcripts directory."""
-    project, slash, _ = source_file.removeprefix(label_of(source_file)).partition("/")
-    return project if slash else LOOSE_FILES_PROJECT
-
-
-def label_of(source_file: str) -> str:
-    """Return the label of a further transcripts directory, `~1a2b3c/` before its files' names; empty for the first."""
-    label, slash, _ = source_file.partition("/")
-    return f"{label}/" if slash and label.startswith("~") else ""
 
 
 def as_utc(moment: Any) -> datetime | None:

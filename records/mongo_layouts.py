@@ -10,23 +10,25 @@ from pymongo import ReplaceOne
 
 from common.chunks import chunks
 from records.layouts import LayoutPart
-from records.mongo_inserts import CONVERSATIONS, LAYOUTS, MongoInserts
+from records.mongo_forgotten import MongoForgotten
+from records.mongo_inserts import CONVERSATIONS, LAYOUTS
 from records.store import PlacedLine
 
 _SAVED_AT_ONCE_BYTES = 16 * 1024 * 1024
 _NAMES_AT_ONCE = 1000
 
 
-class MongoLayouts(MongoInserts):
+class MongoLayouts(MongoForgotten):
     """Layouts of files, and the lines of files by their places."""
 
     def snapshot(self) -> AbstractContextManager[None]:
-        """Do nothing: nothing is ever changed, and callers read states before the lines that these count."""
+        """Do nothing: no line is ever changed, and callers read states before the lines that these count."""
         return nullcontext()
 
     def save_layouts(self, parts: Sequence[LayoutPart]) -> int:
         """Store what is kept of files besides their lines, replacing parts of the same place; return how many."""
         with self._one_line():
+            parts = self._unmarked_layouts(parts)
             for some in chunks(parts, _SAVED_AT_ONCE_BYTES, weight=lambda part: len(part.content)):
                 replacements = [ReplaceOne({"_id": part.id}, _document(part), upsert=True) for part in some]
                 self._persist(partial(self._database[LAYOUTS].bulk_write, replacements, ordered=False))

@@ -97,7 +97,7 @@ class MongoStore(MongoLayouts):
             now = self.now()
             fresh: list[FileState] = []
             known: list[FileState] = []
-            for state in states:
+            for state in self._unmarked_states(list(states)):
                 (fresh if state.collected_at is None else known).append(state)
                 state.collected_at = now
             known += self._insert_states(fresh)  # much faster than replacing
@@ -121,6 +121,7 @@ class MongoStore(MongoLayouts):
         """Put lines back with the moment they were first ingested at; return how many were missing."""
         with self._one_line():
             self._ensure_indexes()
+            lines = self._without_refused(lines)
             refusals = self._insert(CONVERSATIONS, [self._encode_again(line) for line in lines])
             require_accepted(refusals.others)
             return len(lines) - len(refusals.duplicates)
@@ -137,6 +138,7 @@ class MongoStore(MongoLayouts):
         if not lines:
             return 0
         with self._one_line():
+            lines = self._without_refused(lines)
             refusals = self._insert(DEAD_LETTERS, [self._encode_rejected(line) for line in lines])
             require_accepted(refusals.others)
             return len(lines) - len(refusals.duplicates)
@@ -150,8 +152,9 @@ class MongoStore(MongoLayouts):
     def restore_states(self, states: Sequence[FileState]) -> int:
         """Put back the states of files as they were, replacing what is known of them; return how many they are."""
         with self._one_line():
-            self._replace_states(states)
-        return len(states)
+            kept = self._unmarked_states(states)
+            self._replace_states(kept)
+        return len(kept)
 
     def close(self) -> None:
         """Close the connections."""

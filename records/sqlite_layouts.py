@@ -4,18 +4,19 @@ import json
 from collections.abc import Collection, Iterator, Sequence
 
 from records.layouts import LayoutPart
-from records.sqlite_file import SqliteFile
+from records.sqlite_forgotten import SqliteForgotten
 from records.store import PlacedLine
 
 _COLUMNS = "host, source_file, version, byte_offset, content from file_layouts"
 
 
-class SqliteLayouts(SqliteFile):
+class SqliteLayouts(SqliteForgotten):
     """Layouts of files, and the lines of files by their places."""
 
     def save_layouts(self, parts: Sequence[LayoutPart]) -> int:
         """Store what is kept of files besides their lines, replacing parts of the same place; return how many."""
-        rows = [(part.host, part.source_file, part.version, part.byte_offset, part.content) for part in parts]
+        wanted = self._unmarked_layouts(parts)
+        rows = [(part.host, part.source_file, part.version, part.byte_offset, part.content) for part in wanted]
         with self._transaction():
             self._connection.executemany("insert or replace into file_layouts values (?, ?, ?, ?, ?)", rows)
         return len(rows)

@@ -50,7 +50,12 @@ create table file_layouts (
     primary key (host, source_file, version, byte_offset)
 ) without rowid;
 """
-STEPS = (_FIRST, _LAYOUTS)
+_FORGOTTEN = """
+-- the log of requests to forget, and keyed hashes of what they removed: records/forgotten.py
+create table forget_requests (request_id text primary key, request text not null) without rowid;
+create table forgotten (mark text primary key, request_id text not null) without rowid;
+"""
+STEPS = (_FIRST, _LAYOUTS, _FORGOTTEN)
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -91,7 +91,7 @@ class SqliteStore(SqliteLayouts):
         """Store how far these files have been read, replacing what was known of them."""
         now = self.now()
         rows = []
-        for state in states:
+        for state in self._unmarked_states(list(states)):
             state.collected_at = now
             rows.append((state.host, state.source_file, state.to_json()))
         with self._transaction():
@@ -100,12 +100,14 @@ class SqliteStore(SqliteLayouts):
     def restore_lines(self, lines: Sequence[StoredLine]) -> int:
         """Put lines back with the moment they were first ingested at; return how many were missing."""
         with self._transaction():
+            lines = self._without_refused(lines)
             rows = [(*self._placed(line), line.session_id, line.uuid, line.line_type, line.content) for line in lines]
             return self._connection.executemany(_INSERT_LINE, rows).rowcount
 
     def restore_rejected(self, lines: Sequence[RejectedLine]) -> int:
         """Put rejected lines back; return how many were missing."""
         with self._transaction():
+            lines = self._without_refused(lines)
             rows = [(*self._placed(line), line.reason, line.raw) for line in lines]
             return self._connection.executemany(_INSERT_REJECTED, rows).rowcount
 
@@ -116,7 +118,7 @@ class SqliteStore(SqliteLayouts):
     def restore_states(self, states: Sequence[FileState]) -> int:
         """Put back the states of files as they were, replacing what is known of them; return how many they are."""
         with self._transaction():
-            rows = [(state.host, state.source_file, state.to_json()) for state in states]
+            rows = [(state.host, state.source_file, state.to_json()) for state in self._unmarked_states(states)]
             self._connection.executemany(_REPLACE_STATE, rows)
         return len(rows)
 

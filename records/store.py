@@ -1,8 +1,8 @@
 """The record store's interface: what collector and loader ask of it, whichever database is behind it.
 
-Every line is stored once under an id made from its content, so every write may be repeated. Nothing is ever updated or
-deleted but the state of a file. Moments are whole milliseconds in UTC; a range of them excludes its start and includes
-its end.
+Every line is stored once under an id made from its content, so every write may be repeated. Nothing is ever updated but
+the state of a file, and nothing deleted but what a person asked to forget. That is not taken again: callers of
+`insert_lines` leave it out. Moments are whole milliseconds in UTC; a range of them excludes its start, not its end.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 
 from common.errors import AnalyticsError, PassingError
 from records.file_state import FileState
+from records.forgotten import ForgetRequest, Mark, Origin
 from records.layouts import LayoutPart
 from records.lines import Line
 
@@ -132,6 +133,22 @@ class LineSink(Protocol):
         """Store what is kept of files besides their lines, replacing parts of the same place; return how many."""
         ...
 
+    def forget_requests(self) -> list[ForgetRequest]:
+        """Return the log of requests, the oldest first."""
+        ...
+
+    def refused(self, origins: Sequence[Origin]) -> set[str]:
+        """Return the ids of those of these lines that are forgotten."""
+        ...
+
+    def refused_files(self, states: Iterable[FileState]) -> set[str]:
+        """Return the ids of those of these files that need not be read: their session is forgotten, or all in them."""
+        ...
+
+    def forget_file(self, state: FileState) -> None:
+        """Keep in mind that every line of this file, as it is now, is forgotten, so that it is not read again."""
+        ...
+
 
 class RecordStore(LineSink, Protocol):
     """The record store. Every method raises StoreError where the database fails for good."""
@@ -230,4 +247,38 @@ class RecordStore(LineSink, Protocol):
 
     def lines_of(self, host: str, source_files: Collection[str]) -> Iterator[PlacedLine]:
         """Yield the lines that were stored from these files of a host. Reads the whole store."""
+        ...
+
+    # Forgetting
+
+    def save_forget_request(self, request: ForgetRequest) -> None:
+        """Write a request into the log, in place of what the log says of it."""
+        ...
+
+    def add_marks(self, marks: Sequence[Mark]) -> None:
+        """Keep marks; those that are there stay."""
+        ...
+
+    def marks_among(self, marks: Collection[str]) -> set[str]:
+        """Return those of these marks that are kept."""
+        ...
+
+    def all_marks(self) -> Iterator[Mark]:
+        """Yield every mark, in a fixed order."""
+        ...
+
+    def delete_lines(self, line_ids: Collection[str]) -> int:
+        """Delete these lines; return how many were there."""
+        ...
+
+    def delete_rejected(self, line_ids: Collection[str]) -> int:
+        """Delete these rejected lines; return how many were there."""
+        ...
+
+    def delete_files(self, states: Sequence[FileState]) -> int:
+        """Delete what is known of these files and what is kept of them besides their lines; return how many."""
+        ...
+
+    def erase(self) -> None:
+        """Have the database's files hold no byte of what was deleted, as far as it can."""
         ...

@@ -16,7 +16,16 @@ import requests
 from pydantic import BaseModel
 
 from common.errors import AnalyticsError, PassingError
-from common.loader_results import BackedUp, CollectorState, ExtractResult, LoadResult, MaintenanceResult
+from common.loader_results import (
+    BackedUp,
+    CollectorState,
+    Done,
+    ExtractResult,
+    ForgetLog,
+    LoadResult,
+    MaintenanceResult,
+    Selected,
+)
 from common.settings import Settings, SettingsError
 from scheduler.loader_calls import Progress
 
@@ -63,6 +72,14 @@ class HttpService:
         if status != 200:
             raise LoaderError(f"{self._called} answered {status} to {step}: {_reason(content)}")
         return kind.model_validate_json(content)
+
+    def _get(self, path: str) -> Any:
+        try:
+            answer = requests.get(f"{self._url}/{path}", headers=self._headers, timeout=_CONNECT_SECONDS)
+            answer.raise_for_status()
+        except requests.RequestException as error:
+            raise PassingError(f"{self._called} does not answer to {path}: {type(error).__name__}") from error
+        return answer.json()
 
     def _connect(self) -> HTTPConnection:
         """A connection of our own: requests would not let go of one that still waits for its answer."""
@@ -120,14 +137,7 @@ class HttpLoader(HttpService):
 
     def collectors(self) -> list[CollectorState]:
         """GET /collectors. Raises PassingError where the loader does not tell."""
-        try:
-            answer = requests.get(f"{self._url}/collectors", headers=self._headers, timeout=_CONNECT_SECONDS)
-            answer.raise_for_status()
-        except requests.RequestException as error:
-            raise PassingError(
-                f"{self._called} does not tell how the collectors stand: {type(error).__name__}"
-            ) from error
-        return [CollectorState.model_validate(state) for state in answer.json()]
+        return [CollectorState.model_validate(state) for state in self._get("collectors")]
 
 
 class HttpVault(HttpService):
@@ -146,6 +156,27 @@ class HttpVault(HttpService):
     def backup(self, progress: Progress | None = None, *, full: bool = False) -> BackedUp:
         """POST /backup."""
         return self._post("backup", {"full": full}, BackedUp, progress)
+
+    def forget_log(self) -> ForgetLog:
+        """GET /forget/log. Raises PassingError where the vault does not tell."""
+        return ForgetLog.model_validate(self._get("forget/log"))
+
+    def forget_select(self, kind: str, value: str) -> Selected:
+        """POST /forget/select."""
+        return self._post("forget/select", {"kind": kind, "value": value}, Selected, None)
+
+    def forget_begin(self, selected: Selected, asked_by: str, reason: str | None, counts: dict[str, float]) -> None:
+        """POST /forget/begin."""
+        body = {"kind": selected.kind, "value": selected.value, "asked_by": asked_by, "reason": reason}
+        self._post("forget/begin", body | {"counts": counts}, Done, None)
+
+    def forget_remove(self, progress: Progress | None = None) -> str:
+        """POST /forget/remove."""
+        return self._post("forget/remove", {}, Done, progress).message
+
+    def forget_finish(self, proof: str, progress: Progress | None = None) -> str:
+        """POST /forget/finish; return where something is left, or nothing."""
+        return self._post("forget/finish", {"proof": proof}, Done, progress).message
 
 
 def _reason(content: bytes) -> str:

@@ -1,6 +1,7 @@
 """What a run works with, assembled once at the start: the volume, the loader, dbt, and what follows a generation."""
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -41,6 +42,26 @@ Backup = Callable[[Progress], BackedUp]
 """Makes a backup; given by the code that assembles the scheduler."""
 
 
+class Forgetting(Protocol):
+    """Requests to forget, as the pipeline sees them; given by the code that assembles the scheduler."""
+
+    def is_pending(self) -> bool:
+        """Tell whether a request is unfinished."""
+        ...
+
+    def remove(self, progress: Progress) -> str:
+        """Delete from the record store and the history of runs; return what was done. Safe to repeat."""
+        ...
+
+    def forgotten_files(self, files: Mapping[str, os.stat_result]) -> set[str]:
+        """Return which of these transcripts, by name, are not read because all in them is forgotten."""
+        ...
+
+    def prove(self, progress: Progress) -> str:
+        """Search what is left and close the requests; return what was searched. Raises where something is left."""
+        ...
+
+
 class Inputs(Protocol):
     """What the models are made from beside the lines: files and settings that may change between two runs."""
 
@@ -76,6 +97,9 @@ class PipelineParts:
     refresh: Sequence[Refresh] = ()
     backup: Backup | None = None
     """None where BACKUP_TO names no place."""
+    forgetting: Forgetting | None = None
+    published_text: bool = True
+    """Whether what people, Claude and tools wrote is in what is published."""
     inputs: Inputs = field(default_factory=NoInputs)
     step_time_limit: float | None = 3600
     database_wait: float = 300
@@ -97,5 +121,6 @@ class PipelineParts:
             step_time_limit=settings.step_timeout_seconds,
             database_wait=settings.database_timeout_seconds,
             duckdb_limits=DuckDBLimits.of(settings),
+            published_text=settings.published_text == "on",
             **more,
         )

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 import duckdb
@@ -16,10 +17,12 @@ from scheduler.dbt_results import DbtNode, failing_rows
 from scheduler.loader_calls import Progress
 from scheduler.pipeline_parts import PipelineParts, Refresh
 from scheduler.publish import Generation, current_generation, publish
+from scheduler.published_text import remove_text
 from scheduler.run_result import Event, FailedTest, Level
 from scheduler.work_database import connect, drop_models, wait_until_free
 
 _TESTS_WITH_ROWS = 10
+_PUBLISHED_TEXT = "published_text"
 
 
 class BuildFailedError(AnalyticsError):
@@ -126,6 +129,7 @@ def _load(context: Context) -> Output:
         context.note.forget_build()
     context.loaded, context.generation = result, current_generation(context.parts.volume)
     context.facts = read_facts(context.parts.volume, context.parts.project) | context.parts.inputs.facts()
+    context.facts[_PUBLISHED_TEXT] = context.parts.published_text
     if problem := context.parts.inputs.problem():
         context.warn(problem)
     context.unchanged = not context.full_refresh and is_published(context.facts, context.generation)
@@ -159,7 +163,11 @@ def _publish(context: Context) -> Output:
     if context.unchanged:
         return Output("nothing new since the last publication", status="skipped")
     _wait_for_database(context)
-    generation = publish(context.parts.volume, keep=context.parts.keep_generations, facts=context.facts)
+    parts, has_text = context.parts, context.parts.published_text
+    prepare = None if has_text else partial(remove_text, limits=parts.duckdb_limits)
+    had_text = context.generation is not None and context.generation.facts.get(_PUBLISHED_TEXT, True)
+    keep = 1 if had_text and not has_text else parts.keep_generations  # the older ones hold it
+    generation = publish(parts.volume, keep=keep, facts=context.facts, prepare=prepare)
     context.generation, context.published = generation, True
     message = f"generation {generation.number}, {generation.bytes / 2**20:.1f} MiB"
     return Output(message, rows_out=sum(generation.row_counts.values()))

@@ -52,11 +52,12 @@ def publish(
     facts: dict[str, Any] | None = None,
     check: Callable[[duckdb.DuckDBPyConnection], None] | None = None,
     schema: str = "marts",
+    prepare: Callable[[Path], None] | None = None,
 ) -> Generation:
     """Publish the work database as a new generation and delete all but the newest `keep`.
 
-    In the copy, every table of `schema` is read through and every view bound; `check` may look further and raise
-    PublishError.
+    `prepare` may write the copy again before anybody sees it. In it, every table of `schema` is read through and every
+    view bound; `check` may look further and raise PublishError.
     """
     _remove_leftovers(volume)
     _require_space(volume)
@@ -65,6 +66,9 @@ def publish(
     folder = volume.generations / f"{number}{_UNFINISHED}"
     try:
         _copy(volume.work_database, folder / DATABASE_FILE)
+        if prepare:
+            prepare(folder / DATABASE_FILE)
+            _protect(folder / DATABASE_FILE)
         counts = _check(folder / DATABASE_FILE, schema, check)
         generation = _describe(folder, number, counts, facts or {})
         _show(volume, folder, number)
@@ -139,6 +143,10 @@ def _copy(source: Path, target: Path) -> None:
     log = source.with_name(source.name + ".wal")
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or log.exists():
         raise PublishError(f"{source} changed while it was copied: another program writes to it; close that program")
+    _protect(target)
+
+
+def _protect(target: Path) -> None:
     target.chmod(0o444)
     sync_path(target)
 

@@ -21,12 +21,14 @@ from scheduler.backup_run import backup_lock, backup_problem, record_backup
 from scheduler.budgets.inputs import BudgetInputs
 from scheduler.budgets.notices import budget_notices
 from scheduler.drift_alerts import tell_drift
+from scheduler.forget_steps import with_forgetting
 from scheduler.history import History, RunKind, Status, Trigger
 from scheduler.history_export import export_history
 from scheduler.lock import LockHeld, PipelineLock
 from scheduler.maintenance_run import maintenance_steps
 from scheduler.pipeline import run_pipeline
 from scheduler.pipeline_parts import Export, PipelineParts
+from scheduler.pipeline_steps import Step, pipeline_steps
 from scheduler.plan_limits import export_plan_limits
 from scheduler.run_result import Event, RunResult
 
@@ -69,7 +71,13 @@ class Runner:
             if on_begin:
                 on_begin(run_id)
             listeners = [record, *([on_event] if on_event else [])]
-            result = run_pipeline(self.parts, full_refresh=full_refresh, on_event=_to_all(listeners), stop=self.stop)
+            result = run_pipeline(
+                self.parts,
+                full_refresh=full_refresh,
+                on_event=_to_all(listeners),
+                stop=self.stop,
+                steps=self._steps(),
+            )
             self.history.add_dbt_results(run_id, result)
             number = result.generation.number if result.generation else None
             self.history.finish(run_id, result.status, result.message, number)
@@ -77,6 +85,10 @@ class Runner:
         if result.ok:
             tell_drift(self.parts.volume, self.alerts, result.generation)
         return result
+
+    def _steps(self) -> list[Step]:
+        steps, forgetting = pipeline_steps(self.parts), self.parts.forgetting
+        return with_forgetting(steps, forgetting) if forgetting and forgetting.is_pending() else steps
 
     def maintenance(
         self, trigger: Trigger, *, scheduled_at: datetime | None = None, wait_seconds: float = 0

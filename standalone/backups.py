@@ -1,17 +1,22 @@
 """Backups of what this machine keeps, and their way back: the vault room wired to stores, files and settings."""
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
+from common.errors import AnalyticsError
 from common.loader_results import BackedUp
 from common.settings import Settings
+from records import open_store
 from scheduler.pipeline_parts import Backup
 from scheduler.runner import state_dir
 from vault import backup
 from vault.backup import BackupResult, Progress, backup_place
 from vault.files import FileSources
+from vault.manifest import Backup as Kept
 from vault.manifest import find_backup
 from vault.places import open_place
+from vault.purge import made_before_forgetting, purge, tell_place
 from vault.restore import Restored, restore
 from vault.seal import key_of
 
@@ -35,6 +40,35 @@ def backup_of(settings: Settings) -> Backup | None:
         return make_backup(settings, progress=progress).backed_up()
 
     return make
+
+
+def backups_before_forgetting(settings: Settings, where: str | None = None) -> list[Kept]:
+    """Return the backups that may hold what was forgotten after they were made."""
+    with closing(open_store(settings, "claude-analytics-backup")) as store:
+        return made_before_forgetting(backup_place(settings, where), store, settings)
+
+
+def tell_backups(settings: Settings) -> str:
+    """Write what is forgotten into the place of backups, if there is one; say in a few words what came of it."""
+    if not settings.backup_to:
+        return ""
+    try:
+        with closing(open_store(settings, "claude-analytics-backup")) as store:
+            tell_place(backup_place(settings), store, settings)
+    except AnalyticsError as error:  # a disk that is not mounted: what was forgotten is gone here all the same
+        return f"; the place of backups was not told: {error}"
+    return "; the place of backups was told"
+
+
+def purge_backups(settings: Settings, where: str | None = None) -> str:
+    """Make a backup without what was forgotten, then delete those that hold it; say in one line what was done."""
+    place = backup_place(settings, where)
+    if not backups_before_forgetting(settings, where):
+        return f"{place.name}: no backup was made before the last request to forget"
+    made = make_backup(settings, where)
+    with closing(open_store(settings, "claude-analytics-backup")) as store:
+        deleted = purge(place, store, settings)
+    return f"{made.describe()}; {deleted} backups from before the last request to forget deleted"
 
 
 def bring_back(settings: Settings, where: str, wanted: str | None, progress: Callable[[str], None]) -> Restored:

@@ -25,6 +25,7 @@ from scheduler.publish import Generation
 from scheduler.runner import figures_path
 from scheduler.statusline_file import statusline_refresh
 from standalone.backups import backup_of
+from standalone.forgetting import InProcessForgetting
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,14 @@ class Engine:
         restored = loader.refill(self.store, self.loader.catalog)
         settings = self.settings
         masker = Masker.before_record_store(settings)
-        result = collector.collect(self.store, settings.transcripts_dir, settings.host_name, report, masker=masker)
+        result = collector.collect(
+            self.store,
+            settings.transcripts_dir,
+            settings.host_name,
+            report,
+            masker=masker,
+            excluded=settings.projects_excluded,
+        )
         return Collected(lines=result.lines, documents=result.documents, restored=restored)
 
     def parts(self, exports: Sequence[Export] = ()) -> PipelineParts:
@@ -96,6 +104,7 @@ class Engine:
             exports=exports,
             refresh=refresh,
             backup=backup_of(self.settings),
+            forgetting=InProcessForgetting(self.settings, self.store, self.loader.catalog),
         )
 
     def _report(self, _: Generation) -> None:

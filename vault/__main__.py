@@ -1,4 +1,4 @@
-"""The appliance's vault: `python -m vault` serves; `restore`, `list`, `verify` and `session` are for people.
+"""The appliance's vault: `python -m vault` serves; `restore`, `list`, `verify`, `session`, `purge` are for people.
 
     docker compose exec vault vault list
     docker compose run --rm vault restore
@@ -27,8 +27,10 @@ from loader.http_service import Work
 from records import open_store
 from vault.backup import backup_place, make_backup
 from vault.files import FileSources
+from vault.forget_service import Forgetter
 from vault.http_service import create_app
 from vault.manifest import find_backup, readable_backups
+from vault.purge import made_before_forgetting, purge
 from vault.reading import verify
 from vault.restore import restore
 from vault.seal import key_of
@@ -50,6 +52,7 @@ def serve(settings: Settings, options: argparse.Namespace) -> int:
         token,
         work,
         settings.data_dir,
+        Forgetter(settings),
     )
     Server(uvicorn.Config(app, host=options.host, port=options.port, log_config=None, access_log=False), work).run()
     return 0
@@ -60,6 +63,8 @@ def bring_back(settings: Settings, wanted: str | None) -> int:
     place = backup_place(settings)
     done = restore(place, find_backup(place, wanted), key_of(place, settings), settings, lambda at: print(f"{at} ..."))
     print(f"Restored and read back: {', '.join(f'{count:,} {kind}' for kind, count in done.counts.items())}")
+    if done.left_out:
+        print(f"{done.left_out:,} of these lines were forgotten on request since, and deleted again")
     print("Metabase's database: " + ("restored" if done.metabase else "not in the backup"))
     for file in done.files:
         print(f"For you to put in place: {file}")
@@ -84,6 +89,18 @@ def verify_backup(settings: Settings, wanted: str | None) -> int:
     return 1 if problems else 0
 
 
+def purge_backups(settings: Settings, _: str | None) -> int:
+    """Delete the backups that hold what was forgotten after they were made; there must be a newer one."""
+    place = backup_place(settings)
+    with closing(open_store(settings, "claude-analytics-backup")) as store:
+        old = {backup.id for backup in made_before_forgetting(place, store, settings)}
+        kept = [backup for backup in readable_backups(place) if backup.id not in old]
+        if old and not kept:
+            raise UsageError("purge: expected a backup made since, found none; make one first: analytics backup")
+        print(f"{purge(place, store, settings)} backups deleted, {len(kept)} kept")
+    return 0
+
+
 def give_session_back(settings: Settings, wanted: str | None) -> int:
     """Write a session's transcripts to standard output, as a tar file of `projects/`."""
     if not wanted:
@@ -106,6 +123,7 @@ COMMANDS: dict[str, Callable[[Settings, str | None], int]] = {
     "list": list_backups,
     "verify": verify_backup,
     "session": give_session_back,
+    "purge": purge_backups,
 }
 
 

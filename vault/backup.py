@@ -69,14 +69,18 @@ def back_up(
         if full:
             writer.previous, writer.kept = None, {}
         with store.snapshot():
+            forgets = tuple(request.id for request in store.forget_requests() if request.finished_at)
+            if writer.previous and set(forgets) - set(writer.previous.forgets):
+                writer.previous = None  # its parts may hold what was forgotten, however many lines they count
             parts = list(_watched(record_parts(store, writer), progress))
         parts += [part for name, pieces in files.files() for part in writer.file(name, pieces)]
         manifest = Manifest(
             program=VERSION,
             created_at=datetime.now(UTC),
             seconds=round(time.monotonic() - started, 3),
-            source=_source(store, files),
+            source=source_of(store, files.settings),
             new_bytes=writer.new_bytes,
+            forgets=forgets,
             parts=tuple(parts),
         )
         backup = write_manifest(place, manifest)
@@ -106,7 +110,7 @@ def make_backup(
 def _writer(store: RecordStore, files: FileSources, place: Place, seal: Seal) -> PartWriter:
     if README not in place.list(""):
         place.put(README, README_TEXT.encode())
-    source = _source(store, files)
+    source = source_of(store, files.settings)
     previous = next((backup.manifest for backup in readable_backups(place) if backup.manifest.source == source), None)
     return PartWriter(place, seal, previous, place.list(PARTS))
 
@@ -120,6 +124,6 @@ def _watched(parts: Iterator[Part], progress: Progress | None) -> Iterator[Part]
         yield part
 
 
-def _source(store: RecordStore, files: FileSources) -> str:
+def source_of(store: RecordStore, settings: Settings) -> str:
     """Return whose backup it is: what another machine wrote to the same place is not taken over."""
-    return f"{files.settings.host_name}: {store.name}"
+    return f"{settings.host_name}: {store.name}"

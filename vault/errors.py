@@ -24,6 +24,10 @@ class BusyError(VaultError, PassingError):
     exit_code = 75
 
 
+class ForgetError(UsageError, VaultError):
+    """What is to be forgotten is not known."""
+
+
 @contextmanager
 def one_line(place: object, remedy: str) -> Iterator[None]:
     """Raise what the system refuses as a VaultError that names the place and the remedy; a missing file stays one."""

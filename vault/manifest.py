@@ -13,7 +13,8 @@ from vault.places import BACKUPS, Place
 
 FORMAT = 1
 LINES, UNDATED, REJECTED, STATES, LAYOUTS = "lines", "undated_lines", "rejected_lines", "file_states", "file_layouts"
-RECORDS = (LINES, UNDATED, REJECTED, STATES, LAYOUTS)
+FORGOTTEN = "forgotten"
+RECORDS = (LINES, UNDATED, REJECTED, STATES, LAYOUTS, FORGOTTEN)
 """The record store's kinds of rows; everything else is a file."""
 METABASE = "metabase.dump"
 _DIGITS = 16
@@ -25,7 +26,7 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     kind: str
-    """`lines`, `undated_lines`, `rejected_lines`, `file_states`, `file_layouts`; or `file`."""
+    """`lines`, `undated_lines`, `rejected_lines`, `file_states`, `file_layouts`, `forgotten`; or `file`."""
     name: str
     """Its file in the place."""
     sha256: str
@@ -61,6 +62,8 @@ class Manifest(BaseModel):
     """Whose it is: host and record store."""
     new_bytes: int
     """What this backup added to the place."""
+    forgets: tuple[str, ...] = ()
+    """The requests to forget that were carried out before it was made, by their ids."""
     parts: tuple[Part, ...]
 
     def of(self, *kinds: str) -> list[Part]:

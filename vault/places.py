@@ -4,6 +4,7 @@ README.txt                  how to open a backup by hand
 backups/TIME-DIGEST.json    one per backup, written last: what it consists of
 parts/ab/abcd....zst        content, named by its checksum, shared by the backups that have it
 key.age                     with a passphrase: the key that it protects
+forgotten/SOURCE.zst        what was forgotten since, by keyed hashes: no restore brings it back
 """
 
 from contextlib import AbstractContextManager
@@ -14,7 +15,7 @@ from typing import NamedTuple, Protocol
 from common.settings import Settings
 from vault.errors import PlaceError
 
-BACKUPS, PARTS, KEY, README = "backups", "parts", "key.age", "README.txt"
+BACKUPS, PARTS, KEY, README, FORGOTTEN = "backups", "parts", "key.age", "README.txt", "forgotten"
 
 
 class Kept(NamedTuple):

@@ -11,8 +11,17 @@ from itertools import takewhile
 from common.chunks import chunks
 from records import RecordStore, StoredLine
 from records.store import EARLIEST
-from vault.manifest import LAYOUTS, LINES, REJECTED, STATES, UNDATED, Part
-from vault.rows import layout_row, line_print, line_row, print_of, rejected_row, state_row
+from vault.manifest import FORGOTTEN, LAYOUTS, LINES, REJECTED, STATES, UNDATED, Part
+from vault.rows import (
+    forgotten_entries,
+    forgotten_row,
+    layout_row,
+    line_print,
+    line_row,
+    print_of,
+    rejected_row,
+    state_row,
+)
 from vault.writing import PART_BYTES, PartWriter
 
 _IDS_AT_ONCE = 100
@@ -25,6 +34,7 @@ def record_parts(store: RecordStore, writer: PartWriter) -> Iterator[Part]:
 
     States come first and lines last: each is written before what counts it.
     """
+    yield from _small_parts(writer, FORGOTTEN, map(forgotten_row, forgotten_entries(store)))
     yield from _small_parts(writer, STATES, map(state_row, store.all_states()))
     yield from _small_parts(writer, LAYOUTS, map(layout_row, store.all_layouts()))
     rejected = chunks(sorted(store.rejected_ids()), _IDS_AT_ONCE)

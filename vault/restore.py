@@ -24,6 +24,7 @@ from vault.errors import PlaceError, VaultError
 from vault.files import HISTORY, IN_DATA, PUBLISHED, TOKEN, environment, is_statement
 from vault.manifest import LAYOUTS, LINES, METABASE, REJECTED, STATES, UNDATED, Backup, Manifest
 from vault.places import Place
+from vault.purge import apply_forgotten
 from vault.reading import read_part, verify
 from vault.rows import digest_of, layout_of, line_of, line_print, rejected_of, rows_of, state_of
 from vault.seal import Key
@@ -46,6 +47,8 @@ class Restored:
     counts: dict[str, int] = field(default_factory=dict)
     files: list[Path] = field(default_factory=list)
     """Where files are for which only a person knows the place."""
+    left_out: int = 0
+    """Lines that were forgotten, and deleted again."""
     metabase: bool = False
     """Whether Metabase's database was restored."""
     seconds: float = 0.0
@@ -68,6 +71,8 @@ def restore(place: Place, backup: Backup, key: Key, settings: Settings, progress
             _restore_records(place, backup.manifest, key, store)
             progress("reading it back")
             restored.counts = _check_records(store, backup.manifest)
+            swept = apply_forgotten(place, backup.manifest, key, store)
+            restored.left_out = swept.lines + swept.rejected_lines
         _restore_files(place, backup.manifest, key, staged, restored, progress)
     restored.files = [settings.data_dir / path.relative_to(stage) for path in restored.files]
     restored.seconds = time.monotonic() - started

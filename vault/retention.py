@@ -1,6 +1,7 @@
 """Which backups are kept: the newest of so many days, weeks and months. Parts that no backup needs are deleted.
 
 Of each source the backup with the most lines is kept as well: a store that has lost lines must not cost their backup.
+Lines that were forgotten on request do not count as lost.
 """
 
 from collections.abc import Iterable
@@ -39,7 +40,7 @@ class Retention:
         return {name for newest_first in by_source.values() for name in self._kept_of(newest_first)}
 
     def _kept_of(self, newest_first: list[Backup]) -> set[str]:
-        names = {max(newest_first, key=lambda backup: backup.manifest.count(LINES)).name}
+        names = {max(newest_first, key=_worth).name}
         for period, most in ((_day, self.daily), (_week, self.weekly), (_month, self.monthly)):
             seen: dict[str, str] = {}
             for backup in newest_first:
@@ -47,6 +48,11 @@ class Retention:
                 seen.setdefault(period(local), backup.name)
             names |= set(list(seen.values())[:most])
         return names
+
+
+def _worth(backup: Backup) -> tuple[int, int]:
+    """Return what a backup is compared by: what was forgotten before it was made, then its lines."""
+    return len(backup.manifest.forgets), backup.manifest.count(LINES)
 
 
 def _day(moment: datetime) -> str:
@@ -75,6 +81,17 @@ def prune(place: Place, retention: Retention, keep: Backup) -> int:
         needed = {part.name for backup in backups if backup.name in kept for part in backup.manifest.parts}
         _delete_parts(place, needed)
     return len(surplus)
+
+
+def delete_backups(place: Place, surplus: Iterable[Backup]) -> int:
+    """Delete these backups and the parts that no other needs; return how many they were."""
+    names = {backup.name for backup in surplus}
+    for name in names:
+        place.delete(name)
+    left = list(readable_backups(place))
+    if len(left) == len(backup_names(place)):
+        _delete_parts(place, {part.name for backup in left for part in backup.manifest.parts})
+    return len(names)
 
 
 def _delete_parts(place: Place, needed: set[str]) -> None:

@@ -12,11 +12,14 @@ from typing import Any
 
 import orjson
 
-from records import Place, RejectedLine, StoredLine
+from common.chunks import chunks
+from records import Place, RecordStore, RejectedLine, StoredLine
 from records.file_state import FileState, as_utc
+from records.forgotten import ForgetRequest, Mark
 from records.layouts import LayoutPart
 
 _LINE = b',"line":'
+_MARKS_AT_ONCE = 1_000
 
 
 def _origin(line: StoredLine | RejectedLine) -> dict[str, Any]:
@@ -90,6 +93,27 @@ def layout_of(row: bytes) -> LayoutPart:
     about = orjson.loads(row)
     place = about["host"], about["file"], about["version"], about["offset"]
     return LayoutPart(*place, base64.b64decode(about["content"]))
+
+
+def forgotten_entries(store: RecordStore) -> Iterator[ForgetRequest | list[Mark]]:
+    """Yield the log of requests, then all marks."""
+    yield from store.forget_requests()
+    yield from chunks(store.all_marks(), _MARKS_AT_ONCE)
+
+
+def forgotten_row(entry: ForgetRequest | list[Mark]) -> bytes:
+    """Return a request to forget, or some marks of what was."""
+    if isinstance(entry, ForgetRequest):
+        return orjson.dumps({"request": entry.to_document()})
+    return orjson.dumps({"marks": [[mark.mark, mark.request_id] for mark in entry]})
+
+
+def forgotten_of(row: bytes) -> ForgetRequest | list[Mark]:
+    """Return what a row tells of what was forgotten."""
+    about = orjson.loads(row)
+    if "request" in about:
+        return ForgetRequest.from_document(about["request"])
+    return [Mark(*mark) for mark in about["marks"]]
 
 
 def print_of(row: bytes) -> int:

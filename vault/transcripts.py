@@ -13,9 +13,9 @@ from pathlib import Path, PurePosixPath
 
 from common.errors import AnalyticsError
 from common.private_files import make_folder, sync, unfinished
-from common.transcript_files import PROMPT_HISTORY
+from common.transcript_files import PROMPT_HISTORY, label_of
 from records import RecordStore
-from records.file_state import FILE, FileState, label_of
+from records.file_state import FILE, FileState
 from vault.transcript_bytes import write_transcript
 
 _AGENT = "agent-"

@@ -8,7 +8,7 @@ since the collector last looked is left out and said.
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -38,9 +38,16 @@ class VerifyError(AnalyticsError):
 
 
 def verify(
-    published_database: Path, transcripts: Sequence[Path], timezone: str, own_prices: Path | None = None
+    published_database: Path,
+    transcripts: Sequence[Path],
+    timezone: str,
+    own_prices: Path | None = None,
+    left_out: Callable[[dict[str, Path]], set[str]] | None = None,
 ) -> VerifyReport:
-    """Count again and compare. Timezone and own prices must be those that the database was built with."""
+    """Count again and compare. Timezone and own prices must be those that the database was built with.
+
+    `left_out` tells which files nobody is to count: those that were excluded or forgotten.
+    """
     for folder in transcripts:
         if not folder.is_dir():
             raise VerifyError(f"transcripts: expected a directory, found nothing at {folder}; pass --transcripts")
@@ -49,7 +56,10 @@ def verify(
     prices = _prices(own_prices)
     with duckdb.connect(str(published_database), read_only=True) as connection:
         connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
-        return _verify(connection, transcript_files(transcripts), ZoneInfo(timezone), prices)
+        files = transcript_files(transcripts)
+        unwanted = left_out(files) if left_out else set()
+        counted = {name: path for name, path in files.items() if name not in unwanted}
+        return _verify(connection, counted, ZoneInfo(timezone), prices)
 
 
 def _prices(own: Path | None) -> PriceList:

@@ -14,6 +14,7 @@ from pathlib import Path
 import structlog
 
 from cli.appliance.env_file import env_file_problem
+from cli.appliance.forgetting import ApplianceForgetting
 from cli.appliance.problem_page import show_problem
 from common import VERSION
 from common.logs import configure_logs
@@ -80,7 +81,9 @@ def make_runner(settings: Settings) -> Runner:
     vault = HttpVault.of(settings)
     backup = vault.backup if vault else None
     shown = (*refresh, dbt_docs(project))
-    parts = PipelineParts.of(settings, HttpLoader.of(settings), project, refresh=shown, backup=backup)
+    forgetting = ApplianceForgetting(settings, vault) if vault else None
+    loader = HttpLoader.of(settings)
+    parts = PipelineParts.of(settings, loader, project, refresh=shown, backup=backup, forgetting=forgetting)
     return Runner(parts, settings)
 
 

@@ -82,13 +82,22 @@ def _lines(published: Published, found: Found, wanted: list[str]) -> Iterator[st
         yield _snippet(row, marked, columns)
         yield ""
     if not found.sessions:
-        yield "No message, tool input or tool output has all of these words."
+        yield _nothing(published)
         return
     matches, sessions = _counted(found.matches, "match", "es"), _counted(found.count, "session", "s")
     yield f"{matches} in {sessions}; ./analytics show SESSION prints one."
     if found.count > len(found.sessions):
         best, all_of_them = show(len(found.sessions), "count"), show(found.count, "count")
         yield f"Shown: the best {best} of {all_of_them}; --limit {found.count} shows all."
+
+
+def _nothing(published: Published) -> str:
+    """Say that nothing was found; or that no text is published, so that there is nothing to find."""
+    counts = "select count(*) as messages, count(message_text) as texts from marts.fct_messages"
+    (found,) = published.rows(counts)
+    if found["messages"] and not found["texts"]:
+        return "Nothing to search: the database was published without text (PUBLISHED_TEXT=off)."
+    return "No message, tool input or tool output has all of these words."
 
 
 def _counted(number: int, word: str, plural: str) -> str:

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 
 from collector.batch import place_line
 from collector.wire import Delivery, SentFile, SentLine, WireError
+from common.transcript_files import project_of
 from records import NewLine, Place, RecordStore, RejectedLine, Source
-from records.file_state import DIRECTORY, FileState, project_of
+from records.file_state import DIRECTORY, FileState
+from records.forgotten import Origin
 from records.layouts import Layout
-from records.lines import parse
+from records.lines import parse, session_of
 
 
 @dataclass(slots=True)
@@ -50,7 +52,7 @@ def take(store: RecordStore, host: str, delivery: Delivery, person: str | None =
     files = _files(store, host, delivery)
     for file in files.values():
         file.state.person = person if file.sent.kind == DIRECTORY else None
-    kept, rejected = _lines(host, delivery, files)
+    kept, rejected = _without_forgotten(store, *_lines(host, delivery, files))
     with store.transaction():
         outcomes = store.insert_lines(kept)
         for line, source in zip(kept, outcomes, strict=True):
@@ -90,6 +92,22 @@ def _lines(host: str, delivery: Delivery, files: dict[str, _File]) -> tuple[list
         else:
             rejected.append(RejectedLine(sent.line_id, sent.raw, "sent as a line, but not a JSON object", place))
     return kept, rejected
+
+
+def _without_forgotten(
+    store: RecordStore, lines: list[NewLine], rejected: list[RejectedLine]
+) -> tuple[list[NewLine], list[RejectedLine]]:
+    """Leave out what a person asked to forget: a machine does not know of it."""
+    refused = store.refused(
+        [
+            *(Origin(line.line_id, session_of(line.line.value, ""), line.place.source_file) for line in lines),
+            *(Origin(line.line_id, None, line.place.source_file) for line in rejected),
+        ]
+    )
+    if not refused:
+        return lines, rejected
+    kept = [line for line in lines if line.line_id not in refused]
+    return kept, [line for line in rejected if line.line_id not in refused]
 
 
 def _place(host: str, sent: SentLine, files: dict[str, _File]) -> Place:

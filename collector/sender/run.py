@@ -135,7 +135,14 @@ def _feeds(settings: Settings, machine: Machine, spool: Spool) -> list[_Feed]:
     for root, label in distinct_roots(settings.transcripts_dir):
         sink = SpoolSink(spool)
         collector = Collector(
-            sink, root, machine.name, label=label, remember=REMEMBERED_LINES, masker=masker, longest=LONGEST_LINE
+            sink,
+            root,
+            machine.name,
+            label=label,
+            remember=REMEMBERED_LINES,
+            masker=masker,
+            longest=LONGEST_LINE,
+            excluded=settings.projects_excluded,
         )
         feeds.append(_Feed(collector, sink, Standing(sink, root, machine.name)))
     return feeds

@@ -10,6 +10,7 @@ from collector.standing import ROOT_NAME
 from collector.wire import Delivery, SentFile, SentLayout, SentLine
 from records import NewLine, RejectedLine, Source
 from records.file_state import DIRECTORY, FileState
+from records.forgotten import ForgetRequest, Origin
 from records.layouts import LayoutPart, read_layout
 
 
@@ -92,6 +93,21 @@ class SpoolSink:
     def has_state(self, state: FileState) -> bool:  # noqa: ARG002 - nobody else writes states but the receiver
         """Tell whether nothing was replaced by what the receiver knows."""
         return self._generation == self._spool.generation
+
+    def forget_requests(self) -> list[ForgetRequest]:
+        """Return nothing: the receiver knows what is forgotten, and leaves it out."""
+        return []
+
+    def refused(self, origins: Sequence[Origin]) -> set[str]:  # noqa: ARG002 - as above
+        """Return nothing, as above."""
+        return set()
+
+    def refused_files(self, states: Iterable[FileState]) -> set[str]:  # noqa: ARG002 - as above
+        """Return nothing, as above."""
+        return set()
+
+    def forget_file(self, state: FileState) -> None:
+        """Do nothing: no line is refused here."""
 
     def now(self) -> datetime:
         """Return this machine's time; lines get the receiver's."""

@@ -59,7 +59,10 @@ def create_app(
         openapi_url="/api/openapi.json",
         lifespan=lifespan,
     )
-    gate, standing = Gate(settings, service.history.path.parent), Standing(settings, stores, collectors, disks)
+    forgetting = service.runner.parts.forgetting
+    forgotten = forgetting.forgotten_files if forgetting else None
+    gate = Gate(settings, service.history.path.parent)
+    standing = Standing(settings, stores, collectors, disks, forgotten)
     _protect(app, gate, standing)
     _health_routes(app, service, standing)
     app.include_router(api_routes(service, standing, gate))

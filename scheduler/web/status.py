@@ -19,6 +19,7 @@ import structlog
 from pydantic import BaseModel
 
 from common.duckdb_files import open_read_only
+from common.excluded import is_excluded
 from common.loader_results import CollectorState
 from common.paths import DataPaths, DuckDBVolume
 from common.settings import Settings
@@ -77,6 +78,10 @@ class _Kept(Generic[Value]):
             return self._value
 
 
+ForgottenFiles = Callable[[Mapping[str, os.stat_result]], set[str]]
+"""Returns which of these transcripts, by name, are not read because all in them is forgotten."""
+
+
 class Standing:
     """How things stand. Reads the published database only, so it never gets in a run's way."""
 
@@ -86,8 +91,10 @@ class Standing:
         stores: Mapping[str, Path] | None = None,
         collectors: CollectorWatch | None = None,
         disks: DiskWatch | None = None,
+        forgotten: ForgottenFiles | None = None,
     ) -> None:
         """Look at these stores, or those of the data directory, and at these collectors and disks."""
+        self._forgotten = forgotten or (lambda files: set())
         self._collectors, self._disks = collectors, disks or DiskWatch({})
         self.settings, self.paths = settings, DataPaths.of(settings)
         self._store_paths = default_stores(settings) if stores is None else stores
@@ -156,7 +163,11 @@ class Standing:
         sql = "select source_file, read_bytes from raw.transcript_files where host = ?"
         collected = {name: size for name, size in self._ask(sql, [self.settings.host_name]) if isinstance(size, int)}
         found, days_kept = [], kept_days(self.settings)
-        for name, state in _transcripts(self.settings.transcripts_dir):
+        files = dict(_transcripts(self.settings.transcripts_dir))
+        left_out = self._forgotten({name: state for name, state in files.items() if name not in collected})
+        for name, state in files.items():
+            if name in left_out or is_excluded(name, self.settings.projects_excluded):
+                continue
             missing = state.st_size - collected.get(name, 0)
             if missing > 0:
                 days = days_kept - (time.time() - state.st_mtime) / _DAY

@@ -10,8 +10,8 @@ umask 027
 
 all=/secrets/all
 yours="alert_webhook_url smtp_password metabase_user metabase_password backup_passphrase"
-# Services read these whenever they start; mongo-accounts brings MongoDB's two accounts to what is here on every `up`.
-ours="scheduler_token loader_token vault_token s3_access_key_id s3_secret_access_key mongo_collector_password mongo_loader_password fingerprint_key"
+# Services read these whenever they start; mongo-accounts brings MongoDB's accounts to what is here on every `up`.
+ours="scheduler_token loader_token vault_token s3_access_key_id s3_secret_access_key mongo_collector_password mongo_loader_password mongo_vault_password fingerprint_key"
 
 put() { # put FILE: standard input becomes FILE in one step, so that a kill leaves the old one or the new one
     cat >"$1.new"
@@ -87,7 +87,7 @@ take() { # take NAME: standard input without its line break
 distribute() {
     give mongo mongo_root_password
     give_uri mongo-accounts root mongo_root_password
-    give mongo-accounts mongo_collector_password mongo_loader_password
+    give mongo-accounts mongo_collector_password mongo_loader_password mongo_vault_password
     give_uri collector collector mongo_collector_password
     give collector fingerprint_key
     give_uri receiver collector mongo_collector_password
@@ -98,7 +98,7 @@ distribute() {
     give scheduler loader_token vault_token scheduler_token metabase_user metabase_password alert_webhook_url smtp_password
     give metabase-db metabase_db_password
     give metabase metabase_db_password
-    give_uri vault loader mongo_loader_password
+    give_uri vault vault mongo_vault_password
     give_database_uri vault metabase_db_password
     give vault vault_token backup_passphrase
 }
@@ -108,6 +108,7 @@ distribute() {
 make mongo_root_password 32
 make mongo_collector_password 32
 make mongo_loader_password 32
+make mongo_vault_password 32
 make s3_access_key_id 15
 make s3_secret_access_key 32
 make metabase_db_password 32

@@ -4,7 +4,7 @@ import json
 import os
 import stat
 import webbrowser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -136,8 +136,9 @@ def test_verify_counts_with_the_timezone_and_the_prices_of_the_published_figures
     (publish(data).parent / MANIFEST_FILE).write_text(generation.model_dump_json())
     asked: list[object] = []
 
-    def count_again(*arguments: object) -> None:
+    def count_again(*arguments: object, left_out: Callable[[dict[str, Path]], set[str]]) -> None:
         asked.extend(arguments[2:])
+        assert left_out({}) == set()
         raise VerifyError("enough")
 
     monkeypatch.setattr("verify.compare.verify", count_again)

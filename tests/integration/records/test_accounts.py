@@ -11,7 +11,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
-from collector.accounts import ensure, ensure_restorer
+from collector.accounts import ensure, ensure_roles
 from tests.integration.conftest import await_answer, free_port, start_mongo
 
 Act = Callable[[Database[dict[str, Any]]], object]
@@ -24,8 +24,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     provisioning = start_mongo(folder, port)
     with MongoClient[dict[str, Any]](f"mongodb://127.0.0.1:{port}") as client:
         for _ in range(2):
-            ensure_restorer(client.claude_logs)
-            for name in ("collector", "loader"):
+            ensure_roles(client.claude_logs)
+            for name in ("collector", "loader", "vault"):
                 ensure(client.get_database("admin"), name, "secret", "claude_logs")
     provisioning.terminate()
     provisioning.wait(120)
@@ -52,6 +52,16 @@ FORBIDDEN: dict[str, Act] = {
     "delete lines": lambda database: database.conversations.delete_many({}),
     "drop the lines": lambda database: database.drop_collection("conversations"),
 }
+
+
+def test_the_vault_may_delete_lines(server: str) -> None:
+    with MongoClient[dict[str, Any]](f"mongodb://vault:secret@{server}/?authSource=admin") as client:
+        for act in ALLOWED.values():
+            act(client.claude_logs)
+        client.claude_logs.conversations.delete_many({"_id": "x"})
+        assert client.claude_logs.conversations.find_one({"_id": "x"}) is None
+        with pytest.raises(OperationFailure, match="not authorized"):
+            client.claude_logs.drop_collection("conversations")
 
 
 def test_the_loader_may_add_what_was_lost_and_change_no_line(server: str) -> None:

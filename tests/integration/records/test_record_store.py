@@ -228,7 +228,7 @@ def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     SqliteStore(tmp_path / "records.db").close()
     with closing(sqlite3.connect(tmp_path / "records.db")) as connection:
         connection.execute("pragma user_version = 99")
-    with pytest.raises(StoreError, match="schema 99 is newer than this version's 2; update claude-analytics"):
+    with pytest.raises(StoreError, match="schema 99 is newer than this version's 3; update claude-analytics"):
         SqliteStore(tmp_path / "records.db")
 
 

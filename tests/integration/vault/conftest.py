@@ -11,6 +11,8 @@ import pytest
 from common.settings import Settings, load_settings
 from sample.transcripts import write_sample
 from tests.integration.collecting import ROOT, write
+from tests.integration.vault.backing import on_mongo
+from tests.integration.vault.forgetting import collect, extract, write_history
 
 Answer = subprocess.CompletedProcess[str]
 Command = Callable[..., Answer]
@@ -44,3 +46,15 @@ def analytics(tmp_path: Path, vault_sample: Path) -> Command:
         return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
 
     return run
+
+
+@pytest.fixture(params=["sqlite", "mongo"])
+def past(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path) -> Settings:
+    """A history of two sessions in two projects, collected into each kind of record store and extracted."""
+    places = {"transcripts_dir": (write_history(tmp_path),), "backup_to": str(tmp_path / "backups")}
+    settings = settings.model_copy(update=places)
+    if request.param == "mongo":
+        settings = on_mongo(settings, request, "forget")
+    collect(settings)
+    extract(settings)
+    return settings

@@ -27,6 +27,8 @@ from scheduler.runner import open_history
 from tests.integration.collecting import ROOT
 from tests.integration.conftest import free_port
 from tests.integration.vault.backing import contents
+from vault.errors import VaultError
+from vault.metabase_values import delete_kept_values
 
 pytestmark = pytest.mark.skipif(not shutil.which("pg_dump"), reason="no pg_dump on PATH: install postgresql-client")
 TOKEN = "token-of-the-vault"
@@ -166,6 +168,22 @@ def test_the_appliance_is_backed_up_and_comes_back_on_an_empty_host(  # noqa: PL
     verified = start_vault(environment("restored"), "verify")
     assert "parts agree" in verified.communicate()[0]
     assert verified.returncode == 0
+
+
+def test_values_that_metabase_keeps_are_deleted(postgres: str) -> None:
+    name = f"metabase_{secrets.token_hex(4)}"
+    sql(f"{postgres}/postgres", f"create database {name}")
+    uri = SecretStr(f"{postgres}/{name}")
+    delete_kept_values(uri)  # of a version that has no such tables
+    sql(f"{postgres}/{name}", "create table query_cache as select 'result' as results")
+    sql(f"{postgres}/{name}", "create table metabase_fieldvalues as select 'value' as values")
+    sql(f"{postgres}/{name}", "create table report_card as select 1 as id")
+    delete_kept_values(uri)
+    counts = "select (select count(*) from query_cache), (select count(*) from metabase_fieldvalues)"
+    assert sql(f"{postgres}/{name}", f"{counts}, (select count(*) from report_card)") == "0|0|1"
+    sql(f"{postgres}/postgres", f"drop database {name}")
+    with pytest.raises(VaultError, match=r"Metabase's database: .*does not exist; check that it runs"):
+        delete_kept_values(uri)
 
 
 def _await(url: str, process: "subprocess.Popen[str]") -> None:

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from collector.opening import note_line
-from common.transcript_files import TranscriptsError, absence, check_folder, find
-from records.file_state import project_of
+from common.transcript_files import TranscriptsError, absence, check_folder, find, project_of
 
 
 def touch(root: Path, *names: str) -> None:

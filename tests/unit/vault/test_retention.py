@@ -8,9 +8,13 @@ from vault.retention import Retention
 NOW = datetime(2026, 6, 30, 3, tzinfo=UTC)
 
 
-def backup(name: str, age: timedelta, *, lines: int = 1, source: str = "laptop") -> Backup:
+def backup(
+    name: str, age: timedelta, *, lines: int = 1, source: str = "laptop", forgets: tuple[str, ...] = ()
+) -> Backup:
     part = Part(kind=LINES, name="p", sha256="", bytes=1, content_bytes=1, rows=lines)
-    manifest = Manifest(program="0", created_at=NOW - age, seconds=1, source=source, new_bytes=0, parts=(part,))
+    manifest = Manifest(
+        program="0", created_at=NOW - age, seconds=1, source=source, new_bytes=0, parts=(part,), forgets=forgets
+    )
     return Backup(name=name, manifest=manifest)
 
 
@@ -35,6 +39,15 @@ def test_days_are_those_of_the_timezone() -> None:
 def test_the_one_with_the_most_lines_stays_whatever_its_age() -> None:
     made = [backup("new", timedelta(0), lines=3), backup("old", timedelta(days=3000), lines=9)]
     assert Retention(1, 0, 0).kept(made) == {"new", "old"}
+
+
+def test_lines_that_were_forgotten_keep_no_backup() -> None:
+    made = [
+        backup("new", timedelta(0), lines=3, forgets=("a",)),
+        backup("since", timedelta(days=10), lines=5, forgets=("a",)),
+        backup("before", timedelta(days=3000), lines=9),
+    ]
+    assert Retention(1, 0, 0).kept(made) == {"new", "since"}
 
 
 def test_sources_do_not_count_for_each_other() -> None:

@@ -1,0 +1,86 @@
+"""Forgetting in the appliance: the vault deletes from MongoDB, the run from the rest; this side searches its files."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from common.errors import PassingError
+from common.loader_results import ForgetLog, Selected
+from common.settings import Settings
+from scheduler.forget_steps import NotForgottenError
+from scheduler.history_erase import erase_quotes
+from scheduler.loader_calls import Progress
+from scheduler.loader_client import HttpVault
+from scheduler.runner import history_path
+from vault.cleaning import samples_in, search_files
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class ApplianceForgetting:
+    """Finishes requests to forget over the appliance's services."""
+
+    settings: Settings
+    vault: HttpVault
+
+    def is_pending(self) -> bool:
+        """Tell whether a request is unfinished. A vault that does not answer keeps no run from its work."""
+        try:
+            return bool(self.vault.forget_log().unfinished)
+        except PassingError as error:
+            log.warning("forgetting.not_known", reason=str(error))
+            return False
+
+    def remove(self, progress: Progress) -> str:
+        """Delete from MongoDB, Metabase's own tables and the history of runs; return what was done."""
+        erase_quotes(history_path(self.settings), self._samples())
+        return self.vault.forget_remove(progress)
+
+    def forgotten_files(self, files: Mapping[str, os.stat_result]) -> set[str]:
+        """Return nothing: this side sees no transcripts."""
+        del files
+        return set()
+
+    def prove(self, progress: Progress) -> str:
+        """Search our files, have the vault search MongoDB, and close the requests. Raises NotForgottenError."""
+        samples = self._samples()
+        erase_quotes(history_path(self.settings), samples)
+        done = search_files(self.settings, samples)
+        left = ", ".join(sorted(done.found)[:5]) or self.vault.forget_finish(done.describe(), progress)
+        if left:
+            raise NotForgottenError(
+                f"expected nothing that holds what was forgotten, found it in {left}; the next run tries again"
+            )
+        return done.describe()
+
+    def _samples(self) -> list[str]:
+        return samples_in(self.settings.data_dir, self.vault.forget_log().unfinished)
+
+
+@dataclass(frozen=True)
+class VaultRequests:
+    """Requests that the appliance's vault writes down."""
+
+    vault: HttpVault
+
+    @classmethod
+    def of(cls, settings: Settings) -> "VaultRequests":
+        """Return those of the vault that the settings name."""
+        vault = HttpVault.of(settings)
+        assert vault is not None  # the caller looked
+        return cls(vault)
+
+    def select(self, kind: str, value: str) -> Selected:
+        """Return what a request would remove."""
+        return self.vault.forget_select(kind, value)
+
+    def begin(self, selected: Selected, asked_by: str, reason: str | None, counts: dict[str, float]) -> None:
+        """Write a request down; nothing is deleted yet."""
+        self.vault.forget_begin(selected, asked_by, reason, counts)
+
+    def log(self) -> ForgetLog:
+        """Return the log of requests."""
+        return self.vault.forget_log()

@@ -1,0 +1,106 @@
+"""MongoDB's share in forgetting: the log of requests, their marks, and deletions.
+
+What mongod's own files keep of a deleted document until their blocks are used again is the server's affair; `erase`
+asks it to compact them.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from pymongo import UpdateOne
+from pymongo.errors import OperationFailure
+
+from common.chunks import chunks
+from records.file_state import FileState
+from records.forgotten import ForgetRequest, Mark
+from records.mongo_inserts import CONVERSATIONS, DEAD_LETTERS, FILES, LAYOUTS, PARTS, MongoInserts
+from records.mongo_lines import id_value
+from records.refusing import Refusing
+
+REQUESTS, MARKS = "forget_requests", "forgotten"
+_AT_ONCE = 1_000
+
+
+class MongoForgotten(MongoInserts, Refusing):
+    """What was forgotten, and how it is deleted."""
+
+    def forget_requests(self) -> list[ForgetRequest]:
+        """Return the log of requests, the oldest first."""
+        with self._one_line():
+            found = self._persist(lambda: list(self._database[REQUESTS].find()))
+        requests = [ForgetRequest.from_document(document) for document in found]
+        return sorted(requests, key=lambda request: (request.asked_at, request.id))
+
+    def save_forget_request(self, request: ForgetRequest) -> None:
+        """Write a request into the log, in place of what the log says of it."""
+        document = {"_id": request.id} | request.to_document()
+        replace = self._database[REQUESTS].replace_one
+        with self._one_line():
+            self._persist(lambda: replace({"_id": request.id}, document, upsert=True))
+
+    def add_marks(self, marks: Sequence[Mark]) -> None:
+        """Keep marks; those that are there stay."""
+        with self._one_line():
+            for some in chunks(marks, _AT_ONCE):
+                kept = [
+                    UpdateOne({"_id": mark}, {"$setOnInsert": {"requestId": request}}, upsert=True)
+                    for mark, request in some
+                ]
+                self._persist(partial(self._database[MARKS].bulk_write, kept, ordered=False))
+
+    def marks_among(self, marks: Collection[str]) -> set[str]:
+        """Return those of these marks that are kept."""
+        found: set[str] = set()
+        with self._one_line():
+            for some in chunks(marks, _AT_ONCE):
+                query = {"_id": {"$in": some}}
+                found |= {kept["_id"] for kept in self._persist(partial(self._found, MARKS, query))}
+        return found
+
+    def _found(self, collection: str, query: dict[str, Any]) -> list[dict[str, Any]]:
+        return list(self._database[collection].find(query, {"_id": 1}))
+
+    def all_marks(self) -> Iterator[Mark]:
+        """Yield every mark, in a fixed order."""
+        with self._one_line():
+            for found in self._database[MARKS].find().sort("_id", 1):
+                yield Mark(found["_id"], found["requestId"])
+
+    def delete_lines(self, line_ids: Collection[str]) -> int:
+        """Delete these lines; return how many were there."""
+        return self._delete(CONVERSATIONS, line_ids)
+
+    def delete_rejected(self, line_ids: Collection[str]) -> int:
+        """Delete these rejected lines; return how many were there."""
+        return self._delete(DEAD_LETTERS, line_ids)
+
+    def _delete(self, collection: str, line_ids: Collection[str]) -> int:
+        """Delete parts first: a line that is left without its parts is found, and deleted, by the next attempt."""
+        deleted = 0
+        with self._one_line():
+            for some in chunks(line_ids, _AT_ONCE):
+                parts = {"conversationId": {"$in": some}}
+                self._persist(partial(self._database[PARTS].delete_many, parts))
+                lines = {"_id": {"$in": [id_value(line_id) for line_id in some]}}
+                deleted += self._persist(partial(self._database[collection].delete_many, lines)).deleted_count
+        return deleted
+
+    def delete_files(self, states: Sequence[FileState]) -> int:
+        """Delete what is known of these files and what is kept of them besides their lines; return how many."""
+        deleted = 0
+        with self._one_line():
+            for state in states:
+                of_file = {"host": state.host, "sourceFile": state.source_file}
+                self._persist(partial(self._database[LAYOUTS].delete_many, of_file))
+                gone = self._persist(partial(self._database[FILES].delete_many, {"_id": state.id}))
+                deleted += gone.deleted_count
+        return deleted
+
+    def erase(self) -> None:
+        """Have the server give back the space of what was deleted, where it may and can."""
+        with self._one_line():
+            for name in (CONVERSATIONS, PARTS, DEAD_LETTERS, FILES, LAYOUTS):
+                with suppress(OperationFailure):  # not allowed, or not known: the documents are gone all the same
+                    self._persist(partial(self._database.command, "compact", name))

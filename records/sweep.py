@@ -1,0 +1,91 @@
+"""Deletes from a record store everything that its marks refuse. Killed anywhere, it may be run again."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from common.chunks import chunks
+from records.file_state import FILE, FileState
+from records.forgotten import Origin
+from records.refusing import origin_of
+from records.store import EARLIEST, RecordStore, RejectedLine, StoredLine
+
+_AT_ONCE = 2_000
+_FileName = tuple[str | None, str | None]
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What a sweep deleted."""
+
+    lines: int = 0
+    rejected_lines: int = 0
+    files: int = 0
+
+
+def sweep(store: RecordStore) -> Swept:
+    """Delete refused lines, and what is known of files that have no other; then have the database erase their bytes."""
+    if not store.forget_requests():
+        return Swept()
+    lines = _refused(store, all_lines(store))
+    rejected = _refused(store, all_rejected(store))
+    with store.transaction():
+        counts = store.delete_lines(list(lines)), store.delete_rejected(list(rejected))
+        files = _let_go_of_files(store, Counter(lines.values()), Counter(rejected.values()))
+    store.erase()
+    return Swept(*counts, files)
+
+
+def all_lines(store: RecordStore) -> Iterator[StoredLine]:
+    """Yield every line, those without a moment as well."""
+    yield from store.read_after(EARLIEST)
+    for line_ids in chunks(store.undated_ids(), _AT_ONCE):
+        yield from store.read_lines(line_ids)
+
+
+def all_rejected(store: RecordStore) -> Iterator[RejectedLine]:
+    """Yield every rejected line."""
+    for line_ids in chunks(store.rejected_ids(), _AT_ONCE):
+        yield from store.read_rejected(line_ids)
+
+
+def _refused(store: RecordStore, lines: Iterable[StoredLine | RejectedLine]) -> dict[str, _FileName]:
+    """Return the refused lines by their ids, each with its file."""
+    found: dict[str, _FileName] = {}
+    places = ((origin_of(line), (line.place.host, line.place.source_file)) for line in lines)
+    for some in chunks(places, _AT_ONCE):
+        refused = store.refused([origin for origin, _ in some])
+        found |= {origin.line_id: file for origin, file in some if origin.line_id in refused}
+    return found
+
+
+def _let_go_of_files(store: RecordStore, lines: Counter[_FileName], rejected: Counter[_FileName]) -> int:
+    """Delete the files that are forgotten or have no line left; of the others, count what is left."""
+    states = [state for state in store.all_states() if state.kind == FILE]
+    gone = store.refused_files(states)
+    for state in states:
+        name = state.host, state.source_file
+        if not lines[name] and not rejected[name]:
+            continue
+        state.lines = max(0, state.lines - lines[name] - rejected[name])
+        state.dead_letters = max(0, state.dead_letters - rejected[name])
+        if state.lines == 0:
+            store.forget_file(state)
+            gone.add(state.id)
+        elif state.id not in gone:
+            store.restore_states([state])
+    deleted = store.delete_files([state for state in states if state.id in gone])
+    _delete_layouts_without_file(store, {state.id for state in states} - gone)
+    return deleted
+
+
+def _delete_layouts_without_file(store: RecordStore, known: set[str]) -> None:
+    """Delete what is kept of files whose state is gone: an older backup may have brought it."""
+    left = {(part.host, part.source_file) for part in store.all_layouts()}
+    lost = [FileState(host, name, "", root="") for host, name in left if f"{host}:{name}" not in known]
+    store.delete_files(lost)
+
+
+def is_refused(store: RecordStore, lines: Iterable[Origin]) -> set[str]:
+    """Return the ids of those of these lines that are forgotten."""
+    return {line_id for some in chunks(lines, _AT_ONCE) for line_id in store.refused(some)}

@@ -1,0 +1,27 @@
+"""What a run does besides while a request to forget is unfinished: it begins by deleting, and ends by proving it."""
+
+import shutil
+
+from common.errors import AnalyticsError
+from scheduler.as_of import FOLDER
+from scheduler.pipeline_parts import Forgetting
+from scheduler.pipeline_steps import Context, Output, Step
+from scheduler.publish import remove_old_generations
+
+
+class NotForgottenError(AnalyticsError):
+    """Something is left of what was to be forgotten; the next run goes on."""
+
+
+def with_forgetting(steps: list[Step], forgetting: Forgetting) -> list[Step]:
+    """Return the steps of a run that finishes requests to forget."""
+
+    def prove(context: Context) -> Output:
+        removed = remove_old_generations(context.parts.volume, 1)
+        if (copies := context.parts.volume.root / FOLDER).exists():  # made on demand, and again when asked for
+            shutil.rmtree(copies)
+        proof = forgetting.prove(context.progress)
+        return Output(f"{removed} old generations deleted; {proof}", rows_out=removed)
+
+    first = Step("forget", lambda context: Output(forgetting.remove(context.progress)), retries=3)
+    return [first, *steps, Step("prove", prove)]

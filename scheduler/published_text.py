@@ -1,0 +1,56 @@
+"""PUBLISHED_TEXT=off: a published database without what people and Claude wrote, and what tools were given and printed.
+
+Figures, names of tools, files, projects and branches stay. The file is written as a new one: in a copy whose cells are
+emptied, the blocks would keep their bytes.
+"""
+
+from contextlib import closing
+from pathlib import Path
+
+from common.duckdb_files import DEFAULT_LIMITS, DuckDBLimits, open_work_database
+
+TEXT_COLUMNS: dict[str, tuple[str, ...]] = {
+    "raw.conversations": (
+        *("block_text", "tool_input", "tool_result_text", "tool_result_rest", "result_git_operation", "attributes"),
+    ),
+    "raw.dead_letters": ("line",),
+    "raw.rejected_values": ("found",),
+    "intermediate.int_history_prompts": ("prompt_text",),
+    "marts.agg_data_quality": ("example",),
+    "marts.dim_agents": ("description", "prompt"),
+    "marts.dim_sessions": ("title", "first_prompt"),
+    "marts.fct_insights": ("subject", "evidence"),
+    "marts.fct_messages": ("message_text",),
+    "marts.fct_prompts": ("prompt_text",),
+    "marts.fct_session_events": ("note",),
+    "marts.fct_tool_calls": (
+        *("description", "command_text", "error_text", "git_operation", "agent_prompt", "git_output"),
+    ),
+}
+"""What is null in a database that is published without text."""
+ONLY_WHERE = {"marts.fct_insights": "insight_kind = 'failing_calls'"}
+"""Rows of which alone the columns are text; in the others they are figures and names."""
+
+
+def remove_text(database: Path, limits: DuckDBLimits = DEFAULT_LIMITS) -> None:
+    """Write a copy of the work database again without its texts, in its own place; views are the same."""
+    whole = database.with_name(f"whole-{database.name}")
+    database.rename(whole)
+    with closing(open_work_database(database, limits)) as connection:
+        connection.execute(f"attach '{str(whole).replace(chr(39), chr(39) * 2)}' as whole (read_only)")
+        connection.execute(f"copy from database whole to {database.stem} (schema)")
+        tables = "select schema_name, table_name from duckdb_tables() where database_name = 'whole' order by all"
+        for schema, table in connection.execute(tables).fetchall():
+            emptied = _emptied(f"{schema}.{table}")
+            columns = f"* replace ({emptied})" if emptied else "*"
+            connection.execute(
+                f'insert into {database.stem}."{schema}"."{table}" select {columns} from whole."{schema}"."{table}"'
+            )
+        connection.execute("detach whole")
+        connection.execute("checkpoint")
+    whole.unlink()
+
+
+def _emptied(table: str) -> str:
+    condition = ONLY_WHERE.get(table, "true")
+    return ", ".join(f"if({condition}, null, {name}) as {name}" for name in TEXT_COLUMNS.get(table, ()))

@@ -1,0 +1,131 @@
+"""Forgetting on one machine: the vault room wired to record store, Iceberg, the history of runs and the files."""
+
+import os
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Protocol
+
+from pyiceberg.catalog import Catalog
+
+from common.loader_results import ForgetLog, Selected
+from common.paths import DataPaths
+from common.settings import Settings
+from records import RecordStore, StoreError, open_store
+from records.file_state import FileState
+from records.sweep import sweep
+from scheduler.forget_steps import NotForgottenError
+from scheduler.history_erase import erase_quotes
+from scheduler.loader_calls import Progress
+from scheduler.runner import history_path
+from standalone.backups import tell_backups
+from vault.cleaning import samples_in
+from vault.forget import begin, finish, log_of, unfinished
+from vault.proof import prove
+from vault.selection import Selection, Wanted, select
+
+
+def forgotten_files(settings: Settings, files: Mapping[str, os.stat_result]) -> set[str]:
+    """Return which transcripts are forgotten; with a connection of its own, for a page asks beside a run."""
+    if not files or not (settings.mongo_uri or DataPaths.of(settings).records.exists()):
+        return set()
+    names: dict[str, str] = {}
+    states = []
+    for name, stat in files.items():
+        state = FileState.new(settings.host_name, settings.data_dir, name)
+        state.saw(stat)
+        states.append(state)
+        names[state.id] = name
+    try:
+        with closing(open_store(settings, "claude-analytics-status", attempts=1)) as store:
+            return {names[state_id] for state_id in store.refused_files(states)}
+    except StoreError:  # away or damaged, which is said where the store itself is looked at
+        return set()
+
+
+@dataclass(frozen=True)
+class InProcessForgetting:
+    """Finishes requests to forget in this process."""
+
+    settings: Settings
+    store: RecordStore
+    catalog: Catalog
+
+    def is_pending(self) -> bool:
+        """Tell whether a request is unfinished."""
+        return bool(unfinished(self.store))
+
+    def remove(self, progress: Progress) -> str:
+        """Delete from the record store and the history of runs; return what was done."""
+        progress(0, None)
+        swept = sweep(self.store)
+        erase_quotes(history_path(self.settings), self._samples())
+        counts = f"{swept.lines:,} lines, {swept.rejected_lines:,} rejected lines, {swept.files:,} files"
+        return f"{counts} deleted from {self.store.name}"
+
+    def forgotten_files(self, files: Mapping[str, os.stat_result]) -> set[str]:
+        """Return which of these transcripts, by name, are not read because all in them is forgotten."""
+        return forgotten_files(self.settings, files)
+
+    def prove(self, progress: Progress) -> str:
+        """Search what is left, and close the requests; return what was searched. Raises NotForgottenError."""
+        progress(0, None)
+        samples = self._samples()
+        erase_quotes(history_path(self.settings), samples)
+        done = prove(self.settings, self.store, self.catalog, samples)
+        if done.found:
+            some = ", ".join(sorted(done.found)[:5])
+            raise NotForgottenError(
+                f"expected no file that holds what was forgotten, found {len(done.found)}: {some}; "
+                "close the programs that write them; the next run tries again"
+            )
+        finish(self.store, self.settings.data_dir, done.describe())
+        return done.describe() + tell_backups(self.settings)
+
+    def _samples(self) -> list[str]:
+        return samples_in(self.settings.data_dir, [request.id for request in unfinished(self.store)])
+
+
+class Requests(Protocol):
+    """Where a person's requests are written down."""
+
+    def select(self, kind: str, value: str) -> Selected:
+        """Return what a request would remove."""
+        ...
+
+    def begin(self, selected: Selected, asked_by: str, reason: str | None, counts: dict[str, float]) -> None:
+        """Write a request down; nothing is deleted yet."""
+        ...
+
+    def log(self) -> ForgetLog:
+        """Return the log of requests."""
+        ...
+
+
+@dataclass
+class LocalRequests:
+    """Requests in the record store that the settings name."""
+
+    settings: Settings
+    _selection: Selection | None = None
+
+    def select(self, kind: str, value: str) -> Selected:
+        """Return what a request would remove."""
+        with self._store() as store:
+            self._selection = select(store, Wanted(kind, value, self.settings.timezone))
+        return self._selection.describe()
+
+    def begin(self, selected: Selected, asked_by: str, reason: str | None, counts: dict[str, float]) -> None:
+        """Write a request down; nothing is deleted yet."""
+        assert self._selection is not None
+        assert self._selection.value == selected.value
+        with self._store() as store:
+            begin(store, self._selection, self.settings.data_dir, asked_by, reason, counts)
+
+    def log(self) -> ForgetLog:
+        """Return the log of requests."""
+        with self._store() as store:
+            return log_of(store)
+
+    def _store(self) -> closing[RecordStore]:
+        return closing(open_store(self.settings, "claude-analytics-forget"))

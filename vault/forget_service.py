@@ -1,0 +1,114 @@
+"""Forgetting over HTTP: the appliance's scheduler asks, and the vault, whose account may delete, does it."""
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Annotated, TypeVar
+
+from fastapi import APIRouter, Body, Request
+
+from common.loader_results import Done, ForgetLog, Selected
+from common.settings import Settings
+from loader.http_service import Work, perform
+from records import RecordStore, open_store
+from records.sweep import sweep
+from vault.cleaning import samples_in
+from vault.forget import begin, finish, log_of
+from vault.metabase_values import delete_kept_values
+from vault.proof import search_store
+from vault.selection import Wanted, select
+
+Result = TypeVar("Result")
+Text = Annotated[str, Body(embed=True)]
+Counts = Annotated[dict[str, float], Body(embed=True)]
+
+
+@dataclass(frozen=True)
+class Forgetter:
+    """Forgets in the record store that the settings name, a connection for each step."""
+
+    settings: Settings
+
+    def log(self) -> ForgetLog:
+        """Return the log of requests."""
+        return self._with_store(log_of)
+
+    def select(self, kind: str, value: str) -> Selected:
+        """Return what a request would remove."""
+        wanted = Wanted(kind, value, self.settings.timezone)
+        return self._with_store(lambda store: select(store, wanted).describe())
+
+    def begin(self, kind: str, value: str, asked_by: str, reason: str | None, counts: dict[str, float]) -> Done:
+        """Write a request down; nothing is deleted yet."""
+        wanted = Wanted(kind, value, self.settings.timezone)
+
+        def write(store: RecordStore) -> Done:
+            request = begin(store, select(store, wanted), self.settings.data_dir, asked_by, reason, counts)
+            return Done(message=request.id)
+
+        return self._with_store(write)
+
+    def remove(self) -> Done:
+        """Delete from the record store, and what Metabase kept of values."""
+        swept = self._with_store(sweep)
+        if self.settings.metabase_database_uri is not None:
+            delete_kept_values(self.settings.metabase_database_uri)
+        counts = f"{swept.lines:,} lines, {swept.rejected_lines:,} rejected lines, {swept.files:,} files"
+        return Done(message=f"{counts} deleted from the record store")
+
+    def finish(self, proof: str) -> Done:
+        """Search the record store and close the requests; the message is empty, or says where something is left."""
+
+        def close(store: RecordStore) -> Done:
+            found = search_store(store, samples_in(self.settings.data_dir, log_of(store).unfinished))
+            if found:
+                return Done(message=", ".join(sorted(found)[:5]))
+            if self.settings.metabase_database_uri is not None:
+                delete_kept_values(self.settings.metabase_database_uri)
+            finish(store, self.settings.data_dir, proof)
+            return Done(message="")
+
+        return self._with_store(close)
+
+    def _with_store(self, work: Callable[[RecordStore], Result]) -> Result:
+        with closing(open_store(self.settings, "claude-analytics-forget")) as store:
+            return work(store)
+
+
+def forget_routes(work: Work, forgetter: Forgetter) -> APIRouter:
+    """Return the routes of forgetting; each step runs by itself."""
+    router = APIRouter(prefix="/forget")
+
+    @router.get("/log")
+    def log() -> ForgetLog:
+        """Tell the log of requests."""
+        return forgetter.log()
+
+    @router.post("/select")
+    async def choose(request: Request, kind: Text, value: Text) -> Selected:
+        """Tell what a request would remove."""
+        return await perform(work, request, "select", lambda _: forgetter.select(kind, value), tells=False)
+
+    @router.post("/begin")
+    async def write(
+        request: Request,
+        kind: Text,
+        value: Text,
+        asked_by: Text,
+        counts: Counts,
+        reason: Annotated[str | None, Body(embed=True)] = None,
+    ) -> Done:
+        """Write a request down."""
+        return await perform(work, request, "begin", lambda _: forgetter.begin(kind, value, asked_by, reason, counts))
+
+    @router.post("/remove")
+    async def remove(request: Request) -> Done:
+        """Delete from the record store what was asked for."""
+        return await perform(work, request, "remove", lambda _: forgetter.remove())
+
+    @router.post("/finish")
+    async def close(request: Request, proof: Text) -> Done:
+        """Close the requests."""
+        return await perform(work, request, "finish", lambda _: forgetter.finish(proof))
+
+    return router

@@ -1,0 +1,81 @@
+"""Proves that nothing is left of what was forgotten: in the record store, in Iceberg and in every file of ours.
+
+What only speeds up the next run is deleted where it holds a sample; what else holds one keeps the request open.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import duckdb
+import pyarrow as pa
+import pyarrow.fs as pafs
+import pyarrow.parquet as pq
+from pyiceberg.catalog import Catalog
+from pyiceberg.io.pyarrow import PyArrowFileIO
+
+from common.catalog import CONVERSATIONS, DEAD_LETTERS, TRANSCRIPT_FILES, open_table
+from common.settings import Settings
+from records import RecordStore
+from records.layouts import read_layout
+from records.sweep import all_lines, all_rejected
+from vault.cleaning import search_files
+from vault.search import Search
+
+
+def prove(settings: Settings, store: RecordStore, catalog: Catalog, samples: Sequence[str]) -> Search:
+    """Search our files, the record store and, where they are not among our files, those of Iceberg."""
+    done = search_files(settings, samples)
+    done.found |= search_store(store, samples)
+    if settings.iceberg_rest_uri:
+        done.found |= search_tables(catalog, samples)
+    return done
+
+
+def search_store(store: RecordStore, samples: Sequence[str]) -> dict[str, str]:
+    """Search all that the record store gives back; return what was found."""
+    found = {}
+    for name, content in _contents(store):
+        if sample := next((sample for sample in samples if sample.encode() in content), None):
+            found[name] = sample
+    return found
+
+
+def _contents(store: RecordStore) -> Iterator[tuple[str, bytes]]:
+    """Yield all that the record store holds as it gives it back, whatever pages and documents it is spread over."""
+    for line in all_lines(store):
+        yield f"{store.name}: a line", line.content
+    for rejected in all_rejected(store):
+        yield f"{store.name}: a rejected line", rejected.raw
+    for state in store.all_states():
+        yield f"{store.name}: a file's state", state.source_file.encode("utf-8", "replace")
+    for part in store.all_layouts():
+        layout = read_layout([part])
+        yield f"{store.name}: a file's layout", b"".join([*layout.gaps.values(), layout.whole or b""])
+
+
+def search_tables(catalog: Catalog, samples: Sequence[str]) -> dict[str, str]:
+    """Search every file below the locations of the tables, those of no snapshot included; return what was found."""
+    found = {}
+    for name in (CONVERSATIONS, DEAD_LETTERS, TRANSCRIPT_FILES):
+        table = open_table(catalog, name)
+        assert isinstance(table.io, PyArrowFileIO)  # the only one that open_catalog asks for
+        scheme, netloc, root = PyArrowFileIO.parse_location(table.location())
+        files = table.io.fs_by_scheme(scheme, netloc)
+        for info in files.get_file_info(pafs.FileSelector(root, allow_not_found=True, recursive=True)):
+            if info.type != pafs.FileType.File:
+                continue
+            content = files.open_input_file(info.path).read()
+            if sample := _find_in_content(info.path, content, samples):
+                found[info.path] = sample
+    return found
+
+
+def _find_in_content(path: str, content: bytes, samples: Sequence[str]) -> str | None:
+    sample = next((sample for sample in samples if sample.encode() in content), None)
+    if sample or not path.endswith(".parquet"):
+        return sample
+    rows = pq.read_table(pa.BufferReader(content))
+    held = "select sample from (select unnest($1::varchar[]) as sample), rows as t where contains(t::varchar, sample)"
+    with duckdb.connect() as connection:
+        connection.register("rows", rows)
+        row = connection.execute(f"{held} limit 1", [list(samples)]).fetchone()
+    return row[0] if row else None

@@ -1,0 +1,128 @@
+"""Searches every byte of our files for samples of what was removed: as they are, unpacked, and row by row.
+
+A database packs what it holds, so that its bytes alone would prove little: Parquet files and DuckDB's are read as well.
+"""
+
+import base64
+import gzip
+import re
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+
+_PIECE = 8 * 1024 * 1024
+_PACKED = re.compile(rb'"([A-Za-z0-9+/]{64,}={0,2})"')
+"""A value of a file beside the report, or in it: gzip in base64."""
+_DUCKDB = b"DUCK"
+
+
+@dataclass
+class Search:
+    """What was looked at, and what was found."""
+
+    samples: int
+    files: int = 0
+    bytes: int = 0
+    found: dict[str, str] = field(default_factory=dict)
+    """Files that hold a sample, and which."""
+
+    def describe(self) -> str:
+        """Say in one line what was searched and that nothing was found."""
+        looked = f"{self.samples} samples in {self.files:,} files of {self.bytes / 2**20:,.1f} MiB"
+        return f"searched for {looked}: {len(self.found) or 'nothing'} found"
+
+
+def search(roots: Sequence[Path], samples: Sequence[str], leave_out: Sequence[Path] = ()) -> Search:
+    """Search every file below these folders, but for what is to be left out; each file once, by its own name."""
+    done = Search(len(samples))
+    if not samples:
+        return done
+    seen: set[tuple[int, int]] = set()
+    for path in _files(roots, leave_out):
+        stat = path.stat()
+        if (stat.st_dev, stat.st_ino) in seen:
+            continue
+        seen.add((stat.st_dev, stat.st_ino))
+        done.files, done.bytes = done.files + 1, done.bytes + stat.st_size
+        if (sample := find_in(path, samples)) is not None:
+            done.found[str(path)] = sample
+    return done
+
+
+def _files(roots: Sequence[Path], leave_out: Sequence[Path]) -> Iterator[Path]:
+    left_out = [path.resolve() for path in leave_out]
+    for root in dict.fromkeys(root.resolve() for root in roots):
+        for path in sorted(root.rglob("*")):
+            real = path.resolve()
+            if path.is_file() and not any(real == out or out in real.parents for out in left_out):
+                yield path
+
+
+def find_in(path: Path, samples: Sequence[str]) -> str | None:
+    """Return a sample that a file holds, in whatever way; None where it holds none."""
+    wanted = [sample.encode() for sample in samples]
+    found = _find_in_bytes(path, wanted)
+    if found is None and path.suffix == ".parquet":
+        found = find_in_rows(f"select t::varchar from read_parquet('{_quoted(path)}') as t", samples)
+    elif found is None and path.suffix == ".db" and _is_duckdb(path):
+        found = _find_in_database(path, samples)
+    return found
+
+
+def _find_in_bytes(path: Path, wanted: list[bytes]) -> str | None:
+    with path.open("rb") as file:
+        before, overlap = b"", max(map(len, wanted))
+        while piece := file.read(_PIECE):
+            if sample := _first(wanted, before + piece):
+                return sample
+            before = piece[-overlap:]
+    unpacked = _unpack(path) if path.suffix in {".js", ".html", ".gz"} else iter(())
+    return next((sample for content in unpacked if (sample := _first(wanted, content))), None)
+
+
+def _first(wanted: list[bytes], content: bytes) -> str | None:
+    return next((sample.decode() for sample in wanted if sample in content), None)
+
+
+def _unpack(path: Path) -> Iterator[bytes]:
+    content = path.read_bytes()
+    for packed in [content] if path.suffix == ".gz" else _PACKED.findall(content):
+        try:
+            yield gzip.decompress(packed if path.suffix == ".gz" else base64.b64decode(packed))
+        except (ValueError, OSError, EOFError, zlib.error):  # of something else, whose bytes were looked at already
+            continue
+
+
+def _is_duckdb(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(12)[8:] == _DUCKDB
+
+
+def _find_in_database(path: Path, samples: Sequence[str]) -> str | None:
+    with closing(duckdb.connect(str(path), read_only=True)) as connection:
+        tables = "select schema_name, table_name from duckdb_tables() where not internal order by all"
+        for schema, table in connection.execute(tables).fetchall():
+            query = f'select t::varchar from "{schema}"."{table}" as t'
+            if found := _find_in_query(connection, query, samples):
+                return found
+    return None
+
+
+def find_in_rows(query: str, samples: Sequence[str]) -> str | None:
+    """Return a sample that a row of this query of one text column holds."""
+    with closing(duckdb.connect()) as connection:
+        return _find_in_query(connection, query, samples)
+
+
+def _find_in_query(connection: duckdb.DuckDBPyConnection, query: str, samples: Sequence[str]) -> str | None:
+    held = "select sample from (select unnest($1::varchar[]) as sample), rows_of where contains(text, sample) limit 1"
+    row = connection.execute(f"with rows_of(text) as ({query}) {held}", [list(samples)]).fetchone()
+    return row[0] if row else None
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")
