@@ -22,10 +22,10 @@ import loader
 from bench.errors import BenchError
 from common.catalog import open_catalog
 from common.errors import AnalyticsError
+from common.masking import Masker
 from common.mongo import mongo_client
 from common.paths import DataPaths
 from common.settings import Settings, load_settings
-from loader.masking import Masker
 from records import open_store
 from records.store import EARLIEST, LATEST
 

@@ -17,7 +17,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from cli import bench_command, forget_command, report_command, restatement, scheduler_commands, sql, vault_commands
+from cli import (
+    bench_command,
+    forget_command,
+    machine_commands,
+    report_command,
+    restatement,
+    scheduler_commands,
+    sql,
+    vault_commands,
+)
 from cli.appliance import commands as appliance
 from cli.published_summary import summarise
 from cli.quick import register as quick
@@ -283,6 +292,7 @@ bench_command.register(app)
 scheduler_commands.register(app)
 restatement.register(app)
 vault_commands.register(app)
+machine_commands.register(app)
 forget_command.register(app)
 appliance.register(app)
 

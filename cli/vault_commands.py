@@ -241,7 +241,8 @@ def _give_back(
             errors.print(f"[red]not byte for byte:[/] {back.path}: {back.problem}", highlight=False, soft_wrap=True)
         else:
             state = "" if back.is_new else ", was there already"
-            console.print(f"{back.path} ({numbers.size(back.size)}{state})", highlight=False, soft_wrap=True)
+            masked = f"; {back.note}" if back.note else ""
+            console.print(f"{back.path} ({numbers.size(back.size)}{state}){masked}", highlight=False, soft_wrap=True)
     return not any(back.problem for back in given)
 
 

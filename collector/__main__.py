@@ -13,11 +13,13 @@ from pathlib import Path
 
 import structlog
 
-from collector.follow import follow
+from collector.follow import REMEMBERED_LINES, follow
 from collector.pass_result import CollectProgress, CollectResult
+from collector.passes import Collector
 from collector.standing import Standing
 from common.errors import AnalyticsError
 from common.logs import configure_logs
+from common.masking import Masker
 from common.settings import Settings, SettingsError, load_settings
 from common.transcript_files import TranscriptsError
 from records import open_store
@@ -77,8 +79,16 @@ def _follow(settings: Settings, stop: threading.Event) -> None:
             standing.beat()
 
         try:
-            excluded = settings.projects_excluded
-            follow(store, transcripts, settings.host_name, stop, report, progress=_beat, excluded=excluded)
+            masker = Masker.before_record_store(settings)
+            collector = Collector(
+                store,
+                transcripts,
+                settings.host_name,
+                remember=REMEMBERED_LINES,
+                masker=masker,
+                excluded=settings.projects_excluded,
+            )
+            follow(collector, stop, report, progress=_beat)
         except TranscriptsError as error:  # the status page names it while the container is started again and again
             standing.fail(error.found)
             raise

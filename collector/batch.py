@@ -6,9 +6,11 @@ Where the store has no transactions, the order makes a pass killable: lines, the
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from collector.masked_lines import masked_line
 from collector.reader import PhysicalLine, Reading, ReadLine
 from common.excluded import is_excluded_path
-from records import NewLine, Place, RecordStore, RejectedLine, Source
+from common.masking import Masker
+from records import LineSink, NewLine, Place, RejectedLine, Source
 from records.file_state import FileState
 from records.forgotten import Origin
 from records.layouts import Layout
@@ -67,8 +69,10 @@ class FileRun:
 class Batch:
     """Lines that are read but not stored yet."""
 
-    store: RecordStore
+    store: LineSink
     tally: Tally
+    masker: Masker | None = None
+    """Masks lines before they are stored; their ids are those of the lines as they were."""
     excluded: Sequence[str] = ()
     """Patterns of projects whose prompts are not stored; their files are not read in the first place."""
     _lines: list[tuple[NewLine, FileRun]] = field(default_factory=list)
@@ -118,12 +122,15 @@ class Batch:
 
     def _add_line(self, run: FileRun, read: ReadLine) -> None:
         line_id = identity(read.line, read.fingerprint, run.stem, read.repetition)
-        self._bytes += len(read.line.raw)
-        if read.line.value is not None:
-            self._lines.append((NewLine(line_id, read.line, run.place(read.byte_offset)), run))
+        line = masked_line(self.masker, read.line) if self.masker else read.line
+        if line is not read.line:
+            run.layout.masked[read.byte_offset] = len(read.line.raw)
+        self._bytes += len(line.raw)
+        if line.value is not None:
+            self._lines.append((NewLine(line_id, line, run.place(read.byte_offset)), run))
             return
-        reason, place = read.line.reason or "not JSON", run.place(read.byte_offset)
-        self._rejected.append((RejectedLine(line_id, read.line.raw, reason, place), run))
+        reason, place = line.reason or "not JSON", run.place(read.byte_offset)
+        self._rejected.append((RejectedLine(line_id, line.raw, reason, place), run))
 
     def flush(self) -> None:
         """Store all lines and the states of their files."""
@@ -177,7 +184,7 @@ class Batch:
 
     def _count(self, outcomes: list[Source | None]) -> None:
         for (line, run), source in zip(self._lines, outcomes, strict=True):
-            is_own = source is None or _is_own(line.place, run.state, source)
+            is_own = place_line(line, run.state, run.layout, source)
             if source is None:
                 self.tally.documents += 1
             elif is_own:
@@ -185,9 +192,6 @@ class Batch:
             else:
                 run.state.duplicates += 1
                 self.tally.duplicates += 1
-            is_placed = is_own and not run.state.resets and (source is None or source.byte_offset is not None)
-            if not is_placed and line.place.byte_offset is not None:
-                run.layout.lines[line.place.byte_offset] = line.line_id
 
     def _save_layouts(self) -> None:
         kept = (run for run in self._touched.values() if not run.is_forgotten)
@@ -196,6 +200,15 @@ class Batch:
             self.store.save_layouts(parts)
         for run in self._touched.values():
             run.layout = Layout()
+
+
+def place_line(line: NewLine, state: FileState, layout: Layout, source: Source | None) -> bool:
+    """Keep in the layout what the store does not tell of a line's place; return whether the line is the file's own."""
+    is_own = source is None or _is_own(line.place, state, source)
+    is_placed = is_own and not state.resets and (source is None or source.byte_offset is not None)
+    if not is_placed and line.place.byte_offset is not None:
+        layout.lines[line.place.byte_offset] = line.line_id
+    return is_own
 
 
 def _is_own(place: Place, state: FileState, source: Source) -> bool:

@@ -8,7 +8,7 @@ A transcripts directory that is not there is waited for: Claude Code makes it wh
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import structlog
@@ -19,27 +19,24 @@ from collector.pass_result import CollectResult
 from collector.passes import Collector, Progress
 from common.errors import AnalyticsError
 from common.transcript_files import SUFFIXES, absence
-from records import RecordStore
 
 log = structlog.get_logger()
 
-_REMEMBERED_LINES = 1_000_000  # some 120 MB at most
+REMEMBERED_LINES = 1_000_000
+"""How many fingerprints a collector that follows keeps: some 120 MB at most."""
 _RETRY_SECONDS = 5.0
 _TICK_MILLISECONDS = 500
 
 OnPass = Callable[[CollectResult], None]
 
 
-def follow(  # noqa: PLR0913 - each is a choice of its own
-    store: RecordStore,
-    transcripts: Path,
-    host: str,
+def follow(
+    collector: Collector,
     stop: threading.Event,
     on_pass: OnPass,
     *,
     progress: Progress | None = None,
     full_pass_seconds: float = 60.0,
-    excluded: Sequence[str] = (),
 ) -> None:
     """Collect until `stop` is set; `on_pass` gets the result of each pass, also of one that found nothing.
 
@@ -47,11 +44,10 @@ def follow(  # noqa: PLR0913 - each is a choice of its own
 
     Raises TranscriptsError or StoreError if the first pass fails. Later failures are logged and tried again.
     """
-    collector = Collector(store, transcripts, host, remember=_REMEMBERED_LINES, excluded=excluded)
-    passed = False
+    transcripts, passed = collector.root, False
     while not stop.is_set():
         if reason := absence(transcripts):
-            log.warning("no_transcripts", transcripts=str(transcripts), reason=reason, host=host)
+            log.warning("no_transcripts", transcripts=str(transcripts), reason=reason, host=collector.host)
             while absence(transcripts) == reason and not stop.is_set():
                 on_pass(CollectResult())
                 stop.wait(_RETRY_SECONDS)

@@ -15,8 +15,9 @@ from collector.opening import Note, opened
 from collector.pass_result import CollectProgress, CollectResult
 from collector.reader import Reading, read, retrace
 from common.excluded import is_excluded
+from common.masking import Masker
 from common.transcript_files import Findings, Transcript, check_folder, check_regular, describe, find, transcript
-from records import RecordStore
+from records import LineSink
 from records.file_state import DIRECTORY, FILE, MISSING, OK, UNREADABLE, FileState
 
 Progress = Callable[[CollectProgress], None]
@@ -26,14 +27,16 @@ _NEVER = datetime.fromtimestamp(0, UTC)
 class Collector:
     """Collects the transcripts below one directory for one host."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a choice of its caller
         self,
-        store: RecordStore,
+        store: LineSink,
         transcripts: Path,
         host: str,
         *,
         label: str = "",
         remember: int = 0,
+        masker: Masker | None = None,
+        longest: int | None = None,
         excluded: Sequence[str] = (),
     ) -> None:
         """Make a collector that reads nothing yet.
@@ -44,8 +47,11 @@ class Collector:
             host: This machine's name.
             label: Put in front of the names of its files, where other directories have files of the same names.
             remember: How many fingerprints of lines to keep between passes, so that grown files are not read twice.
+            masker: Masks lines before they are stored (MASKING=everywhere).
+            longest: A file with a longer line counts as unreadable; None where the record store takes any.
             excluded: Patterns of projects whose files are not read.
         """
+        self.masker, self.longest = masker, longest
         self.store, self.root, self.label, self.host, self._remember = store, transcripts, label, host, remember
         self._readings: OrderedDict[str, tuple[Reading, int]] = OrderedDict()
         self._weight = 0
@@ -118,7 +124,7 @@ class _Pass:
         self._collector, self._progress = collector, progress
         self._started = time.monotonic()
         self._tally = Tally()
-        self._batch = Batch(collector.store, self._tally, collector.excluded)
+        self._batch = Batch(collector.store, self._tally, collector.masker, collector.excluded)
         self._files_done, self._bytes_total = 0, 0
 
     def run(self, transcripts: list[Transcript], findings: Findings | None) -> CollectResult:
@@ -202,11 +208,12 @@ class _Pass:
     def _read_open(self, file: BinaryIO, run: FileRun, stat: os.stat_result, end: int) -> None:
         run.reading = self._recall(run.state, file, stat, end)
         before = self._tally.bytes_read
-        for physical in read(run.reading, file, end):
+        for physical in read(run.reading, file, end, self._collector.longest):
             if self._batch.add(run, physical):
                 self._report()
         if isinstance(file, Note):
-            run.layout.whole = file.original
+            masker = self._collector.masker
+            run.layout.whole = masker.text(file.original) if masker else file.original
         self._tally.files_read += self._tally.bytes_read > before
         self._tally.files_unfinished += run.reading.offset < min(end, stat.st_size)
         run.state.saw(stat)

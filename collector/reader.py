@@ -86,8 +86,10 @@ class Reading:
         return file.read(len(self.tail)) == self.tail
 
 
-def read(reading: Reading, file: BinaryIO, end: int) -> Iterator[PhysicalLine]:
+def read(reading: Reading, file: BinaryIO, end: int, longest: int | None = None) -> Iterator[PhysicalLine]:
     """The lines between where the reading stands and this byte of the file.
+
+    Raises OSError at a line that is longer than `longest`; the reading stays before it.
 
     A last line without line end is read only if it is complete JSON; its line end, when it comes, adds nothing. The
     reading is at each line's end when the line is handed out.
@@ -95,6 +97,8 @@ def read(reading: Reading, file: BinaryIO, end: int) -> Iterator[PhysicalLine]:
     file.seek(reading.offset)
     while reading.offset < end:
         physical = file.readline(end - reading.offset)
+        if longest is not None and len(physical) > longest:
+            raise OSError(0, f"a line of {len(physical):,} bytes: the receiver takes {longest:,} at most")
         lines = parse(physical)
         if not physical or (not physical.endswith(b"\n") and not _is_complete(lines)):
             return

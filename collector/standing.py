@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from common.transcript_files import absence
-from records import RecordStore
+from records import LineSink
 from records.file_state import DIRECTORY, MISSING, OFF, OK, UNREADABLE, FileState
 
 ROOT_NAME = "."
@@ -18,7 +18,7 @@ EVERY = timedelta(seconds=60)
 class Standing:
     """Reports for one host and its transcripts directory."""
 
-    def __init__(self, store: RecordStore, transcripts: Path, host: str) -> None:
+    def __init__(self, store: LineSink, transcripts: Path, host: str) -> None:
         """Nothing is written yet."""
         self._store, self._root = store, transcripts
         self._state = FileState.new(host, transcripts, ROOT_NAME, DIRECTORY)

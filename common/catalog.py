@@ -65,6 +65,7 @@ TRANSCRIPT_FILES_SCHEMA = Schema(
     NestedField(11, "collected_at", TimestamptzType(), doc="when what is known of the file last changed"),
     NestedField(12, "resets", IntegerType(), doc="times the file was truncated or replaced"),
     NestedField(13, "state", StringType(), doc="all that the record store knows of the file, as JSON"),
+    NestedField(14, "person", StringType(), doc="who works on the machine; in the row of the directory itself"),
     schema_id=0,
 )
 

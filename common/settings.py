@@ -139,7 +139,7 @@ class Settings(BaseSettings):
 
     # How much is kept and how it is built
     tool_output_limit: int = Field(default=2000, ge=0)
-    masking: Literal["on", "off"] = "on"  # between the record store and Iceberg (docs/secrets.md)
+    masking: Literal["on", "off", "everywhere"] = "on"  # on: behind the record store (docs/secrets.md)
     published_text: Literal["on", "off"] = "on"  # off: published are figures without prompts, answers, input and output
     fingerprint_key: SecretStr | None = None  # what masks are made with; default: a file in the data directory
     duckdb_memory_limit: str = Field(default="512MB", pattern=r"(?i)^\s*\d+(\.\d+)?\s*([KMGT]i?B?|B)\s*$")
@@ -203,6 +203,13 @@ class Settings(BaseSettings):
     vault_url: str | None = None  # the vault service of the appliance
     vault_token: SecretStr | None = None
     metabase_database_uri: SecretStr | None = None  # Metabase's own database in PostgreSQL
+
+    # Other machines: the receiver that takes what they send, and their spool (docs/machines.md)
+    receiver_url: str | None = None  # how machines reach it
+    receiver_host: str = "127.0.0.1"
+    receiver_port: int = Field(default=8324, ge=0, le=65535)
+    receiver_certificate: UserPath | None = None  # PEM with key and chain; default: a self-signed one
+    spool_limit_mb: int = Field(default=1024, ge=1)  # on a machine that sends, while the receiver is away
 
     # What we say
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

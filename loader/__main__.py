@@ -10,12 +10,12 @@ from pydantic import SecretStr
 import loader
 from common.catalog import open_catalog
 from common.logs import configure_logs
+from common.masking import Masker
 from common.paths import DataPaths
 from common.settings import Settings, SettingsError, load_settings
 from loader.collectors import collector_states
 from loader.http_server import Server
 from loader.http_service import Steps, Work, create_app
-from loader.masking import Masker
 from loader.table_maintenance import maintain
 from records import open_store
 

@@ -25,6 +25,7 @@ from common.catalog import CONVERSATIONS, DEAD_LETTERS, open_table
 from common.chunks import chunks
 from common.errors import AnalyticsError
 from common.loader_results import ExtractResult
+from common.masking import Masker
 from loader.forgotten import (
     copy_forgotten,
     delete_what_was_there,
@@ -33,7 +34,6 @@ from loader.forgotten import (
     label_of_forgotten,
     restore_forgotten,
 )
-from loader.masking import Masker
 from loader.reconcile import Comparison, differences, read_lines, restore
 from loader.side_tables import copy_side_tables, replace_rejected, restore_side_tables
 from loader.table_maintenance import delete_history

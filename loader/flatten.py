@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from common.documents import Document, NotJson, parse
 from loader.arrow_rows import Row, RowBuilder
 from loader.cut import TEXT_LIMIT
-from loader.documents import Document, NotJson, parse
 from loader.flatten_blocks import BlockFields, block_fields, blocks_of, is_result
 from loader.flatten_line import Line, LineFields, Source, line_fields, open_line
 from loader.flatten_plain import line_attributes, plain_text

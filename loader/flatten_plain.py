@@ -2,8 +2,8 @@
 
 from typing import Any, NamedTuple
 
+from common.documents import Document
 from loader.cut import ATTRIBUTES_LIMIT, TEXT_LIMIT, cut_attributes, scalars_json, text_of
-from loader.documents import Document
 from loader.values import LARGEST_COUNT, LARGEST_INTEGER, Checker
 
 _TEXTS = ("content", "summary", "aiTitle", "customTitle", "agentName", "lastPrompt", "display")

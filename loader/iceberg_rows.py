@@ -7,7 +7,8 @@ from typing import Any
 import pyarrow as pa
 
 from common.catalog import CONVERSATIONS_SCHEMA, DEAD_LETTERS_SCHEMA
-from loader.masking import Masker
+from common.masking import Masker
+from loader.masked_columns import masked_documents, masked_texts
 from records import Place, RejectedLine, StoredLine
 
 SHOWN_BYTES = 1024 * 1024
@@ -22,7 +23,7 @@ def rows_of_lines(lines: Sequence[StoredLine], extracted_at: datetime, masker: M
     """Return lines as rows of raw.conversations, their secrets masked if there is a masker."""
     documents, exact = _texts([line.content for line in lines])
     if masker:
-        documents, exact = masker.documents(documents), [raw and masker.text(raw) for raw in exact]
+        documents, exact = masked_documents(masker, documents), [raw and masker.text(raw) for raw in exact]
     columns = {
         "document_id": [line.line_id for line in lines],
         "session_id": [line.session_id for line in lines],
@@ -51,7 +52,7 @@ def rows_of_rejected(lines: Sequence[RejectedLine], masker: Masker | None = None
     """Return rejected lines as rows of raw.dead_letters, their secrets masked if there is a masker."""
     contents = [line.raw for line in lines]
     if masker:
-        contents = masker.texts(contents)
+        contents = masked_texts(masker, contents)
     shown = [content[:SHOWN_BYTES].decode("utf-8", "replace") for content in contents]
     columns = {
         "document_id": [line.line_id for line in lines],

@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from loader.documents import NotJson, parse
-from loader.masking import MASK
+from common.documents import NotJson, parse
+from common.masking import MASK
 
 PROMPT, ANSWER, TOOL_INPUT, TOOL_OUTPUT, OTHER = "prompt", "answer", "tool input", "tool output", "other"
 

@@ -181,6 +181,7 @@ CREATE_RAW: tuple[str, ...] = (
     "create table if not exists raw.transcript_files (host varchar, source_file varchar, project_id varchar,"
     " read_bytes bigint, lines bigint, dead_letters bigint, duplicates bigint, status varchar, error varchar,"
     " modified_at timestamptz, collected_at timestamptz, resets integer)",
+    "alter table raw.transcript_files add column if not exists person varchar",
 )
 """What makes an empty database ready for a load; safe to run again."""
 

@@ -11,8 +11,8 @@ from pyiceberg.table import ALWAYS_TRUE, Table
 
 from common.catalog import DEAD_LETTERS, DEAD_LETTERS_SCHEMA, TRANSCRIPT_FILES, open_table
 from common.chunks import chunks
+from common.masking import Masker
 from loader.iceberg_rows import rejected_of_rows, rows_of_rejected
-from loader.masking import Masker
 from loader.read import read_rows
 from loader.table_state import total_rows
 from records import RecordStore, RejectedLine
@@ -106,6 +106,7 @@ def _row(state: FileState) -> dict[str, Any]:
         "modified_at": state.modified_at,
         "collected_at": state.collected_at,
         "resets": state.resets,
+        "person": state.person,
         "state": json.dumps(state.to_document(), default=lambda moment: moment.isoformat()),
     }
 

@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 from pyiceberg.expressions import And, EqualTo, LessThan, Reference
 from pyiceberg.table import ALWAYS_TRUE, Table, Transaction
 
+from common.masking import OFF, Masker
 from loader.iceberg_rows import LINE_COLUMNS, lines_of_rows, rows_of_lines
-from loader.masking import OFF, Masker
 from loader.read import read_rows
 from records import StoredLine
 

@@ -1,9 +1,10 @@
 """The record store, the system of record: every line whole, one interface over MongoDB and SQLite."""
 
 from records.open_store import open_store
-from records.store import NewLine, Place, RecordStore, RejectedLine, Source, StoredLine, StoreError
+from records.store import LineSink, NewLine, Place, RecordStore, RejectedLine, Source, StoredLine, StoreError
 
 __all__ = [
+    "LineSink",
     "NewLine",
     "Place",
     "RecordStore",

@@ -4,6 +4,7 @@ Counters and `read_bytes` change together, with or after the lines they count. A
 bytes again from the last stored state and counts nothing twice.
 """
 
+import json
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -45,6 +46,8 @@ class FileState:
     collected_at: datetime | None = None
     resets: int = 0
     reset_at: datetime | None = None
+    person: str | None = None
+    """Of a directory: who works on the machine."""
 
     @classmethod
     def new(cls, host: str, root: Path, source_file: str, kind: str = FILE) -> "FileState":
@@ -107,7 +110,17 @@ class FileState:
             "collectedAt": self.collected_at,
             "resets": self.resets,
             "resetAt": self.reset_at,
+            "person": self.person,
         }
+
+    def to_json(self) -> str:
+        """As SQLite keeps it."""
+        return json.dumps(self.to_document(), default=lambda moment: moment.isoformat())
+
+    @classmethod
+    def from_json(cls, text: str) -> "FileState":
+        """Back from SQLite."""
+        return cls.from_document(json.loads(text))
 
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> "FileState":
@@ -133,6 +146,7 @@ class FileState:
             collected_at=as_utc(document["collectedAt"]),
             resets=document["resets"],
             reset_at=as_utc(document["resetAt"]),
+            person=document.get("person"),
         )
 
 

@@ -21,6 +21,8 @@ _LARGEST = 12 * 1024 * 1024
 """What a document of MongoDB surely takes. Only a sub-agent's note of random bytes could be larger; it is not kept."""
 _WHOLE = -1
 """Instead of an offset: the part stands for the file."""
+_MASKED = -2
+"""Less an offset: the part tells of masked lines, and a part of the same lines' ids may begin at that offset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ class Layout:
     """The ids of lines by their offset."""
     gaps: dict[int, bytes] = field(default_factory=dict)
     """Bytes that belong to no line by their offset."""
+    masked: dict[int, int] = field(default_factory=dict)
+    """How long lines were, by their offset, whose secrets were masked before they were stored."""
     whole: bytes | None = None
     """A sub-agent's note as it was read; the line made of it is another text."""
 
@@ -61,6 +65,8 @@ class Layout:
         """Yield all of this as parts that the record store takes; nothing where nothing is to be kept."""
         for lines in chunks(self.lines.items(), _PART_LINES):
             yield _part(state, lines[0][0], {"lines": lines})
+        for masked in chunks(self.masked.items(), _PART_LINES):
+            yield _part(state, _MASKED - masked[0][0], {"masked": masked})
         for gaps in chunks(self._pieces(), _PART_BYTES, weight=lambda piece: len(piece[1]) + 16):
             yield _part(state, gaps[0][0], {"gaps": [(offset, _text(gap)) for offset, gap in gaps]})
         if self.whole is not None:
@@ -80,6 +86,7 @@ def read_layout(parts: Iterable[LayoutPart]) -> Layout:
     for part in parts:
         kept = orjson.loads(zlib.decompress(part.content))
         layout.lines |= {int(offset): line_id for offset, line_id in kept.get("lines", [])}
+        layout.masked |= {int(offset): length for offset, length in kept.get("masked", [])}
         for offset, text in kept.get("gaps", []):
             layout.add_gap(int(offset), text.encode("latin-1"))
         if "whole" in kept:

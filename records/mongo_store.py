@@ -4,7 +4,7 @@ Every call is repeated while the server cannot be reached. That is safe: all `_i
 makes the server group the collection, or sort it but by an index: reads and counts are ranges of that on `ingestedAt`.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 from functools import partial
@@ -166,6 +166,13 @@ class MongoStore(MongoLayouts):
         """Return the states of this host's files by source file."""
         with self._one_line():
             found = self._persist(lambda: list(self._database[FILES].find({"host": host})))
+            return {state.source_file: state for state in map(FileState.from_document, found)}
+
+    def states_of(self, host: str, source_files: Collection[str]) -> dict[str, FileState]:
+        """Return the states of these files of a host, those that are known, by source file."""
+        query = {"_id": {"$in": [f"{host}:{name}" for name in source_files]}}
+        with self._one_line():
+            found = self._persist(lambda: list(self._database[FILES].find(query)))
             return {state.source_file: state for state in map(FileState.from_document, found)}
 
     def all_states(self) -> Iterator[FileState]:

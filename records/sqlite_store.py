@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -93,7 +93,7 @@ class SqliteStore(SqliteLayouts):
         rows = []
         for state in self._unmarked_states(list(states)):
             state.collected_at = now
-            rows.append((state.host, state.source_file, _encode(state)))
+            rows.append((state.host, state.source_file, state.to_json()))
         with self._transaction():
             self._connection.executemany(_REPLACE_STATE, rows)
 
@@ -118,7 +118,7 @@ class SqliteStore(SqliteLayouts):
     def restore_states(self, states: Sequence[FileState]) -> int:
         """Put back the states of files as they were, replacing what is known of them; return how many they are."""
         with self._transaction():
-            rows = [(state.host, state.source_file, _encode(state)) for state in self._unmarked_states(states)]
+            rows = [(state.host, state.source_file, state.to_json()) for state in self._unmarked_states(states)]
             self._connection.executemany(_REPLACE_STATE, rows)
         return len(rows)
 
@@ -128,18 +128,23 @@ class SqliteStore(SqliteLayouts):
         """Return the states of this host's files by source file."""
         return {state.source_file: state for state in self._states("where host = ?", host)}
 
+    def states_of(self, host: str, source_files: Collection[str]) -> dict[str, FileState]:
+        """Return the states of these files of a host, those that are known, by source file."""
+        clause = "where host = ? and source_file in (select value from json_each(?))"
+        return {state.source_file: state for state in self._states(clause, host, json.dumps(list(source_files)))}
+
     def all_states(self) -> Iterator[FileState]:
         """Yield the states of every host's files."""
         return self._states("order by host, source_file")
 
     def _states(self, clause: str, *parameters: str) -> Iterator[FileState]:
         for (encoded,) in self._select(f"state from file_states {clause}", *parameters):
-            yield FileState.from_document(json.loads(encoded))
+            yield FileState.from_json(encoded)
 
     def has_state(self, state: FileState) -> bool:
         """Tell whether the store still holds exactly this state."""
         query = "state from file_states where host = ? and source_file = ?"
-        return [_encode(state)] == [encoded for (encoded,) in self._select(query, state.host, state.source_file)]
+        return [state.to_json()] == [encoded for (encoded,) in self._select(query, state.host, state.source_file)]
 
     def now(self) -> datetime:
         """Return this machine's time in whole milliseconds."""
@@ -203,10 +208,6 @@ class SqliteStore(SqliteLayouts):
         )
         for line_id, content, reason, *place, stamp in self._select(query, json.dumps(list(line_ids))):
             yield RejectedLine(line_id, content, reason, Place(*place), _moment(stamp))
-
-
-def _encode(state: FileState) -> str:
-    return json.dumps(state.to_document(), default=lambda moment: moment.isoformat())
 
 
 def _milliseconds(moment: datetime) -> int:

@@ -94,23 +94,11 @@ class Source(NamedTuple):
     ingested_at: datetime | None
 
 
-class RecordStore(Protocol):
-    """The record store. Every method raises StoreError where the database fails for good."""
-
-    @property
-    def name(self) -> str:
-        """How messages call it: its kind and place, without a password."""
-        ...
+class LineSink(Protocol):
+    """What the collector asks of the place that lines go to: the record store, or a spool on the way there."""
 
     def transaction(self) -> AbstractContextManager[None]:
         """Make what is written inside durable at once where the database can; else in the order it is written."""
-        ...
-
-    def snapshot(self) -> AbstractContextManager[None]:
-        """Read inside one moment's state where the database can; else what is written meanwhile may be there as well.
-
-        Callers read states first, then layouts, then lines: each is written before what counts it.
-        """
         ...
 
     def insert_lines(self, lines: Sequence[NewLine]) -> list[Source | None]:
@@ -139,6 +127,46 @@ class RecordStore(Protocol):
 
     def synchronise(self) -> None:
         """Compare clocks with the database where it has its own."""
+        ...
+
+    def save_layouts(self, parts: Sequence[LayoutPart]) -> int:
+        """Store what is kept of files besides their lines, replacing parts of the same place; return how many."""
+        ...
+
+    def forget_requests(self) -> list[ForgetRequest]:
+        """Return the log of requests, the oldest first."""
+        ...
+
+    def refused(self, origins: Sequence[Origin]) -> set[str]:
+        """Return the ids of those of these lines that are forgotten."""
+        ...
+
+    def refused_files(self, states: Iterable[FileState]) -> set[str]:
+        """Return the ids of those of these files that need not be read: their session is forgotten, or all in them."""
+        ...
+
+    def forget_file(self, state: FileState) -> None:
+        """Keep in mind that every line of this file, as it is now, is forgotten, so that it is not read again."""
+        ...
+
+
+class RecordStore(LineSink, Protocol):
+    """The record store. Every method raises StoreError where the database fails for good."""
+
+    @property
+    def name(self) -> str:
+        """How messages call it: its kind and place, without a password."""
+        ...
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Read inside one moment's state where the database can; else what is written meanwhile may be there as well.
+
+        Callers read states first, then layouts, then lines: each is written before what counts it.
+        """
+        ...
+
+    def states_of(self, host: str, source_files: Collection[str]) -> dict[str, FileState]:
+        """Return the states of these files of a host, those that are known, by source file."""
         ...
 
     def close(self) -> None:
@@ -205,10 +233,6 @@ class RecordStore(Protocol):
         """Put back the states of files as they were, replacing what is known of them; return how many they are."""
         ...
 
-    def save_layouts(self, parts: Sequence[LayoutPart]) -> int:
-        """Store what is kept of files besides their lines, replacing parts of the same place; return how many."""
-        ...
-
     def layouts(self, host: str, source_file: str, version: int) -> Iterator[LayoutPart]:
         """Yield what is kept of this version of a file."""
         ...
@@ -227,10 +251,6 @@ class RecordStore(Protocol):
 
     # Forgetting
 
-    def forget_requests(self) -> list[ForgetRequest]:
-        """Return the log of requests, the oldest first."""
-        ...
-
     def save_forget_request(self, request: ForgetRequest) -> None:
         """Write a request into the log, in place of what the log says of it."""
         ...
@@ -245,18 +265,6 @@ class RecordStore(Protocol):
 
     def all_marks(self) -> Iterator[Mark]:
         """Yield every mark, in a fixed order."""
-        ...
-
-    def refused(self, origins: Sequence[Origin]) -> set[str]:
-        """Return the ids of those of these lines that are forgotten."""
-        ...
-
-    def refused_files(self, states: Iterable[FileState]) -> set[str]:
-        """Return the ids of those of these files that need not be read: their session is forgotten, or all in them."""
-        ...
-
-    def forget_file(self, state: FileState) -> None:
-        """Keep in mind that every line of this file, as it is now, is forgotten, so that it is not read again."""
         ...
 
     def delete_lines(self, line_ids: Collection[str]) -> int:

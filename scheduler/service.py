@@ -25,6 +25,7 @@ log = structlog.get_logger()
 
 _PAUSED = "paused"
 _WATCH_SECONDS = 60
+_LOOK_SECONDS = 20
 _MAINTENANCE_WAIT_SECONDS = 1800
 _MOST_MISSED = 200  # a machine that was off for a year needs no thousands of rows to say so
 
@@ -75,9 +76,10 @@ class Service:
         jobs: Sequence[Job] | None = None,
         *,
         at_start: Callable[["Service"], object] | None = None,
+        look: Callable[["Service"], object] | None = None,
     ) -> None:
-        """`at_start` is called once, on its own thread, when the service has begun to work."""
-        self._at_start = at_start
+        """`at_start` is called once, on its own thread, when the service has begun to work; `look` again and again."""
+        self._at_start, self._look = at_start, look
         self.runner, self.settings, self.history = runner, settings, runner.history
         self.jobs = {job.name: job for job in (service_jobs(runner, settings) if jobs is None else jobs)}
         self.started_at: datetime | None = None
@@ -102,6 +104,8 @@ class Service:
         self._scheduler.start()
         if self._at_start is not None:
             self._scheduler.add_job(self._at_start, args=[self], id="at start", misfire_grace_time=None)
+        if self._look is not None:
+            self._scheduler.add_job(self._look, "interval", args=[self], seconds=_LOOK_SECONDS, id="look")
         log.info("service.started", paused=self.is_paused, next_run=str(self.next_run("pipeline")))
 
     def stop(self) -> None:

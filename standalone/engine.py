@@ -11,9 +11,9 @@ import collector
 import loader
 from common.catalog import open_catalog
 from common.loader_results import ExtractResult, LoadResult, MaintenanceResult
+from common.masking import Masker
 from common.paths import DataPaths
 from common.settings import Settings
-from loader.masking import Masker
 from loader.table_maintenance import maintain
 from records import RecordStore, open_store
 from scheduler.budgets.automatic import budget_refreshes
@@ -79,8 +79,14 @@ class Engine:
 
         restored = loader.refill(self.store, self.loader.catalog)
         settings = self.settings
+        masker = Masker.before_record_store(settings)
         result = collector.collect(
-            self.store, settings.transcripts_dir, settings.host_name, report, excluded=settings.projects_excluded
+            self.store,
+            settings.transcripts_dir,
+            settings.host_name,
+            report,
+            masker=masker,
+            excluded=settings.projects_excluded,
         )
         return Collected(lines=result.lines, documents=result.documents, restored=restored)
 

@@ -110,11 +110,12 @@ def give_session_back(settings: Settings, wanted: str | None) -> int:
             given = give_back(store, Wanted(session=wanted), Path(folder))
         bad = [back for back in given if back.problem]
         problems = [f"vault: not byte for byte: {back.state.source_file}: {back.problem}" for back in bad]
+        problems += [f"vault: {back.state.source_file}: {back.note}" for back in given if back.note]
         with tarfile.open(fileobj=sys.stdout.buffer, mode="w|") as tar:
             for back in (back for back in given if not back.problem):
                 tar.add(back.path, back.path.relative_to(folder))
     print("\n".join(problems), file=sys.stderr, end="\n" if problems else "")
-    return 1 if problems else 0
+    return 1 if bad else 0
 
 
 COMMANDS: dict[str, Callable[[Settings, str | None], int]] = {

@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 from collector.opening import note_line
 from common.chunks import chunks
+from common.masking import MASK
 from common.transcript_files import META_SUFFIX
 from records import RecordStore
 from records.file_state import FileState
@@ -24,9 +25,18 @@ class Outcome:
     is_exact: bool = False
     missing: list[tuple[int, int]] = field(default_factory=list)
     """Ranges of bytes, the second one excluded, that the record store cannot give back."""
+    masked: int = 0
+    """Lines whose secrets were masked before they were stored."""
+
+    @property
+    def problem(self) -> bool:
+        """Whether bytes differ for another reason than masks."""
+        return bool(self.missing) or not (self.is_exact or self.masked)
 
     def describe(self, state: FileState) -> str:
         """Say in one line what is not as it was read."""
+        if not self.problem:
+            return f"the secrets of {self.masked:,} lines are masked, as they are stored (MASKING=everywhere)"
         if self.missing:
             ranges = ", ".join(f"{start}-{end - 1}" for start, end in self.missing[:5])
             more = f" and {len(self.missing) - 5} more ranges" if len(self.missing) > 5 else ""
@@ -54,7 +64,7 @@ def write_transcript(store: RecordStore, state: FileState, own: Mapping[int, str
         file.seek(0)
         file.truncate()
         outcome = _Writer(store, state, layout, file).write(places)
-        if outcome.is_exact:
+        if not outcome.problem:
             break
     return outcome
 
@@ -69,7 +79,10 @@ def _candidates(state: FileState, own: Mapping[int, str], layout: Layout) -> Ite
 def _write_note(state: FileState, original: bytes, file: BinaryIO) -> Outcome:
     file.write(original)
     line = note_line(state.source_file, original)
-    return Outcome(len(original), is_exact=_digest(line) == state.digest)
+    exact = _digest(line) == state.digest
+    return Outcome(
+        len(original), exact, masked=int(not exact and bool(MASK.search(original.decode("utf-8", "replace"))))
+    )
 
 
 def _digest(content: bytes) -> str:
@@ -82,6 +95,7 @@ class _Writer:
     def __init__(self, store: RecordStore, state: FileState, layout: Layout, file: BinaryIO) -> None:
         self._store, self._state, self._file = store, state, file
         self._gaps, self._gap_offsets = layout.gaps, sorted(layout.gaps)
+        self._masked = layout.masked
         self._hash = blake2b(digest_size=16)
         self._position = 0
         self._outcome = Outcome()
@@ -92,7 +106,8 @@ class _Writer:
             if offset >= self._position:  # else it overlaps the line before: one of a former content
                 self._fill(offset)
                 self._put(content)
-                self._position = offset + len(content)
+                self._outcome.masked += offset in self._masked
+                self._position = offset + self._masked.get(offset, len(content))
         self._fill(end)
         exact = not self._outcome.missing and self._position == end and self._hash.hexdigest() == self._state.digest
         self._outcome.is_exact = exact

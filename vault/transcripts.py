@@ -1,7 +1,8 @@
 """Gives transcripts back: the files of a session or a project, as Claude Code wrote them, where `--resume` finds them.
 
-A file is written only when its digest proves that every byte is as it was read, or when what is incomplete was asked
-for too. A file that is there already stays as it is: equal ones are left, others are an error.
+A file is written only when its digest proves that every byte is as it was read, when nothing but secrets is masked, or
+when what is incomplete was asked for too. A file that is there already stays as it is: equal ones are left, others are
+an error.
 """
 
 import filecmp
@@ -40,6 +41,8 @@ class GivenBack:
     path: Path
     state: FileState
     problem: str | None = None
+    note: str | None = None
+    """What is masked in it."""
     is_new: bool = True
 
     @property
@@ -164,11 +167,12 @@ def _give_back(
         raise GivenBackError(f"{path.parent}: expected a folder in {target}, found a link out of it; remove the link")
     with unfinished(path.parent) as file:
         outcome = write_transcript(store, state, own, file)
-        problem = None if outcome.is_exact else outcome.describe(state)
+        problem = outcome.describe(state) if outcome.problem else None
         if problem and not incomplete:
             return GivenBack(path, state, problem, is_new=False)
         sync(file)
-        return GivenBack(path, state, problem, is_new=_place(Path(file.name), path, state))
+        note = None if problem or outcome.is_exact else outcome.describe(state)
+        return GivenBack(path, state, problem, note, is_new=_place(Path(file.name), path, state))
 
 
 def _place(written: Path, path: Path, state: FileState) -> bool:

@@ -2,7 +2,8 @@
 
 It is the scheduler room's service with what that room must not know of: Metabase and the HTML report follow each new
 generation; the loader is the service at LOADER_URL. On a host where nothing was ever published it starts at once and
-goes on until the collector's first look at the transcripts is in the figures, so that nobody waits for the schedule.
+goes on until the collector's first look at the transcripts is in the figures, and it starts a run when another machine
+has sent for the first time, so that nobody waits for the schedule.
 """
 
 import sys
@@ -32,6 +33,7 @@ from scheduler.docs import dbt_docs
 from scheduler.figures import figures_refresh
 from scheduler.history import HistoryError
 from scheduler.loader_client import HttpLoader, HttpVault
+from scheduler.new_machines import NewMachines
 from scheduler.pipeline_parts import PipelineParts, Refresh
 from scheduler.publish import Generation, current_generation
 from scheduler.runner import Runner, figures_path
@@ -140,8 +142,12 @@ def main() -> int:
         configure_logs(settings)
         runner = make_runner(settings)
         loader = HttpLoader.of(settings)
-        service = Service(runner, settings, at_start=partial(first_runs, is_ready=loader.is_healthy))
         watch = CollectorWatch(loader.collectors, lambda: current_generation(runner.parts.volume))
+        machines = NewMachines(watch.states, runner.history)
+        at_start = partial(first_runs, is_ready=loader.is_healthy)
+        service = Service(
+            runner, settings, at_start=at_start, look=lambda service: machines.look(service.run_as_scheduled)
+        )
         disks = DiskWatch(volumes(settings))
         runner.alerts.watches |= {
             "disks": disks.problem,

@@ -89,6 +89,9 @@ distribute() {
     give_uri mongo-accounts root mongo_root_password
     give mongo-accounts mongo_collector_password mongo_loader_password mongo_vault_password
     give_uri collector collector mongo_collector_password
+    give collector fingerprint_key
+    give_uri receiver collector mongo_collector_password
+    give receiver fingerprint_key
     give iceberg s3_access_key_id s3_secret_access_key
     give_uri loader loader mongo_loader_password
     give loader s3_access_key_id s3_secret_access_key loader_token fingerprint_key

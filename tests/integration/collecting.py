@@ -54,9 +54,9 @@ def has_documents(database: Mongo, count: int) -> bool:
     return database.conversations.estimated_document_count() >= count
 
 
-def wait_until(holds: Callable[[], bool]) -> None:
+def wait_until(holds: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
     """Wait for what is about to happen; the bound is for a machine that is busy, and says nothing of how fast it is."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + seconds
     while not holds():
-        assert time.monotonic() < deadline, f"not within {PATIENCE_SECONDS} s"
+        assert time.monotonic() < deadline, f"not within {seconds} s"
         time.sleep(0.05)

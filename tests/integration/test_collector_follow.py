@@ -36,7 +36,8 @@ def following(database: Mongo, projects: Path, full_pass_seconds: float = 3600.0
     def run() -> None:
         try:
             store = MongoStore(database, attempts=3)
-            collector.follow(store, projects, "laptop", stop, results.append, full_pass_seconds=full_pass_seconds)
+            followed = collector.Collector(store, projects, "laptop", remember=collector.REMEMBERED_LINES)
+            collector.follow(followed, stop, results.append, full_pass_seconds=full_pass_seconds)
         except AnalyticsError as error:
             failed.append(error)
 
@@ -181,8 +182,9 @@ def test_what_is_no_directory_is_an_error_at_first(mongo_database: Mongo, tmp_pa
     (tmp_path / "link").symlink_to("/nowhere/claude")
     link = f"{tmp_path}/link is a link to /nowhere/claude, which is not there"
     for name, found in (("file", "Not a directory"), ("link/projects", link)):
+        followed = collector.Collector(MongoStore(mongo_database), tmp_path / name, "laptop")
         with pytest.raises(TranscriptsError, match=f"^transcripts directory .*, found: {found}.*set TRANSCRIPTS_DIR"):
-            collector.follow(MongoStore(mongo_database), tmp_path / name, "laptop", threading.Event(), lambda _: None)
+            collector.follow(followed, threading.Event(), lambda _: None)
 
 
 def appliance(*arguments: str, **environment: str) -> subprocess.Popen[str]:

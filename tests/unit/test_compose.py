@@ -106,9 +106,11 @@ def test_a_service_waits_for_health_or_completion_and_never_just_for_a_start() -
 
 def test_ports_are_open_to_this_machine_alone_unless_chosen_otherwise() -> None:
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
-    assert published.keys() == {"scheduler", "metabase", "caddy"}
+    assert published.keys() == {"scheduler", "metabase", "caddy", "receiver"}
     assert SERVICES["caddy"]["profiles"] == ["tls"]
     assert all(port.startswith("${TLS_BIND_ADDRESS:-0.0.0.0}:") for port in published.pop("caddy"))
+    assert SERVICES["receiver"]["profiles"] == ["machines"]
+    assert all(port.startswith("${RECEIVER_BIND_ADDRESS:-0.0.0.0}:") for port in published.pop("receiver"))
     for ports in published.values():
         assert all(port.startswith("${BIND_ADDRESS:-127.0.0.1}:") for port in ports)
 
@@ -124,7 +126,7 @@ def test_the_stores_are_reached_by_those_who_need_them_alone() -> None:
         network: {name for name, service in SERVICES.items() if network in service.get("networks", [])}
         for network in COMPOSE["networks"]
     }
-    assert members["records"] == {"mongo", "mongo-accounts", "collector", "loader", "vault"}
+    assert members["records"] == {"mongo", "mongo-accounts", "collector", "receiver", "loader", "vault"}
     assert members["lake"] == {"iceberg", "loader"}
     assert members["metabase-db"] == {"metabase-db", "metabase", "vault"}
 
@@ -187,13 +189,13 @@ def test_the_scheduler_sees_the_volumes_of_other_stores_read_only_and_never_as_t
 
 def test_every_volume_that_grows_is_watched() -> None:
     """But for the backups': one that finds no room fails and says so."""
-    unwatched = {"caddy", "backups"}
+    unwatched = {"caddy", "backups", "receiver"}
     grows = {name for name in COMPOSE["volumes"] if not name.startswith("secrets") and name not in unwatched}
     assert volumes(load_settings()).keys() == grows
 
 
 def test_the_file_can_be_read_from_top_to_bottom() -> None:
-    assert len(TEXT.splitlines()) < 410
+    assert len(TEXT.splitlines()) < 440
 
 
 def test_a_script_that_a_service_runs_is_there_and_is_one() -> None:

@@ -3,6 +3,7 @@
 import ast
 import re
 import sys
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -10,7 +11,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 from packaging.requirements import Requirement
 
-from tests.unit.test_repository import DEPENDENCIES, GROUPS, MAY_IMPORT, ROOT, python_files, text_of
+from tests.unit.test_repository import DEPENDENCIES, GROUPS, MAY_IMPORT, PYPROJECT, ROOT, python_files, text_of
 
 DOCKERFILE = text_of(Path("services/Dockerfile"))
 ENTRIES = {
@@ -20,6 +21,11 @@ ENTRIES = {
     "smoke": "tests.smoke.__main__",
     "vault": "vault.__main__",
 }
+PROGRAMS = [
+    *ENTRIES.items(),
+    ("collector", "collector.receiver.__main__"),
+    ("collector", "collector.sender.__main__"),
+]
 DISTRIBUTIONS = {
     "bson": "pymongo",
     "dbt": "dbt-core",
@@ -83,7 +89,7 @@ def declared(requirements: list[str]) -> set[str]:
     return {Requirement(requirement).name for requirement in requirements}
 
 
-@pytest.mark.parametrize(("image", "entry"), ENTRIES.items())
+@pytest.mark.parametrize(("image", "entry"), PROGRAMS)
 def test_an_image_holds_every_module_that_it_imports(image: str, entry: str) -> None:
     there = copied(image)
     files, _ = needed(entry)
@@ -97,7 +103,7 @@ def test_what_an_image_copies_is_let_through_to_the_builder(image: str) -> None:
     assert [str(path) for path in copied(image) if not any(path.is_relative_to(folder) for folder in allowed)] == []
 
 
-@pytest.mark.parametrize(("image", "entry"), ENTRIES.items())
+@pytest.mark.parametrize(("image", "entry"), PROGRAMS)
 def test_an_image_asks_for_every_package_that_it_imports(image: str, entry: str) -> None:
     """By itself: what another package happens to bring may be gone with its next version."""
     _, packages = needed(entry)
@@ -110,3 +116,20 @@ def test_the_standalone_mode_asks_for_every_package_that_it_imports() -> None:
     packages = {name.partition(".")[0] for file in files for name in imports_of(file)} - ROOMS - OPTIONAL
     names = {DISTRIBUTIONS.get(package, package.replace("_", "-")) for package in packages - sys.stdlib_module_names}
     assert names - declared(DEPENDENCIES) == set()
+
+
+SENDER = tomllib.loads(text_of(Path("services/sender/pyproject.toml")))
+
+
+def test_the_senders_package_asks_for_what_it_imports_as_the_project_does() -> None:
+    _, packages = needed("collector.sender.__main__")
+    names = {DISTRIBUTIONS.get(package, package.replace("_", "-")) for package in packages}
+    asked = SENDER["project"]["dependencies"]
+    assert names - declared(asked) == set()
+    assert set(asked) <= set(PYPROJECT["project"]["dependencies"])
+    assert SENDER["project"]["version"] == PYPROJECT["project"]["version"]
+
+
+def test_the_senders_package_holds_every_module_that_it_imports() -> None:
+    files, _ = needed("collector.sender.__main__")
+    assert {".".join(file.parent.parts) for file in files} <= set(SENDER["tool"]["setuptools"]["packages"])

@@ -19,7 +19,8 @@ renamed as (
         nullif(error, '') as error,
         modified_at,
         collected_at,
-        coalesce(resets, 0) as resets
+        coalesce(resets, 0) as resets,
+        nullif(person, '') as person
     from source
     where not {{ is_prompt_history('source_file') }}
 

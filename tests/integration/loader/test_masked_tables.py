@@ -11,10 +11,10 @@ from pyiceberg.io.pyarrow import PyArrowFileIO
 
 import collector
 from common.catalog import CONVERSATIONS, DEAD_LETTERS, open_catalog, open_table
+from common.masking import MASK, Masker
 from common.settings import Settings, load_settings
 from loader.extract import extract, refill
 from loader.load import load
-from loader.masking import MASK, Masker
 from records.sqlite_store import SqliteStore
 from records.store import EARLIEST, LATEST, StoredLine
 from tests.unit.loader.planted_secrets import planted

@@ -12,10 +12,11 @@ import pyarrow as pa
 import pytest
 
 from common.errors import UsageError
+from common.masking import MASK, Masker
 from common.settings import load_settings
 from loader.iceberg_rows import rows_of_lines, rows_of_rejected
+from loader.masked_columns import masked_documents
 from loader.masked_secrets import masked_secrets
-from loader.masking import MASK, Masker
 from records import Place, RejectedLine, StoredLine
 from sample.transcripts import write_sample
 from tests.unit.loader.planted_secrets import Planted, planted
@@ -41,7 +42,7 @@ def masker() -> Masker:
 
 def _masked(masker: Masker, *documents: Any) -> list[str]:
     texts = [document if isinstance(document, str) else json.dumps(document) for document in documents]
-    masked: list[str] = masker.documents(pa.array(texts)).to_pylist()
+    masked: list[str] = masked_documents(masker, pa.array(texts)).to_pylist()
     return masked
 
 

@@ -1,0 +1,1 @@
+"""The receiver: an authenticated HTTPS endpoint that stores what other machines' collectors send."""

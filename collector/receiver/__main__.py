@@ -1,0 +1,59 @@
+"""The appliance's receiver: `python -m collector.receiver` serves; `invite`, `list` and `revoke` are for people.
+
+    docker compose exec receiver receiver invite laptop-anna --person Anna
+
+It is told what to do by the settings and ends on SIGTERM. Exit codes: 0 done, 1 failed, 2 wrong usage.
+"""
+
+import argparse
+import sys
+
+from collector.receiver.commands import invite, list_machines, revoke
+from collector.receiver.serve import serve
+from common.errors import AnalyticsError
+from common.logs import configure_logs
+from common.settings import Settings, load_settings
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command that these arguments name; an expected failure takes one line."""
+    options = _parser().parse_args(arguments)
+    try:
+        settings = load_settings()
+        configure_logs(settings)
+        _run(settings, options)
+    except AnalyticsError as error:
+        print(f"receiver: {error}", file=sys.stderr)
+        return error.exit_code
+    except OSError as error:
+        print(f"receiver: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _run(settings: Settings, options: argparse.Namespace) -> None:
+    match options.command:
+        case "invite":
+            print(invite(settings, options.name, options.person, options.hours))
+        case "list":
+            print("\n".join(list_machines(settings)))
+        case "revoke":
+            revoke(settings, options.name)
+        case _:
+            serve(settings)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="receiver", description="Receive what other machines send.")
+    commands = parser.add_subparsers(dest="command")
+    inviting = commands.add_parser("invite", help="print a token that enrols one machine, once")
+    inviting.add_argument("name")
+    inviting.add_argument("--person", help="who works on it")
+    inviting.add_argument("--hours", type=float, default=24.0, help="how long the token works")
+    commands.add_parser("list", help="show every machine")
+    commands.add_parser("revoke", help="refuse a machine from now on").add_argument("name")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

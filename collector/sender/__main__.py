@@ -1,0 +1,52 @@
+"""The sender as a program: `python -m collector.sender enrol TOKEN`, then `send`, or `send --once`.
+
+It is told what to do by the settings. Exit codes: 0 done, 1 failed, 2 wrong usage or revoked.
+"""
+
+import argparse
+import os
+import sys
+
+from collector.sender.commands import enrol_here, install_here, send_from_here
+from common.errors import AnalyticsError
+from common.logs import configure_logs
+from common.settings import load_settings
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command that these arguments name; an expected failure takes one line."""
+    options = _parser().parse_args(arguments)
+    os.umask(0o077)  # what it writes quotes transcripts
+    try:
+        settings = load_settings()
+        configure_logs(settings)
+        if options.command == "enrol":
+            print(enrol_here(settings, options.token, install=options.install))
+        elif options.install:
+            print(install_here(settings))
+        elif report := send_from_here(settings, options.to, once=options.once):
+            print(report)
+    except AnalyticsError as error:
+        print(f"sender: {error}", file=sys.stderr)
+        return error.exit_code
+    except OSError as error:
+        print(f"sender: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="claude-analytics-sender", description="Send transcripts to a receiver.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    enrolling = commands.add_parser("enrol", help="enrol this machine and send what there is")
+    enrolling.add_argument("token", help="what `machines invite` printed; - reads it from standard input")
+    enrolling.add_argument("--install", action="store_true", help="have the system start the sender from now on")
+    sending = commands.add_parser("send", help="send what is written, until a signal")
+    sending.add_argument("--to", help="the receiver's address, if it has moved")
+    sending.add_argument("--once", action="store_true", help="send what is new, and end")
+    sending.add_argument("--install", action="store_true", help="have the system start the sender from now on")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
