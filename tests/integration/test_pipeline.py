@@ -17,10 +17,9 @@ import duckdb
 import pytest
 
 from sample.transcripts import write_sample
+from tests.integration.published_rows import differences
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-VOLATILE = {"load_id", "loaded_at", "extracted_at", "ingested_at", "first_ingested_at", "last_ingested_at"}
-SCHEDULERS_OWN = {"fct_pipeline_runs", "fct_dbt_results"}
 
 
 def _command(data: Path, transcripts: Path, *options: str) -> list[str]:
@@ -55,28 +54,7 @@ def _published(data: Path) -> duckdb.DuckDBPyConnection:
 
 
 def _differences(left: Path, right: Path) -> dict[str, int]:
-    """Rows that only one of two published databases has, by mart."""
-    found = {}
-    with duckdb.connect() as connection:
-        for name, data in (("one", left), ("other", right)):
-            database = (data / "duckdb" / "analytics.db").resolve()
-            connection.execute(f"attach '{database}' as {name} (read_only)")
-        columns = connection.execute(
-            "select table_name, list(column_name order by column_index)"
-            " from duckdb_columns() join duckdb_tables() using (database_name, schema_name, table_name)"
-            " where database_name = 'one' and schema_name = 'marts' group by 1"
-        ).fetchall()
-        for table, names in columns:
-            if table in SCHEDULERS_OWN:
-                continue
-            kept = ", ".join(f'"{name}"' for name in names if name not in VOLATILE)
-            sides = [f"select {kept} from {name}.marts.{table}" for name in ("one", "other")]
-            only = f"({sides[0]} except all {sides[1]}) union all ({sides[1]} except all {sides[0]})"
-            row = connection.execute(f"select count(*) from ({only})").fetchone()
-            assert row is not None
-            if row[0]:
-                found[table] = int(row[0])
-    return found
+    return differences(*(data / "duckdb" / "analytics.db" for data in (left, right)))
 
 
 @pytest.fixture(scope="module")
