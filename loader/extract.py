@@ -25,6 +25,7 @@ from common.catalog import CONVERSATIONS, DEAD_LETTERS, open_table
 from common.chunks import chunks
 from common.errors import AnalyticsError
 from common.loader_results import ExtractResult
+from loader.damaged_files import let_go_of_damaged
 from loader.masking import Masker
 from loader.reconcile import Comparison, differences, read_lines, restore
 from loader.side_tables import copy_side_tables, replace_rejected, restore_side_tables
@@ -62,9 +63,11 @@ def extract(
     caller holds the pipeline lock, and a second writer's commit is refused by the catalog (pyiceberg's
     CommitFailedException) rather than doubled.
 
-    Raises RefillError when a rebuilt table would have fewer rows than before; nothing is changed then.
+    Raises RefillError when a rebuilt table would have fewer rows than before, and DamagedTableError when data files are
+    damaged and the record store does not have what they held; nothing is changed then.
     """
     started = time.monotonic()
+    let_go_of_damaged(store, catalog)
     run = _Extract(store, catalog, progress or (lambda done, total: None), masker)
     if full_refresh:
         run.rebuild()

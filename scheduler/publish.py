@@ -75,8 +75,13 @@ def publish(
 
 
 def current_generation(volume: DuckDBVolume) -> Generation | None:
-    """What is published now; None before the first time."""
-    return _read(volume.current)
+    """What is published now; None before the first time, or where its database is gone."""
+    return _read(volume.current) if volume.published_database.exists() else None
+
+
+def lead_to_current(volume: DuckDBVolume) -> None:
+    """Make the link at the well-known path again, if it was lost."""
+    _link(volume.well_known_database, Path(volume.current.name) / DATABASE_FILE)
 
 
 def list_generations(volume: DuckDBVolume) -> list[Generation]:
@@ -188,7 +193,7 @@ def _show(volume: DuckDBVolume, folder: Path, number: int) -> None:
     folder.rename(volume.generations / str(number))
     sync_path(volume.generations)
     _link(volume.current, Path(volume.generations.name) / str(number))
-    _link(volume.well_known_database, Path(volume.current.name) / DATABASE_FILE)
+    lead_to_current(volume)
     sync_path(volume.root)
 
 

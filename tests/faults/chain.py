@@ -34,8 +34,11 @@ PRELOADED = (pytz, sqlalchemy.dialects.sqlite)
 """Imported late by libraries; here once, before a process is forked."""
 
 Task = dict[str, Any]
-"""`settings`: their fields; `output`: a file; `counts`: a file for the number of calls and of lines; `kill_at`: the number of the call
-that is the last one; `most_bytes`: the size that no file may grow beyond."""
+"""What one run is to do.
+
+settings: their fields. output: the file that it prints to. counts: a file for the numbers of calls and lines.
+kill_at: the number of the call that is its last. most_bytes: the size that no file may grow beyond.
+"""
 
 WHOLE = ("dead_letters", "transcript_files", "rejected_documents")
 _MARK = "conversation_id in (select conversation_id from raw.conversations where load_id > {built})"
@@ -45,8 +48,20 @@ _STATEMENTS = (
     "insert into marts.conversations from raw.conversations where load_id > {built}",
 )
 _WORLD = frozenset(
-    "chmod close commit execute executemany fdatasync flush fsync ftruncate mkdir open register rename replace rmdir"
-    " rollback send sendall symlink truncate unlink write".split()
+    ("chmod", "close", "commit", "execute", "executemany", "fdatasync", "flush", "fsync", "ftruncate", "mkdir", "open")
+    + (
+        "register",
+        "rename",
+        "replace",
+        "rmdir",
+        "rollback",
+        "send",
+        "sendall",
+        "symlink",
+        "truncate",
+        "unlink",
+        "write",
+    )
 )
 """Names of calls that leave this process."""
 

@@ -1,6 +1,6 @@
 """A process that has imported the chain and forks a child for each run: a run costs its work, and not its imports.
 
-    python -m tests.faults.fork_server      # a line of JSON per request on standard input, one per answer
+python -m tests.faults.fork_server      # a line of JSON per request on standard input, one per answer
 """
 
 import json

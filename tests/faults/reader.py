@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-_PAUSE_SECONDS = 0.02
+_PAUSE_SECONDS = 0.08
 
 
 class Reader:

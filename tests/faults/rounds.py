@@ -1,10 +1,9 @@
-"""Plays a journey: in each round the history grows, faults disturb runs or what lies between them, and a run follows."""
+"""Plays a journey: in each round the history grows, faults disturb a run or come between two, and a run follows."""
 
 import json
 import os
 import shutil
 import signal
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -309,6 +308,4 @@ def _signal(run: tuple[int, Path], number: int) -> None:
 
 def usable_clock() -> Path | None:
     """Return the library that lets a process believe another time, where this machine has it."""
-    found = subprocess.run(["sh", "-c", "echo /usr/lib/*/faketime/libfaketime.so.1"], capture_output=True, text=True)
-    path = Path(found.stdout.strip())
-    return path if path.exists() else None
+    return next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)

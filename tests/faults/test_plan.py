@@ -8,7 +8,6 @@ A failure names its seed: FAULTS_SEED=N FAULTS_ROUNDS=4 repeats that journey alo
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from pathlib import Path
 
 import pytest
 
