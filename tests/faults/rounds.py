@@ -17,6 +17,7 @@ from tests.faults.fork_server import ForkServer
 from tests.faults.history_slices import write_slice
 from tests.faults.plan import BETWEEN, Fault, Journey, journey
 from tests.faults.reader import Reader
+from tests.faults.servers import Servers
 from tests.faults.small_volume import SmallVolume
 from tests.integration.published_rows import differences
 
@@ -48,7 +49,8 @@ class Rig:
     server: ForkServer
     elsewhen: "OtherTime | None" = None
     """What runs at another time; None without libfaketime."""
-    settings: dict[str, Any] = field(default_factory=dict)
+    servers: Servers | None = None
+    """None where everything is on local files."""
     undisturbed: list[Undisturbed] = field(default_factory=list)
 
 
@@ -83,6 +85,7 @@ class Player:
         self.folder = rig.volume.folder / name
         self.data, self.tree = self.folder / "data", self.folder / "projects"
         self.tree.mkdir(parents=True)
+        self.more = rig.servers.settings(name) if rig.servers else {}
         self.reader = Reader(self.data / "duckdb")
         self.outputs: list[str] = []
         self.applied: list[str] = []
@@ -154,7 +157,7 @@ class Player:
 
     def _settings(self) -> dict[str, Any]:
         places = {"data_dir": self.data, "transcripts_dir": self.tree}
-        return places | {"timezone": "UTC", "host_name": "test", "log_level": "WARNING"} | self.rig.settings
+        return places | {"timezone": "UTC", "host_name": "test", "log_level": "WARNING"} | self.more
 
     def start(self, server: ForkServer | None = None, **more: Any) -> tuple[int, Path]:
         """Start a run; return its process and the file that it writes to."""
@@ -256,6 +259,20 @@ class Player:
             self._expect({0}, self.end(run, elsewhen.server))
         finally:
             elsewhen.set_clock(0)
+
+    def _network_cut(self, fault: Fault) -> None:
+        assert self.rig.servers is not None
+        run = self.start()
+        self._wait_until(fault)
+        self.rig.servers.cut(fault.choice)
+        self._expect({0, 1}, self.end(run))
+
+    def _server_restart(self, fault: Fault) -> None:
+        assert self.rig.servers is not None
+        run = self.start()
+        self._wait_until(fault)
+        self.rig.servers.restart(fault.choice)
+        self._expect({0, 1}, self.end(run))
 
     def _expect(self, codes: set[int], code: int) -> None:
         if code not in codes:

@@ -266,11 +266,7 @@ def _overwrite(database: Path) -> None:
     database.write_bytes(b"no database " * 1000)
 
 
-def _leave_a_stray_log(database: Path) -> None:
-    database.with_name(f"{database.name}.wal").write_bytes(b"no log " * 1000)
-
-
-@pytest.mark.parametrize("damage", [_cut_to_half, _overwrite, _leave_a_stray_log])
+@pytest.mark.parametrize("damage", [_cut_to_half, _overwrite])
 def test_a_damaged_work_database_is_made_again_by_the_next_run(runner: Runner, damage: Callable[[Path], None]) -> None:
     loader_of(runner).waiting = [1, 2]
     run(runner)
