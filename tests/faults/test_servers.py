@@ -17,7 +17,7 @@ from tests.faults.servers import Servers
 from tests.faults.small_volume import SmallVolume
 
 pytestmark = pytest.mark.integration
-ROUNDS = int(os.environ.get("FAULTS_ROUNDS", "8"))
+ROUNDS = int(os.environ.get("FAULTS_ROUNDS", "4"))
 SEED = int(os.environ.get("FAULTS_SEED", "1"))
 
 

@@ -11,14 +11,19 @@ import time
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import duckdb
 import pytest
 
 from sample.transcripts import write_sample
+from tests.faults.damage import damage
+from tests.faults.plan import Fault
 from tests.integration.published_rows import differences
 
+SEED = int(os.environ.get("FAULTS_SEED", "1"))
+ROUNDS = int(os.environ.get("FAULTS_WHOLE", "1"))
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -148,6 +153,18 @@ def _kill(command: list[str], step: str, seconds: float) -> None:
         process.send_signal(signal.SIGKILL)
     process.stdout.close()
     process.wait()
+
+
+@pytest.mark.parametrize("seed", range(SEED, SEED + ROUNDS))
+def test_a_run_after_faults_gives_the_same_tables(copy: Path, undisturbed: Path, transcripts: Path, seed: int) -> None:
+    """What the plan of faults does with copies of `raw`, here with dbt; FAULTS_WHOLE=20 makes more rounds."""
+    random = Random(seed)
+    kinds = ["truncated_parquet", "corrupt_database", *random.sample(("half_made_generation", "lost_current"), 1)]
+    for kind in kinds:
+        damage(copy, Fault(kind, random.random(), random.randrange(1 << 16)))
+    _kill(_command(copy, transcripts), random.choice(("collect", "extract", "load")), random.random() * 8)
+    _run(copy, transcripts)
+    assert _differences(copy, undisturbed) == {}, kinds
 
 
 def test_a_reader_never_sees_an_error(copy: Path, transcripts: Path) -> None:
