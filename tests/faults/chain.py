@@ -9,8 +9,9 @@ import os
 import resource
 import signal
 import sys
+import traceback
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -40,6 +41,8 @@ settings: their fields. output: the file that it prints to. counts: a file for t
 kill_at: the number of the call that is its last. most_bytes: the size that no file may grow beyond.
 """
 
+CRASHED = 70
+"""The exit code of a run that ended by an error that nobody expects."""
 WHOLE = ("dead_letters", "transcript_files", "rejected_documents")
 _MARK = "conversation_id in (select conversation_id from raw.conversations where load_id > {built})"
 _STATEMENTS = (
@@ -145,7 +148,11 @@ def fork(task: Task, then: Callable[[Task], int] = work) -> int:
     sys.stdout.flush()
     if pid := os.fork():
         return pid
-    code = 70
-    with suppress(BaseException):  # this is a child: nothing of the server may run in it
+    code = CRASHED
+    try:
         code = then(task)
-    os._exit(code)
+    except BaseException:  # noqa: BLE001 (this is a child: nothing of the server may run in it)
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(code)

@@ -161,7 +161,7 @@ class Player:
 
     def start(self, server: ForkServer | None = None, **more: Any) -> tuple[int, Path]:
         """Start a run; return its process and the file that it writes to."""
-        output = self.folder / f"run-{len(self.outputs)}-{time.monotonic_ns()}.out"
+        output = self.rig.whole.parent / f"{self.folder.name}-{time.monotonic_ns()}.out"  # not on the volume
         settings = {name: value if isinstance(value, int) else str(value) for name, value in self._settings().items()}
         task = {"settings": settings, "output": str(output), **more}
         return (server or self.rig.server).start(task), output
@@ -237,13 +237,8 @@ class Player:
             self.rig.volume.free()
 
     def _read_only_volume(self, _: Fault) -> None:
-        self.outputs.append("")
-        output = self.rig.whole.parent / "read-only.out"
-        settings = {name: str(value) for name, value in self._settings().items()}
         with self.rig.volume.read_only():
-            pid = self.rig.server.start({"settings": settings, "output": str(output)})
-            code = self.rig.server.wait(pid)
-        self.outputs.append(f"[{code}] {output.read_text(encoding='utf-8', errors='replace')}")
+            code = self.end(self.start())
         self._expect({1}, code)
 
     def _clock_jump(self, fault: Fault) -> None:

@@ -6,21 +6,20 @@ from typing import Any
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from schemathesis import Case
 from starlette.testclient import TestClient
 
 from scheduler.runner import Runner
 from scheduler.service import Service
 from scheduler.web import create_app
 from scheduler.web.auth import COOKIE
+from tests.integration.fuzzing import QUICK, fuzz
 from tests.integration.scheduler.small import make_project, make_runner, make_settings
 from tests.integration.scheduler.test_web import make_client
 
 pytestmark = pytest.mark.integration
 TOKEN = "the-token"
-_quick = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 _cookie_characters = st.characters(min_codepoint=33, max_codepoint=126, exclude_characters=';,\\"')
 
 
@@ -43,19 +42,13 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     runner.close()
 
 
-@pytest.fixture(scope="module")
-def description(app: Any) -> Any:
-    return schemathesis.openapi.from_asgi("/api/openapi.json", app)
-
-
-schema = schemathesis.pytest.from_fixture("description")
 HEADERS = {"Host": "127.0.0.1", "Authorization": f"Bearer {TOKEN}"}
 
 
-@schema.parametrize()
-@_quick
-def test_the_api_answers_as_its_description_says(case: Case) -> None:
-    case.call_and_validate(headers=HEADERS)
+def test_the_api_answers_as_its_description_says(app: Any) -> None:
+    description = schemathesis.openapi.from_asgi("/api/openapi.json", app, headers=HEADERS)
+    # Its 503 is its answer, no error.
+    assert fuzz(description.exclude(path="/readyz"), HEADERS) >= 10
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +57,7 @@ def client(app: Any) -> TestClient:
 
 
 @pytest.mark.parametrize("path", ["/login", "/run", "/pause", "/logout", "/alerts/test"])
-@_quick
+@QUICK
 @given(content=st.binary(max_size=200), cookie=st.text(_cookie_characters, max_size=50))
 def test_a_form_of_any_content_is_no_server_error(client: TestClient, path: str, content: bytes, cookie: str) -> None:
     """The pages are not in the description: their forms are fuzzed as they come."""
