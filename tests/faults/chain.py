@@ -13,12 +13,10 @@ import traceback
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from types import FrameType
 from typing import Any
-
-import pytz
-import sqlalchemy.dialects.sqlite
 
 from common.duckdb_files import open_work_database
 from common.errors import AnalyticsError
@@ -31,8 +29,8 @@ from scheduler.runner import Runner
 from standalone.both_copies import count_copies
 from standalone.engine import open_engine
 
-PRELOADED = (pytz, sqlalchemy.dialects.sqlite)
-"""Imported late by libraries; here once, before a process is forked."""
+for _late in ("pytz", "sqlalchemy.dialects.sqlite"):  # libraries import them when they are used: once, before a fork
+    import_module(_late)
 
 Task = dict[str, Any]
 """What one run is to do.

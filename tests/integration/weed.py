@@ -1,5 +1,6 @@
 """SeaweedFS as the appliance runs it, on free loopback ports: Iceberg REST catalog and S3 store in one process."""
 
+import json
 import os
 import secrets
 import socket
@@ -24,7 +25,8 @@ class Weed:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.ports = {name: free_port() for name in _PORTS}
-        self._key, self._secret = "tests", secrets.token_urlsafe(16)
+        self.log = folder / "weed.log"
+        self._key, self._secret = secrets.token_hex(8), secrets.token_urlsafe(16)
         catalog = f"http://127.0.0.1:{self.ports['s3.port.iceberg']}"
         self.settings: Settings = load_settings(
             data_dir=folder / "data",
@@ -38,12 +40,17 @@ class Weed:
 
     def start(self) -> None:
         """Start the server."""
-        environment = os.environ | {"AWS_ACCESS_KEY_ID": self._key, "AWS_SECRET_ACCESS_KEY": self._secret}
+        keys = {"accessKey": self._key, "secretKey": self._secret}
+        rights = ["Admin", "Read", "Write", "List", "Tagging"]
+        known = {"identities": [{"name": "loader", "actions": rights, "credentials": [keys]}]}
+        identities = self._folder / "identities.json"
+        identities.write_text(json.dumps(known), encoding="utf-8")
         options = [f"-{name}={port}" for name, port in self.ports.items()]
         command = [str(Path(sys.executable).with_name("weed")), "mini", f"-dir={self._folder}", "-ip=127.0.0.1"]
         command += ["-ip.bind=127.0.0.1", "-tableBucket=iceberg-tables", "-master.telemetry=false"]
-        command += ["-webdav=false", "-admin.ui=false", *options]
-        with (self._folder / "weed.log").open("ab") as log:
+        command += ["-webdav=false", "-admin.ui=false", f"-s3.config={identities}", *options]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
 
     def wait(self) -> None:
