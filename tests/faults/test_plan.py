@@ -14,7 +14,8 @@ import pytest
 from tests.faults.fork_server import ForkServer
 from tests.faults.history_slices import whole_history
 from tests.faults.plan import BETWEEN, DURING, journey
-from tests.faults.rounds import OtherTime, Player, Rig, play_all, usable_clock
+from tests.faults.rig import OtherTime, Rig, usable_clock
+from tests.faults.rounds import Player, play_all
 from tests.faults.small_volume import SmallVolume
 
 ROUNDS = int(os.environ.get("FAULTS_ROUNDS", "36"))

@@ -12,7 +12,8 @@ import pytest
 from tests.faults.fork_server import ForkServer
 from tests.faults.history_slices import whole_history
 from tests.faults.plan import SERVERS, journey
-from tests.faults.rounds import Player, Rig, play_all
+from tests.faults.rig import Rig
+from tests.faults.rounds import Player, play_all
 from tests.faults.servers import Servers
 from tests.faults.small_volume import SmallVolume
 
