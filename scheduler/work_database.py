@@ -77,7 +77,7 @@ def is_broken(error: BaseException | str | None) -> bool:
 
 def remove_work_database(volume: DuckDBVolume) -> None:
     """Delete the work database and what was noted of it: the next load makes it again from Iceberg."""
-    shutil.rmtree(volume.work_database.parent)
+    shutil.rmtree(volume.work_database.parent, ignore_errors=True)  # what stays fails the next load, which says why
 
 
 def wait_until_free(
