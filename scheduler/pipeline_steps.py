@@ -15,7 +15,7 @@ from scheduler.dbt_project import DbtEvent
 from scheduler.dbt_results import DbtNode, failing_rows
 from scheduler.loader_calls import Progress
 from scheduler.pipeline_parts import PipelineParts, Refresh
-from scheduler.publish import Generation, current_generation, lead_to_current, publish
+from scheduler.publish import Generation, current_generation, publish, tidy
 from scheduler.run_result import Event, FailedTest, Level
 from scheduler.work_database import DatabaseBrokenError, connect, drop_models, is_broken, wait_until_free
 
@@ -167,7 +167,7 @@ def _transform(context: Context) -> Output:
 
 def _publish(context: Context) -> Output:
     if context.unchanged:
-        lead_to_current(context.parts.volume)
+        tidy(context.parts.volume)
         return Output("nothing new since the last publication", status="skipped")
     _wait_for_database(context)
     generation = publish(context.parts.volume, keep=context.parts.keep_generations, facts=context.facts)

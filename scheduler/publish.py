@@ -79,8 +79,13 @@ def current_generation(volume: DuckDBVolume) -> Generation | None:
     return _read(volume.current) if volume.published_database.exists() else None
 
 
-def lead_to_current(volume: DuckDBVolume) -> None:
-    """Make the link at the well-known path again, if it was lost."""
+def tidy(volume: DuckDBVolume) -> None:
+    """Do what a publication does besides, where there is nothing to publish: leftovers go, a lost link is made again."""
+    _remove_leftovers(volume)
+    _link_well_known(volume)
+
+
+def _link_well_known(volume: DuckDBVolume) -> None:
     _link(volume.well_known_database, Path(volume.current.name) / DATABASE_FILE)
 
 
@@ -193,7 +198,7 @@ def _show(volume: DuckDBVolume, folder: Path, number: int) -> None:
     folder.rename(volume.generations / str(number))
     sync_path(volume.generations)
     _link(volume.current, Path(volume.generations.name) / str(number))
-    lead_to_current(volume)
+    _link_well_known(volume)
     sync_path(volume.root)
 
 

@@ -278,8 +278,11 @@ def test_a_damaged_work_database_is_made_again_by_the_next_run(runner: Runner, d
 
 def test_a_lost_link_is_made_again_by_a_run_that_publishes_nothing(runner: Runner) -> None:
     run(runner)
-    runner.parts.volume.well_known_database.unlink()
+    volume = runner.parts.volume
+    volume.well_known_database.unlink()
+    (volume.generations / "2.tmp").mkdir()
     assert run(runner).status == "unchanged"
+    assert not (volume.generations / "2.tmp").exists()
     assert published(runner, "select count(*) from marts.facts") == [(2,)]
 
 
