@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from cli import bench_command, report_command, scheduler_commands, sql, vault_commands
+from cli import bench_command, report_command, restatement, scheduler_commands, sql, vault_commands
 from cli.appliance import commands as appliance
 from cli.published_summary import summarise
 from cli.quick import register as quick
@@ -117,6 +117,10 @@ def run(
     now: Annotated[
         bool, typer.Option("--now", help="Ask the service at work to run, instead of running here.")
     ] = False,
+    as_of: Annotated[
+        str | None,
+        typer.Option("--as-of", metavar="DATE", help="Build the figures as they stood then, in a folder of their own."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Collect, model, test and publish your transcripts, once."""
@@ -124,6 +128,10 @@ def run(
 
     with one_line_errors():
         settings = settings_of(transcripts_dir=transcripts, data_dir=data)
+        if as_of:
+            from cli.as_of import run_as_of
+
+            raise typer.Exit(0 if run_as_of(settings, as_of, console=console, as_json=as_json).ok else 1)
         if not settings.loader_url and not now:
             check_data_dir(settings)
             check_transcripts(settings)
@@ -259,6 +267,7 @@ report_command.register(app)
 sql.register(app)
 bench_command.register(app)
 scheduler_commands.register(app)
+restatement.register(app)
 vault_commands.register(app)
 appliance.register(app)
 

@@ -199,6 +199,11 @@ def history_path(settings: Settings) -> Path:
     return state_dir(settings) / "history.db"
 
 
+def figures_path(settings: Settings) -> Path:
+    """Return where it is kept what was published of each day."""
+    return state_dir(settings) / "figures.db"
+
+
 def address_path(settings: Settings) -> Path:
     """Return the file that says where the service's page is, for as long as the service runs."""
     return state_dir(settings) / "address"

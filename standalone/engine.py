@@ -18,9 +18,11 @@ from loader.table_maintenance import maintain
 from records import RecordStore, open_store
 from scheduler.budgets.automatic import budget_refreshes
 from scheduler.dbt_project import DbtProject
+from scheduler.figures import figures_refresh
 from scheduler.loader_calls import Progress
 from scheduler.pipeline_parts import Collected, Export, PipelineParts, Refresh
 from scheduler.publish import Generation
+from scheduler.runner import figures_path
 from scheduler.statusline_file import statusline_refresh
 from standalone.backups import backup_of
 
@@ -81,7 +83,8 @@ class Engine:
     def parts(self, exports: Sequence[Export] = ()) -> PipelineParts:
         """The pipeline's parts; exports write the scheduler's own tables before dbt reads them."""
         budgets = budget_refreshes(self.settings)
-        refresh = [statusline_refresh(self.paths.duckdb), *budgets, Refresh("report", self._report)]
+        figures = figures_refresh(figures_path(self.settings), self.paths.duckdb)
+        refresh = [statusline_refresh(self.paths.duckdb), figures, *budgets, Refresh("report", self._report)]
         collect = self.collect if self.settings.collector == "on" else None
         return PipelineParts.of(
             self.settings,

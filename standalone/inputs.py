@@ -7,10 +7,16 @@ from common.errors import UsageError
 from common.paths import DataPaths
 from common.settings import Settings
 from common.transcript_files import check_folder, distinct_roots, find
+from scheduler.as_of import marked_as_of
 
 
 def check_data_dir(settings: Settings) -> None:
     """Raise UsageError where the data directory is a file, or may not be made or written."""
+    if moment := marked_as_of(settings.data_dir):
+        raise UsageError(
+            f"DATA_DIR: expected a folder to collect into, found {settings.data_dir}, which shows the figures as of"
+            f" {moment}; pass --data DIR"
+        )
     for name, folder in (("DATA_DIR", settings.data_dir), ("DUCKDB_PATH", settings.duckdb_dir)):
         nearest = next(path for path in (folder, *folder.parents) if path.exists())
         if not nearest.is_dir():

@@ -5,14 +5,14 @@ backup's own file is written last, and nothing young is deleted.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 from pyarrow.fs import FileSelector, FileType, S3FileSystem
 
 from common.settings import Settings
-from vault.errors import PlaceError, VaultError
+from vault.errors import PlaceError, one_line
 from vault.places import Kept
 
 
@@ -65,15 +65,8 @@ class BucketPlace:
             if self._files.get_file_info(f"{self._root}/{name}").type == FileType.File:
                 self._files.delete_file(f"{self._root}/{name}")
 
-    @contextmanager
-    def _one_line(self) -> Iterator[None]:
-        try:
-            yield
-        except FileNotFoundError:
-            raise
-        except OSError as error:
-            found = " ".join(str(error).split())[:300]
-            raise VaultError(f"backup: {self.name}: {found}; check BACKUP_S3_ENDPOINT and its keys") from error
+    def _one_line(self) -> AbstractContextManager[None]:
+        return one_line(self.name, "check BACKUP_S3_ENDPOINT and its keys")
 
 
 def _options(settings: Settings) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 `settings/`   .env, your price list and file of cost centres, and what the settings came to (without secrets)
 `statements/` closed months
-`scheduler/`  the history of runs and the status page's token
+`scheduler/`  the history of runs, what was published of each day, the status page's token
 `secrets/`    the appliance's secrets, as `init` made them
 """
 
@@ -23,7 +23,7 @@ from vault.errors import VaultError
 from vault.manifest import METABASE
 from vault.writing import PART_BYTES
 
-HISTORY, TOKEN = "scheduler/history.db", "scheduler/token"
+HISTORY, PUBLISHED, TOKEN = "scheduler/history.db", "scheduler/figures.db", "scheduler/token"
 LIMITS, OLDER_LIMITS, FINGERPRINT = "plan_limits.jsonl", "plan_limits.1.jsonl", "fingerprint.key"
 REMOTES, CENTRES, VALID_CENTRES = "git_remotes.jsonl", "cost-centres.yaml", "cost-centres.last-valid.yaml"
 IN_DATA = (LIMITS, OLDER_LIMITS, FINGERPRINT, REMOTES, CENTRES, VALID_CENTRES)
@@ -49,9 +49,10 @@ class FileSources:
 
     def files(self) -> Iterator[tuple[str, Iterator[bytes]]]:
         """Yield each file's name and content; those that are not there are left out."""
-        history = self.scheduler_dir / "history.db"
-        if history.exists():
-            yield HISTORY, _pieces(_database(history))
+        for name in (HISTORY, PUBLISHED):
+            path = self.scheduler_dir / Path(name).name
+            if path.exists():
+                yield name, _pieces(_database(path))
         for name, path in self._paths().items():
             with suppress(FileNotFoundError):
                 yield name, _pieces(path.read_bytes())

@@ -3,12 +3,12 @@
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from common.private_files import LEFT_OVER, make_folder, sync, sync_path, unfinished
-from vault.errors import BusyError, PlaceError, VaultError
+from vault.errors import BusyError, PlaceError, one_line
 from vault.places import Kept
 
 _LOCK = ".lock"
@@ -90,12 +90,5 @@ class FolderPlace:
             if path.parent.parent.name == "parts" and not any(path.parent.iterdir()):
                 path.parent.rmdir()
 
-    @contextmanager
-    def _one_line(self) -> Iterator[None]:
-        try:
-            yield
-        except FileNotFoundError:
-            raise
-        except OSError as error:
-            found = error.strerror or str(error)
-            raise VaultError(f"backup: {self._root}: {found}; see that its disk has room and may be written") from error
+    def _one_line(self) -> AbstractContextManager[None]:
+        return one_line(self._root, "see that its disk has room and may be written")

@@ -21,7 +21,7 @@ from common.settings import Settings
 from records import RecordStore, StoredLine, open_store
 from records.store import EARLIEST
 from vault.errors import PlaceError, VaultError
-from vault.files import HISTORY, IN_DATA, TOKEN, environment, is_statement
+from vault.files import HISTORY, IN_DATA, PUBLISHED, TOKEN, environment, is_statement
 from vault.manifest import LAYOUTS, LINES, METABASE, REJECTED, STATES, UNDATED, Backup, Manifest
 from vault.places import Place
 from vault.reading import read_part, verify
@@ -159,7 +159,7 @@ def _restore_files(
 ) -> None:
     scheduler = settings.scheduler_dir or settings.data_dir / "scheduler"
     known = {name: settings.data_dir / name for name in IN_DATA}
-    known |= {HISTORY: scheduler / "history.db", TOKEN: scheduler / "token"}
+    known |= {name: scheduler / Path(name).name for name in (HISTORY, PUBLISHED, TOKEN)}
     for name, parts in manifest.files().items():
         if name == METABASE and settings.metabase_database_uri is not None:
             progress("restoring Metabase's database")

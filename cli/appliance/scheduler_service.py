@@ -28,11 +28,12 @@ from scheduler.collector_watch import CollectorWatch
 from scheduler.dbt_project import DbtProject
 from scheduler.disk_watch import DiskWatch
 from scheduler.docs import dbt_docs
+from scheduler.figures import figures_refresh
 from scheduler.history import HistoryError
 from scheduler.loader_client import HttpLoader, HttpVault
 from scheduler.pipeline_parts import PipelineParts, Refresh
 from scheduler.publish import Generation, current_generation
-from scheduler.runner import Runner
+from scheduler.runner import Runner, figures_path
 from scheduler.schedule import ScheduleError
 from scheduler.serve import serve
 from scheduler.service import Service
@@ -68,7 +69,8 @@ def make_runner(settings: Settings) -> Runner:
     project = DbtProject.of(settings)
     volume = DataPaths.of(settings).duckdb
     report = Refresh("report", lambda _: _write_report(settings))
-    refresh = [statusline_refresh(volume), *budget_refreshes(settings), report]
+    figures = figures_refresh(figures_path(settings), volume)
+    refresh = [statusline_refresh(volume), figures, *budget_refreshes(settings), report]
     if settings.metabase_url and settings.metabase_user and settings.metabase_password:
         account = settings.metabase_url, settings.metabase_user, settings.metabase_password.get_secret_value()
         shows = partial(_show_in_metabase, account, settings, project.target_path() / "manifest.json")

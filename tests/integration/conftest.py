@@ -3,6 +3,7 @@
 import subprocess
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from bench.mongo_server import await_answer, free_port, start_server
+from records import RecordStore
+from records.mongo_store import MongoStore
+from records.sqlite_store import SqliteStore
 from sample.transcripts import SampleStats, write_sample
 from tests.integration.collecting import LINE, write
 
@@ -38,6 +42,16 @@ def mongo_database(mongo_server: str) -> Iterator[Database[dict[str, Any]]]:
     """A new, empty database. It goes with the server: dropping takes longer than filling."""
     with MongoClient[dict[str, Any]](mongo_server, tz_aware=True, serverSelectionTimeoutMS=20_000) as client:
         yield client[f"test_{uuid.uuid4().hex[:12]}"]
+
+
+@pytest.fixture(params=["sqlite", "mongo"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RecordStore]:
+    """An empty record store of each kind."""
+    if request.param == "sqlite":
+        with closing(SqliteStore(tmp_path / "records" / "records.db")) as opened:
+            yield opened
+    else:
+        yield MongoStore(request.getfixturevalue("mongo_database"))
 
 
 @pytest.fixture(scope="session")

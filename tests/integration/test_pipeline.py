@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -95,9 +95,12 @@ def test_a_second_run_adds_nothing_and_says_so(undisturbed: Path, transcripts: P
     assert [_rows_out(answer)[name] for name in ("collect", "extract", "load")] == [0, 0, 0]
 
 
-def test_lines_appended_later_are_added_and_nothing_else(copy: Path, transcripts: Path, tmp_path: Path) -> None:
-    """A hundred lines more are a hundred documents more, also a month after their day."""
+def test_lines_appended_later_are_added_and_nothing_else(
+    copy: Path, undisturbed: Path, transcripts: Path, tmp_path: Path
+) -> None:
+    """A hundred lines more are a hundred documents more, also after a month; the marts of before come back."""
     shutil.copytree(transcripts, grown := tmp_path / "projects")
+    before_them = datetime.now(UTC).isoformat()
     transcript = max(grown.glob("*/*.jsonl"), key=lambda path: path.stat().st_size)
     line = {"type": "user", "sessionId": transcript.stem, "timestamp": "2026-03-01T10:00:00Z", "cwd": "/late"}
     with transcript.open("a") as file:
@@ -116,6 +119,10 @@ def test_lines_appended_later_are_added_and_nothing_else(copy: Path, transcripts
     assert before is not None
     assert after == (before[0] + 100,)
     assert day == (100,)
+    then = Path(_run(copy, grown, "--as-of", before_them)["database"]).parents[2]
+    assert _differences(undisturbed, then) == {}
+    again = subprocess.run(_command(then, grown), env=_environment(), capture_output=True, text=True, check=False)
+    assert (again.returncode, "which shows the figures as of" in again.stderr) == (2, True)
 
 
 def test_a_full_refresh_gives_the_same_tables(copy: Path, undisturbed: Path, transcripts: Path) -> None:

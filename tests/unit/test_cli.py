@@ -3,13 +3,11 @@
 import json
 import os
 import stat
-import threading
 import webbrowser
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
@@ -28,6 +26,7 @@ from scheduler.history import History
 from scheduler.lock import PipelineLock
 from scheduler.publish import MANIFEST_FILE, Generation
 from scheduler.run_result import FailedTest, RunResult, StepResult
+from tests.unit.served import served
 from verify.compare import VerifyError
 
 
@@ -221,15 +220,8 @@ def busy_service() -> Iterator[int]:
             self.end_headers()
             self.wfile.write(json.dumps({"error": "another run holds the lock"}).encode())
 
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
-
-    with HTTPServer(("127.0.0.1", 0), Page) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield server.server_port
-        server.shutdown()
-        thread.join()
+    with served(Page) as port:
+        yield port
 
 
 def test_a_service_that_is_busy_is_told_with_its_reason_and_the_locks_exit_code(

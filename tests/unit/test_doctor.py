@@ -3,11 +3,10 @@
 import json
 import os
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from common.settings import Settings, load_settings
 from records import Place, StoredLine
 from records.sqlite_store import SqliteStore
 from scheduler.web.status import kept_days
+from tests.unit.served import served
 
 DAY = 86_400
 
@@ -226,15 +226,8 @@ def status_page() -> Iterator[int]:
             self.send_response(200 if self.path == "/healthz" else 404)
             self.end_headers()
 
-        def log_message(self, *_: Any) -> None:
-            """Say nothing."""
-
-    with HTTPServer(("127.0.0.1", 0), Page) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield server.server_port
-        server.shutdown()
-        thread.join()
+    with served(Page) as port:
+        yield port
 
 
 def test_our_own_status_page_on_the_port_is_fine(tmp_path: Path, status_page: int) -> None:

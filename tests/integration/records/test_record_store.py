@@ -1,7 +1,6 @@
 """One contract for both record stores: whatever is asked of them, MongoDB and SQLite answer alike."""
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -22,16 +21,6 @@ from records.sqlite_store import SqliteStore
 from records.store import EARLIEST, LATEST
 
 PLACE = Place("laptop", "p", "p/s.jsonl", 0)
-
-
-@pytest.fixture(params=["sqlite", "mongo"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RecordStore]:
-    """An empty record store of each kind."""
-    if request.param == "sqlite":
-        with closing(SqliteStore(tmp_path / "records" / "records.db")) as opened:
-            yield opened
-    else:
-        yield MongoStore(request.getfixturevalue("mongo_database"))
 
 
 def new_line(raw: bytes, place: Place = PLACE, repetition: int = 0) -> NewLine:

@@ -3,7 +3,6 @@
 import gzip
 import os
 import stat
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -12,21 +11,10 @@ import pytest
 import collector
 from common.transcript_files import find
 from records import RecordStore
-from records.mongo_store import MongoStore
 from records.sqlite_store import SqliteStore
 from tests.faults.hostile_tree import write_hostile
 from tests.integration.collecting import LINE, append, write
 from vault.transcripts import GivenBack, GivenBackError, Wanted, give_back
-
-
-@pytest.fixture(params=["sqlite", "mongo"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RecordStore]:
-    """An empty record store of each kind."""
-    if request.param == "sqlite":
-        with closing(SqliteStore(tmp_path / "records" / "records.db")) as opened:
-            yield opened
-    else:
-        yield MongoStore(request.getfixturevalue("mongo_database"))
 
 
 def read(path: Path) -> bytes:

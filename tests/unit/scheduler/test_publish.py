@@ -2,7 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -54,6 +55,44 @@ def test_a_reader_goes_on_with_its_generation_and_a_new_connection_sees_the_next
             publish(volume, keep=2)
             assert published_rows(volume) == rows
             assert reader.execute("select count(*) from marts.facts").fetchone() == (1,)
+
+
+@pytest.fixture
+def btrfs(tmp_path: Path) -> Iterator[Path]:
+    """A small filesystem whose files can share blocks."""
+    if os.geteuid() != 0 or not shutil.which("mkfs.btrfs"):
+        pytest.skip("mounts a Btrfs image: needs root and mkfs.btrfs (apt install btrfs-progs)")
+    image, folder = tmp_path / "btrfs.img", tmp_path / "btrfs"
+    with image.open("wb") as file:
+        file.truncate(300 << 20)
+    folder.mkdir()
+    subprocess.run(["mkfs.btrfs", "--quiet", str(image)], check=True, capture_output=True)
+    mounted = subprocess.run(["mount", "-o", "loop", str(image), str(folder)], check=False, capture_output=True)
+    if mounted.returncode:
+        pytest.skip(f"no loop device can be mounted here: {mounted.stderr.decode().strip()}")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_generation_shares_its_blocks_with_the_work_database_where_files_can(btrfs: Path) -> None:
+    volume = DuckDBVolume(btrfs / "duckdb")
+    volume.work_database.parent.mkdir(parents=True)
+    with closing(connect(volume.work_database)) as connection:
+        connection.execute("create schema marts")
+        connection.execute("create table marts.facts as select hash(range) as n from range(8000000)")
+    size = volume.work_database.stat().st_size
+    os.sync()
+    before = shutil.disk_usage(btrfs).free
+    publish(volume, keep=2)
+    os.sync()
+    assert before - shutil.disk_usage(btrfs).free < size / 4
+    build(volume, 5)
+    publish(volume, keep=2)
+    with closing(duckdb.connect(str(volume.generations / "1" / "analytics.db"), read_only=True)) as connection:
+        assert connection.execute("select count(*), bit_xor(n) from marts.facts").fetchone() == (
+            8_000_000,
+            duckdb.sql("select bit_xor(hash(range)) from range(8000000)").fetchall()[0][0],
+        )
 
 
 def test_old_generations_go_and_the_current_one_stays(volume: DuckDBVolume) -> None:
