@@ -105,7 +105,7 @@ class Player:
         said = "\n".join(f"  | {line}" for output in self.outputs for line in output.strip().splitlines()[-8:])
         return (
             f"FAULTS_SEED={self.journey.seed} FAULTS_ROUNDS={len(self.journey.rounds)}: round {number + 1} ({done})\n"
-            f"{named}\n{said}\n  data: {self.data}"
+            f"{named}\n{said}"
         )
 
     # Runs
@@ -251,7 +251,7 @@ class Played:
 
 
 def play_all(rig: Rig, kinds: tuple[str, ...], seed: int, rounds: int) -> Played:
-    """Play journeys from this seed on until there were so many rounds; a failure keeps its folder and ends nothing."""
+    """Play journeys from this seed on until there were so many rounds; a failure ends nothing."""
     played = Played()
     while played.rounds < rounds:
         player = Player(rig, journey(seed, kinds), f"journey-{seed}")
