@@ -26,6 +26,7 @@ from common.chunks import chunks
 from common.errors import AnalyticsError
 from common.loader_results import ExtractResult
 from common.masking import Masker
+from loader.damaged_files import let_go_of_damaged
 from loader.forgotten import (
     copy_forgotten,
     delete_what_was_there,
@@ -70,9 +71,11 @@ def extract(
     caller holds the pipeline lock, and a second writer's commit is refused by the catalog (pyiceberg's
     CommitFailedException) rather than doubled.
 
-    Raises RefillError when a rebuilt table would have fewer rows than before; nothing is changed then.
+    Raises RefillError when a rebuilt table would have fewer rows than before, and DamagedTableError when data files are
+    damaged and the record store does not have what they held; nothing is changed then.
     """
     started = time.monotonic()
+    let_go_of_damaged(store, catalog)
     restore_what_is_forgotten(store, catalog)
     run = _Extract(store, catalog, progress or (lambda done, total: None), masker)
     holds_forgotten = run.state.is_forgotten_otherwise or has_open_requests(store)

@@ -42,6 +42,7 @@ _WORTH_A_RETRY = (
     *(CommitFailedException, ServerError, ServiceUnavailableError),
 )
 _ERRORS: dict[int | str, dict[str, str]] = {
+    400: {"description": "The body is not JSON"},
     401: {"description": "The bearer token is missing or wrong"},
     409: {"description": "Another step is running"},
     500: {"description": "The step failed, and would fail again"},
@@ -194,7 +195,7 @@ def _health_routes(work: Work, folder: Path) -> APIRouter:
         """Whether the service answers, and how far the running step is."""
         return work.state
 
-    @router.get("/metrics")
+    @router.get("/metrics", response_class=PlainTextResponse)
     def metrics() -> PlainTextResponse:
         """Figures for Prometheus."""
         state = work.state

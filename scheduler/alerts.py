@@ -5,6 +5,7 @@ sent is tried again at the next look. Beside problems there are notices, which a
 """
 
 import smtplib
+import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -183,13 +184,19 @@ class _Email:
         settings, message = self._settings, EmailMessage()
         message["Subject"], message["From"], message["To"] = subject, settings.alert_email_from, settings.alert_email_to
         message.set_content(text)
-        server = smtplib.SMTP_SSL if settings.smtp_security == "tls" else smtplib.SMTP
-        with server(settings.smtp_host or "", settings.smtp_port, timeout=_TIMEOUT_SECONDS) as connection:
+        with self._connect() as connection:
             if settings.smtp_security == "starttls":
-                connection.starttls()
+                connection.starttls(context=ssl.create_default_context())
             if settings.smtp_user and settings.smtp_password:
                 connection.login(settings.smtp_user, settings.smtp_password.get_secret_value())
             connection.send_message(message)
+
+    def _connect(self) -> smtplib.SMTP:
+        """Connect; what smtplib does without a context verifies no certificate."""
+        host, port = self._settings.smtp_host or "", self._settings.smtp_port
+        if self._settings.smtp_security != "tls":
+            return smtplib.SMTP(host, port, timeout=_TIMEOUT_SECONDS)
+        return smtplib.SMTP_SSL(host, port, timeout=_TIMEOUT_SECONDS, context=ssl.create_default_context())
 
 
 def _try(sender: Sender, subject: str, text: str) -> str | None:

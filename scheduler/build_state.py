@@ -23,9 +23,10 @@ _DEFINITION = ("project_fingerprint", "dbt_vars", "dbt_target", "table_uuid")
 
 def read_facts(volume: DuckDBVolume, project: DbtProject) -> Facts:
     """What a build now would be made from."""
-    load_id, table_uuid = _newest_load(volume.work_database)
+    load_id, table_uuid, loaded_at = _newest_load(volume.work_database)
     return {
         "load_id": load_id,
+        "loaded_at": loaded_at,
         "table_uuid": table_uuid,
         "project_fingerprint": project.fingerprint(),
         "dbt_vars": project.vars,
@@ -83,12 +84,16 @@ class BuildNote:
         new.replace(self._path)
 
 
-def _newest_load(database: Path) -> tuple[int, str | None]:
-    """Load id and Iceberg table of the newest load; (0, None) before the first."""
+def _newest_load(database: Path) -> tuple[int, str | None, str | None]:
+    """Load id, Iceberg table and moment of the newest load; 0 and None before the first.
+
+    The moment tells apart two loads of the same number: a work database that was lost begins again with the first.
+    """
     if not database.exists():
-        return 0, None
+        return 0, None, None
+    sql = "select max(load_id), arg_max(table_uuid, load_id), arg_max(loaded_at, load_id)::varchar from raw.loads"
     with closing(open_read_only(database)) as connection, suppress(duckdb.CatalogException):
-        row = connection.execute("select max(load_id), arg_max(table_uuid, load_id) from raw.loads").fetchone()
+        row = connection.execute(sql).fetchone()
         if row and row[0] is not None:
-            return int(row[0]), row[1]
-    return 0, None
+            return int(row[0]), row[1], row[2]
+    return 0, None, None

@@ -20,6 +20,7 @@ from scheduler.pipeline_parts import PipelineParts
 from scheduler.pipeline_steps import Context, Output, Step, pipeline_steps
 from scheduler.run_result import Event, RunResult, RunStatus, StepResult, StepStatus
 from scheduler.transient import is_transient
+from scheduler.work_database import remove_work_database
 
 _NO_SPACE = os.strerror(errno.ENOSPC)
 """Also in what DuckDB, dbt and the loader service say of it."""
@@ -42,12 +43,24 @@ def run_pipeline(
     """Run the pipeline once. Never raises for what a step does: the result says it."""
     context = Context(parts, full_refresh, stop or threading.Event(), on_event or (lambda _: None))
     results: list[StepResult] = []
-    for step in steps or pipeline_steps(parts):
+    steps = steps or pipeline_steps(parts)
+    waiting = list(steps)
+    while waiting:
+        step = waiting.pop(0)
         results.append(_run_step(step, context))
         context.emit(Event("step_finished", step.name, results[-1].message, result=results[-1]))
         if results[-1].status in ("failed", "interrupted"):
             break
+        if context.takes_away_database:
+            waiting = _from_load(steps, context)
     return _result(context, results)
+
+
+def _from_load(steps: list[Step], context: Context) -> list[Step]:
+    """Delete the damaged work database and return the steps that make it again."""
+    context.takes_away_database = False
+    remove_work_database(context.parts.volume)
+    return steps[[step.name for step in steps].index("load") :]
 
 
 def _run_step(step: Step, context: Context) -> StepResult:
@@ -62,8 +75,11 @@ def _run_step(step: Step, context: Context) -> StepResult:
     except (RunInterruptedError, DbtInterruptedError) as interruption:
         output, status = Output(str(interruption)), "interrupted" if context.stop.is_set() else "failed"
     except Exception as error:  # noqa: BLE001 (a run ends with a result, whatever a step ran into)
-        output, status = Output(_one_line(error)), "failed"
-        context.say(output.message, "error")
+        if context.may_take_away_database(error):
+            output, status = _damaged(error, context), "warned"
+        else:
+            output, status = Output(_one_line(error)), "failed"
+            context.say(output.message, "error")
         if not isinstance(error, AnalyticsError):
             context.say("".join(traceback.format_exception(error)), "error")
     return StepResult(
@@ -76,6 +92,13 @@ def _run_step(step: Step, context: Context) -> StepResult:
         attempts=attempts.count,
         message=output.message,
     )
+
+
+def _damaged(error: Exception, context: Context) -> Output:
+    context.takes_away_database = context.took_away_database = True
+    message = f"the work database is damaged and is made again from Iceberg ({_one_line(error)})"
+    context.warn(message)
+    return Output(message, status="warned")
 
 
 class _Attempts:

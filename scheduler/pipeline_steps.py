@@ -16,10 +16,10 @@ from scheduler.dbt_project import DbtEvent
 from scheduler.dbt_results import DbtNode, failing_rows
 from scheduler.loader_calls import Progress
 from scheduler.pipeline_parts import PipelineParts, Refresh
-from scheduler.publish import Generation, current_generation, publish
+from scheduler.publish import Generation, current_generation, publish, tidy
 from scheduler.published_text import remove_text
 from scheduler.run_result import Event, FailedTest, Level
-from scheduler.work_database import connect, drop_models, wait_until_free
+from scheduler.work_database import DatabaseBrokenError, connect, drop_models, is_broken, wait_until_free
 
 _TESTS_WITH_ROWS = 10
 _PUBLISHED_TEXT = "published_text"
@@ -44,6 +44,10 @@ class Context:
     loaded: LoadResult | None = None
     facts: Facts = field(default_factory=dict)
     unchanged: bool = False
+    takes_away_database: bool = False
+    """A step found the work database damaged: it is deleted, and the run goes on from `load`."""
+    took_away_database: bool = False
+    """That happened in this run; a second time it would help no more."""
     generation: Generation | None = None
     published: bool = False
     dbt: list[DbtNode] = field(default_factory=list)
@@ -54,6 +58,10 @@ class Context:
     def note(self) -> BuildNote:
         """What the work database was built from."""
         return BuildNote(self.parts.volume)
+
+    def may_take_away_database(self, error: Exception) -> bool:
+        """Tell whether a step failed because the work database is damaged, for the first time in this run."""
+        return is_broken(error) and not self.took_away_database and self.step in ("load", "transform", "publish")
 
     def say(self, message: str, level: Level = "info") -> None:
         """A line for the run's log."""
@@ -149,6 +157,8 @@ def _transform(context: Context) -> Output:
         built_load_id=built, on_event=_dbt_events(context), stop=context.stop, time_limit=context.deadline()
     )
     context.dbt.extend(outcome.nodes)
+    if broken := next((node.message for node in outcome.failures if is_broken(node.message)), None):
+        raise DatabaseBrokenError(broken.splitlines()[0])
     if not outcome.success:
         context.failed_tests.extend(_with_rows(context, outcome.failures))
         raise BuildFailedError(f"{outcome.describe()}; nothing was published")
@@ -161,6 +171,7 @@ def _transform(context: Context) -> Output:
 
 def _publish(context: Context) -> Output:
     if context.unchanged:
+        tidy(context.parts.volume)
         return Output("nothing new since the last publication", status="skipped")
     _wait_for_database(context)
     parts, has_text = context.parts, context.parts.published_text

@@ -81,8 +81,18 @@ def publish(
 
 
 def current_generation(volume: DuckDBVolume) -> Generation | None:
-    """What is published now; None before the first time."""
-    return _read(volume.current)
+    """What is published now; None before the first time, or where its database is gone."""
+    return _read(volume.current) if volume.published_database.exists() else None
+
+
+def tidy(volume: DuckDBVolume) -> None:
+    """Do what a publication does besides, where nothing is published: leftovers go, a lost link is made again."""
+    _remove_leftovers(volume)
+    _link_well_known(volume)
+
+
+def _link_well_known(volume: DuckDBVolume) -> None:
+    _link(volume.well_known_database, Path(volume.current.name) / DATABASE_FILE)
 
 
 def list_generations(volume: DuckDBVolume) -> list[Generation]:
@@ -207,7 +217,7 @@ def _show(volume: DuckDBVolume, folder: Path, number: int) -> None:
     folder.rename(volume.generations / str(number))
     sync_path(volume.generations)
     _link(volume.current, Path(volume.generations.name) / str(number))
-    _link(volume.well_known_database, Path(volume.current.name) / DATABASE_FILE)
+    _link_well_known(volume)
     sync_path(volume.root)
 
 

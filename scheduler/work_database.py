@@ -6,6 +6,7 @@ DuckDB lets one process write a file. A person who has it open keeps the pipelin
 import json
 import os
 import re
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -26,7 +27,10 @@ MODEL_SCHEMAS = ("staging", "intermediate", "marts", "seeds", "touched")
 """What our dbt project makes, and nothing else of it."""
 
 _CONFLICT = re.compile(r"[Cc]onflicting lock is held(?: in (?P<program>.*?))? ?\(PID (?P<pid>\d+)\)")
-_BROKEN = re.compile(r"not a valid DuckDB database|[Cc]orrupt")
+_BROKEN = re.compile(
+    r"not a valid DuckDB database|Corrupt (database|WAL)|Could not read enough bytes from file|replaying WAL|WAL file"
+)
+"""What DuckDB says of a file that is damaged; its blocks and its log carry checksums."""
 _CONTAINER = re.compile(r"[0-9a-f]{64}")
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 10.0
 
@@ -36,7 +40,7 @@ class DatabaseHeldError(AnalyticsError):
 
 
 class DatabaseBrokenError(AnalyticsError):
-    """The work database is no database any more; the message says how it is made again."""
+    """dbt found the work database damaged; the message is DuckDB's."""
 
 
 def connect(database: Path, limits: DuckDBLimits = DEFAULT_LIMITS) -> duckdb.DuckDBPyConnection:
@@ -64,6 +68,16 @@ def rows_as_json(rows: Iterable[Sequence[Any]], columns: Mapping[str, str]) -> t
 def is_lock_conflict(error: BaseException) -> bool:
     """True for DuckDB's complaint that another process has the file open, also when it arrives as text."""
     return "Could not set lock on file" in str(error)
+
+
+def is_broken(error: BaseException | str | None) -> bool:
+    """True for DuckDB's complaint that the file is damaged, also when it arrives as text."""
+    return isinstance(error, DatabaseBrokenError) or _BROKEN.search(str(error)) is not None
+
+
+def remove_work_database(volume: DuckDBVolume) -> None:
+    """Delete the work database and what was noted of it: the next load makes it again from Iceberg."""
+    shutil.rmtree(volume.work_database.parent, ignore_errors=True)  # what stays fails the next load, which says why
 
 
 def wait_until_free(
@@ -101,11 +115,6 @@ def _holder(database: Path) -> str | None:
     except duckdb.IOException as error:
         if is_lock_conflict(error):
             return describe_holder(str(error))
-        if _BROKEN.search(str(error)):
-            what = str(error).splitlines()[0]
-            raise DatabaseBrokenError(
-                f"{what}; delete {database.parent}: the next run makes it again from Iceberg"
-            ) from None
         raise
     return None
 

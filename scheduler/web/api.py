@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, HTTPException, Query, Request
+from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request
+from fastapi.security import HTTPBearer
 from pydantic import BaseModel
 
 from scheduler.backup_run import last_backup
@@ -53,10 +54,38 @@ class RunStarted(BaseModel):
     id: int
 
 
+class ErrorReply(BaseModel):
+    """What went wrong, in one line."""
+
+    error: str
+
+
 class PauseReply(BaseModel):
     """Whether the schedule is paused."""
 
     paused: bool
+
+
+_LARGEST = 2**63 - 1
+"""The largest id that SQLite takes."""
+_RunId = Annotated[int, Path(ge=0, le=_LARGEST)]
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    400: {"description": "The Host header names another host, or the body is no JSON", "model": ErrorReply},
+    401: {"description": "The bearer token is missing or wrong", "model": ErrorReply},
+    403: {"description": "Actions are off until SCHEDULER_TOKEN is set", "model": ErrorReply},
+    404: {"description": "There is no such run", "model": ErrorReply},
+    409: {"description": "A run is under way", "model": ErrorReply},
+    429: {"description": "Too many wrong tokens within a minute", "model": ErrorReply},
+    503: {"description": "The history cannot be read", "model": ErrorReply},
+}
+
+
+def _may_answer(*codes: int) -> dict[int | str, dict[str, Any]]:
+    """Return the errors of a route for its description; two of them any route may answer."""
+    return {code: _ERRORS[code] for code in (400, 503, *codes)}
+
+
+_ACTING = _may_answer(401, 403, 429)
 
 
 def api_routes(service: Service, standing: Standing, gate: Gate) -> APIRouter:
@@ -70,7 +99,7 @@ def api_routes(service: Service, standing: Standing, gate: Gate) -> APIRouter:
 def _reading(router: APIRouter, service: Service, standing: Standing, gate: Gate) -> None:
     history = service.history
 
-    @router.get("/status")
+    @router.get("/status", responses=_may_answer(429))
     def status(request: Request) -> StatusReply:
         """How things stand."""
         return StatusReply(
@@ -89,13 +118,13 @@ def _reading(router: APIRouter, service: Service, standing: Standing, gate: Gate
             versions=versions(),
         )
 
-    @router.get("/runs")
+    @router.get("/runs", responses=_may_answer())
     def runs(limit: Annotated[int, Query(ge=1, le=1000)] = 100, kind: RunKind | None = None) -> list[Run]:
         """The newest runs first."""
         return history.runs(limit, kind)
 
-    @router.get("/runs/{run_id}")
-    def run(run_id: int, request: Request) -> RunReply:
+    @router.get("/runs/{run_id}", responses=_may_answer(404, 429))
+    def run(run_id: _RunId, request: Request) -> RunReply:
         """One run."""
         found = _found(history.run(run_id), run_id)
         tests = [test for test in history.dbt_results(run_id) if test.node.failed or test.node.status == "warn"]
@@ -103,8 +132,8 @@ def _reading(router: APIRouter, service: Service, standing: Standing, gate: Gate
             tests = [test.model_copy(update={"columns": [], "rows": []}) for test in tests]
         return RunReply(run=found, steps=history.steps(run_id), failed_tests=tests)
 
-    @router.get("/runs/{run_id}/log")
-    def run_log(run_id: int, request: Request, after: int = 0) -> list[LogLine]:
+    @router.get("/runs/{run_id}/log", responses=_may_answer(401, 404, 429))
+    def run_log(run_id: _RunId, request: Request, after: Annotated[int, Query(ge=0, le=_LARGEST)] = 0) -> list[LogLine]:
         """The lines of a run's log whose id is above `after`."""
         if not gate.may_see_details(request):
             raise HTTPException(401, "expected Authorization: Bearer TOKEN", {"WWW-Authenticate": "Bearer"})
@@ -113,9 +142,9 @@ def _reading(router: APIRouter, service: Service, standing: Standing, gate: Gate
 
 
 def _acting(router: APIRouter, service: Service, gate: Gate) -> None:
-    allowed = [Depends(gate.require_api)]
+    allowed = [Depends(HTTPBearer(auto_error=False, description="The scheduler token")), Depends(gate.require_api)]
 
-    @router.post("/runs", status_code=202, dependencies=allowed)
+    @router.post("/runs", status_code=202, dependencies=allowed, responses=_ACTING | _may_answer(409))
     def start(request: RunRequest | None = None) -> RunStarted:
         """Start a run."""
         try:
@@ -124,19 +153,19 @@ def _acting(router: APIRouter, service: Service, gate: Gate) -> None:
         except RunUnderWayError as busy:
             raise HTTPException(409, str(busy)) from None
 
-    @router.post("/pause", dependencies=allowed)
+    @router.post("/pause", dependencies=allowed, responses=_ACTING)
     def pause() -> PauseReply:
         """Start nothing on schedule any more."""
         service.pause()
         return PauseReply(paused=True)
 
-    @router.post("/resume", dependencies=allowed)
+    @router.post("/resume", dependencies=allowed, responses=_ACTING)
     def resume() -> PauseReply:
         """Start on schedule again."""
         service.resume()
         return PauseReply(paused=False)
 
-    @router.post("/alerts/test", dependencies=allowed)
+    @router.post("/alerts/test", dependencies=allowed, responses=_ACTING)
     def test_alerts() -> dict[str, str | None]:
         """Send a test message by every configured way; null where it worked."""
         return service.runner.alerts.test()

@@ -26,6 +26,9 @@ _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Cache-Control": "no-store",
 }
 
@@ -96,13 +99,13 @@ def _protect(app: FastAPI, gate: Gate, standing: Standing) -> None:
 
 
 def _health_routes(app: FastAPI, service: Service, standing: Standing) -> None:
-    @app.get("/healthz", tags=["health"])
+    @app.get("/healthz", tags=["health"], responses={503: {"description": "The history cannot be read"}})
     def healthz() -> dict[str, str]:
         """The process answers and its history can be read."""
         service.history.runs(1)
         return {"status": "ok"}
 
-    @app.get("/readyz", tags=["health"])
+    @app.get("/readyz", tags=["health"], responses={503: {"description": "Not ready; the reason is in the answer"}})
     def readyz() -> JSONResponse:
         """The schedule is at work and there is something to read."""
         if service.started_at is None:
@@ -111,7 +114,7 @@ def _health_routes(app: FastAPI, service: Service, standing: Standing) -> None:
             return JSONResponse({"status": "not ready", "reason": "nothing is published yet"}, 503)
         return JSONResponse({"status": "ready"})
 
-    @app.get("/metrics", tags=["health"])
+    @app.get("/metrics", tags=["health"], response_class=PlainTextResponse)
     def metrics() -> Response:
         """Figures for Prometheus."""
         return Response(render_metrics(service, standing), media_type=CONTENT_TYPE_LATEST)

@@ -24,6 +24,21 @@ _REPORT_SECONDS = 86_400
 _MOST_FAILURES, _FAILURE_SECONDS = 10, 60.0
 
 
+class Failures:
+    """The wrong tokens of the last minute."""
+
+    def __init__(self) -> None:
+        self._moments: deque[float] = deque(maxlen=_MOST_FAILURES)
+
+    def add(self) -> None:
+        """Count one more."""
+        self._moments.append(time.monotonic())
+
+    def are_too_many(self) -> bool:
+        """Tell whether no token is looked at for now."""
+        return len(self._moments) == _MOST_FAILURES and self._moments[0] >= time.monotonic() - _FAILURE_SECONDS
+
+
 class Gate:
     """Checks credentials. One per application."""
 
@@ -32,7 +47,7 @@ class Gate:
         self.token_file = folder / "token"
         configured = settings.scheduler_token.get_secret_value() if settings.scheduler_token else None
         self._token = configured or (_generated(self.token_file) if self.is_loopback else None)
-        self._failures: deque[float] = deque()
+        self._failures = Failures()
 
     @property
     def can_act(self) -> bool:
@@ -41,23 +56,13 @@ class Gate:
 
     def log_in(self, given: str) -> str | None:
         """The cookie for the right token, else None. Ten wrong ones within a minute, and nobody gets in for a while."""
-        now = time.monotonic()
-        while self._failures and self._failures[0] < now - _FAILURE_SECONDS:
-            self._failures.popleft()
-        if len(self._failures) >= _MOST_FAILURES:
-            raise HTTPException(429, "too many wrong tokens; try again in a minute")
-        if self._token is None or not hmac.compare_digest(given.encode(), self._token.encode()):
-            self._failures.append(now)
+        if not self._is_token(given):
             return None
-        expires = str(int(time.time()) + SESSION_SECONDS)
-        return f"{expires}.{self._sign('session', expires)}"
+        return self._signed("session", SESSION_SECONDS)
 
     def is_logged_in(self, request: Request) -> bool:
         """True for a request with a valid cookie."""
-        expires, _, signature = request.cookies.get(COOKIE, "").partition(".")
-        if self._token is None or not expires.isdecimal() or int(expires) < time.time():
-            return False
-        return hmac.compare_digest(signature.encode(), self._sign("session", expires).encode())
+        return self._is_valid("session", request.cookies.get(COOKIE, ""))
 
     def may_see_details(self, request: Request) -> bool:
         """Failing rows and logs quote the transcripts: beyond loopback they are for those who logged in."""
@@ -74,15 +79,11 @@ class Gate:
         The report runs as a stranger to this origin, so that no cookie comes with what it asks for: its address has to
         say that it was handed to somebody who may see it.
         """
-        expires = str(int(time.time()) + _REPORT_SECONDS)
-        return f"{expires}.{self._sign('report', expires)}"
+        return self._signed("report", _REPORT_SECONDS)
 
     def opens_report(self, key: str) -> bool:
         """True for a key that `report_key` made, and that has not expired."""
-        expires, _, signature = key.partition(".")
-        if self._token is None or not expires.isdecimal() or int(expires) < time.time():
-            return False
-        return hmac.compare_digest(signature.encode(), self._sign("report", expires).encode())
+        return self._is_valid("report", key)
 
     def form_key(self, request: Request) -> str:
         """The value that a form must bring back."""
@@ -118,12 +119,31 @@ class Gate:
 
     def _bears_token(self, request: Request) -> bool:
         kind, _, given = request.headers.get("authorization", "").partition(" ")
-        known = self._token
-        return known is not None and kind.lower() == "bearer" and hmac.compare_digest(given.encode(), known.encode())
+        return kind.lower() == "bearer" and self._is_token(given)
+
+    def _is_token(self, given: str) -> bool:
+        """Compare with the token; wrong ones count, wherever they are shown. Raises 429 after too many."""
+        if self._failures.are_too_many():
+            raise HTTPException(429, "too many wrong tokens; try again in a minute", {"Retry-After": "60"})
+        if self._token is not None and hmac.compare_digest(given.encode(), self._token.encode()):
+            return True
+        self._failures.add()
+        return False
 
     def _is_same_origin(self, request: Request) -> bool:
         origin = request.headers.get("origin")
         return origin is None or urlsplit(origin).netloc == request.headers.get("host")
+
+    def _signed(self, purpose: str, seconds: int) -> str:
+        expires = str(int(time.time()) + seconds)
+        return f"{expires}.{self._sign(purpose, expires)}"
+
+    def _is_valid(self, purpose: str, value: str) -> bool:
+        """Check the signature first: what is not ours is not read as a number."""
+        expires, _, signature = value.partition(".")
+        if self._token is None or not hmac.compare_digest(signature.encode(), self._sign(purpose, expires).encode()):
+            return False
+        return int(expires) >= time.time()
 
     def _sign(self, purpose: str, text: str) -> str:
         return hmac.new((self._token or "").encode(), f"{purpose}:{text}".encode(), hashlib.sha256).hexdigest()

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Form, HTTPException, Request
+from fastapi import Path as PathParameter
 from fastapi.responses import RedirectResponse, Response
 from fastapi.templating import Jinja2Templates
 from starlette.exceptions import HTTPException as AnyHTTPException
@@ -121,7 +122,7 @@ def _page_routes(router: APIRouter, view: _View) -> None:
         )
 
     @router.get("/runs/{run_id}")
-    def run(request: Request, run_id: int) -> Response:
+    def run(request: Request, run_id: Annotated[int, PathParameter(ge=0, le=2**63 - 1)]) -> Response:
         found = view.history.run(run_id)
         if found is None:
             raise HTTPException(404, f"there is no run {run_id}; it may be older than RUN_RETENTION_DAYS")

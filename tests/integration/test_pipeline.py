@@ -11,16 +11,20 @@ import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import duckdb
 import pytest
 
 from sample.transcripts import write_sample
+from tests.faults.damage import damage
+from tests.faults.plan import Fault
+from tests.integration.published_rows import differences
 
+SEED = int(os.environ.get("FAULTS_SEED", "1"))
+ROUNDS = int(os.environ.get("FAULTS_WHOLE", "1"))
 ROOT = Path(__file__).resolve().parent.parent.parent
-VOLATILE = {"load_id", "loaded_at", "extracted_at", "ingested_at", "first_ingested_at", "last_ingested_at"}
-SCHEDULERS_OWN = {"fct_pipeline_runs", "fct_dbt_results"}
 
 
 def _command(data: Path, transcripts: Path, *options: str) -> list[str]:
@@ -55,28 +59,7 @@ def _published(data: Path) -> duckdb.DuckDBPyConnection:
 
 
 def _differences(left: Path, right: Path) -> dict[str, int]:
-    """Rows that only one of two published databases has, by mart."""
-    found = {}
-    with duckdb.connect() as connection:
-        for name, data in (("one", left), ("other", right)):
-            database = (data / "duckdb" / "analytics.db").resolve()
-            connection.execute(f"attach '{database}' as {name} (read_only)")
-        columns = connection.execute(
-            "select table_name, list(column_name order by column_index)"
-            " from duckdb_columns() join duckdb_tables() using (database_name, schema_name, table_name)"
-            " where database_name = 'one' and schema_name = 'marts' group by 1"
-        ).fetchall()
-        for table, names in columns:
-            if table in SCHEDULERS_OWN:
-                continue
-            kept = ", ".join(f'"{name}"' for name in names if name not in VOLATILE)
-            sides = [f"select {kept} from {name}.marts.{table}" for name in ("one", "other")]
-            only = f"({sides[0]} except all {sides[1]}) union all ({sides[1]} except all {sides[0]})"
-            row = connection.execute(f"select count(*) from ({only})").fetchone()
-            assert row is not None
-            if row[0]:
-                found[table] = int(row[0])
-    return found
+    return differences(*(data / "duckdb" / "analytics.db" for data in (left, right)))
 
 
 @pytest.fixture(scope="module")
@@ -177,6 +160,18 @@ def _kill(command: list[str], step: str, seconds: float) -> None:
         process.send_signal(signal.SIGKILL)
     process.stdout.close()
     process.wait()
+
+
+@pytest.mark.parametrize("seed", range(SEED, SEED + ROUNDS))
+def test_a_run_after_faults_gives_the_same_tables(copy: Path, undisturbed: Path, transcripts: Path, seed: int) -> None:
+    """What the plan of faults does with copies of `raw`, here with dbt; FAULTS_WHOLE=20 makes more rounds."""
+    random = Random(seed)
+    kinds = ["truncated_parquet", "corrupt_database", *random.sample(("half_made_generation", "lost_current"), 1)]
+    for kind in kinds:
+        damage(copy, Fault(kind, random.random(), random.randrange(1 << 16)))
+    _kill(_command(copy, transcripts), random.choice(("collect", "extract", "load")), random.random() * 8)
+    _run(copy, transcripts)
+    assert _differences(copy, undisturbed) == {}, kinds
 
 
 def test_a_reader_never_sees_an_error(copy: Path, transcripts: Path) -> None:

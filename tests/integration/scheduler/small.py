@@ -34,6 +34,7 @@ models: {small: {+schema: marts, +materialized: table}}
 """
 SCHEMA_NAME = "{% macro generate_schema_name(name, node) -%}{{ name or target.schema }}{%- endmacro %}"
 FACTS = "select n, n % 7 as weekday, '{{ var('timezone') }}' as timezone from {{ source('raw', 'conversations') }}"
+LOADS = "load_id bigint, table_uuid varchar, loaded_at timestamptz"
 TESTS = """
 sources:
   - name: raw
@@ -71,6 +72,7 @@ class CountingLoader:
     def __init__(self, database: Path) -> None:
         self.database = database
         self.waiting: list[int] = []
+        self.loaded: list[int] = []
         self.errors: list[Exception] = []
         self.full_refreshes: list[bool] = []
         self.gate = threading.Event()
@@ -95,17 +97,20 @@ class CountingLoader:
     def load(self, *, full_refresh: bool = False, progress: Progress | None = None) -> LoadResult:
         """Adds the waiting numbers under a new load_id."""
         self.database.parent.mkdir(parents=True, exist_ok=True)
+        if not self.database.exists():  # as Iceberg does: everything comes again
+            self.waiting = self.loaded + [n for n in self.waiting if n not in self.loaded]
         with connect(self.database) as connection:
             connection.execute("create schema if not exists raw")
-            connection.execute("create table if not exists raw.loads (load_id bigint, table_uuid varchar)")
+            connection.execute(f"create table if not exists raw.loads ({LOADS})")
             columns = "n integer, extracted_at timestamptz, event_at timestamptz"
             connection.execute(f"create table if not exists raw.conversations ({columns})")
             load_id = self._scalar(connection, "select coalesce(max(load_id), 0) from raw.loads")
             if self.waiting:
                 load_id += 1
-                connection.execute("insert into raw.loads values (?, 'one')", [load_id])
+                connection.execute("insert into raw.loads values (?, 'one', now())", [load_id])
                 connection.execute("insert into raw.conversations select unnest(?), now(), now()", [self.waiting])
             total = self._scalar(connection, "select count(*) from raw.conversations")
+        self.loaded += [n for n in self.waiting if n not in self.loaded]
         rows, self.waiting = len(self.waiting), []
         if progress:
             progress(rows, rows)

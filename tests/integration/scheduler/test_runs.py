@@ -89,7 +89,7 @@ def test_an_incremental_model_is_rebuilt_after_a_full_load_that_dbt_never_saw(ru
     with duckdb.connect(str(runner.parts.volume.work_database)) as connection:
         connection.execute("delete from raw.conversations")
         connection.execute("insert into raw.conversations values (4, now(), now())")
-        connection.execute("insert into raw.loads values (2, 'another table')")
+        connection.execute("insert into raw.loads values (2, 'another table', now())")
     assert run(runner).status == "succeeded"
     assert published(runner, "select n from marts.facts") == [(4,)]
 

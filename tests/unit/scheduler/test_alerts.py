@@ -1,7 +1,10 @@
 """Alerts: one message for an incident, one when it is over, over a real webhook and a real mail server."""
 
 import json
+import shutil
 import socketserver
+import ssl
+import subprocess
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -247,3 +250,31 @@ def test_an_alert_goes_by_mail(history: History, tmp_path: Path) -> None:
     assert "Subject: claude-analytics needs attention" in message
     assert "To: me@example.com" in message
     assert "extract: refused" in message
+
+
+class _TlsMailServer(_MailServer):
+    """A mail server whose certificate nobody has vouched for, as one in the middle has."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=127.0.0.1", "-days", "2"]
+        subprocess.run([*made, "-keyout", "key", "-out", "certificate"], cwd=folder, check=True, capture_output=True)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(folder / "certificate", folder / "key")
+        self.socket = context.wrap_socket(self.socket, server_side=True)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of a client that turns away."""
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl on PATH")
+def test_no_mail_goes_to_a_server_whose_certificate_is_not_vouched_for(history: History, tmp_path: Path) -> None:
+    with _TlsMailServer(tmp_path) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        mail = {"smtp_host": "127.0.0.1", "smtp_port": server.server_address[1], "smtp_security": "tls"}
+        settings = make_settings(tmp_path, alert_email_to="me@example.com", smtp_user="me", smtp_password="hi", **mail)
+        assert Alerts(history, settings).test() == {"e-mail": "SSLCertVerificationError"}
+        server.shutdown()
+        thread.join()
+    assert server.messages == []

@@ -13,13 +13,7 @@ import requests
 from common.errors import PassingError
 from common.paths import DuckDBVolume
 from scheduler.transient import is_transient
-from scheduler.work_database import (
-    DatabaseBrokenError,
-    connect,
-    describe_holder,
-    is_lock_conflict,
-    wait_until_free,
-)
+from scheduler.work_database import connect, describe_holder, is_broken, is_lock_conflict, wait_until_free
 
 CONFLICT = (
     'IO Error: Could not set lock on file "/d/analytics.db": Conflicting lock is held in {program} (PID {pid}). See'
@@ -43,14 +37,17 @@ def test_a_database_that_does_not_exist_or_is_closed_is_free(tmp_path: Path) -> 
     wait_until_free(volume, 0, threading.Event())
 
 
-def test_a_work_database_that_is_none_is_told_with_the_way_out(tmp_path: Path) -> None:
+def test_a_work_database_that_is_none_is_known_as_damaged(tmp_path: Path) -> None:
     volume = DuckDBVolume(tmp_path)
     volume.work_database.parent.mkdir()
     volume.work_database.write_bytes(b"no database " * 1000)
-    with pytest.raises(
-        DatabaseBrokenError, match=f"; delete {volume.work_database.parent}: the next run makes it again"
-    ):
+    with pytest.raises(duckdb.IOException) as caught:
         wait_until_free(volume, 0, threading.Event())
+    assert is_broken(caught.value)
+
+
+def test_a_damaged_parquet_file_is_no_damaged_work_database() -> None:
+    assert not is_broken(OSError("Either the file is corrupted or this is not a parquet file."))
 
 
 def test_the_work_database_is_written_in_a_format_that_older_duckdbs_read(tmp_path: Path) -> None:
