@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -22,7 +22,7 @@ from common.duckdb_files import open_read_only
 from common.errors import AnalyticsError, UsageError
 from common.paths import DuckDBVolume
 from scheduler.pipeline_parts import Refresh
-from scheduler.publish import Generation
+from scheduler.publish import FORGETS, Generation
 
 NEW_LINES, FORGOTTEN, PRICES, RULES, SETTINGS = "new lines", "forgotten", "prices", "rules", "settings"
 """What can change a figure: lines of that day that came later, lines deleted on request, another price list, another
@@ -129,11 +129,8 @@ class FiguresFile:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def record(self, volume: DuckDBVolume, generation: Generation, forgotten_at: datetime | None = None) -> int:
-        """Add what this generation changes and return how many figures that are; none where it was added before.
-
-        `forgotten_at` is when lines were last deleted on request, if ever.
-        """
+    def record(self, volume: DuckDBVolume, generation: Generation) -> int:
+        """Add what this generation changes and return how many figures that are; none where it was added before."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._open() as database:
             for table in _TABLES.split(";"):
@@ -143,7 +140,7 @@ class FiguresFile:
                 return 0
             path = volume.generations / str(generation.number) / volume.published_database.name
             with open_read_only(path) as published:
-                found = _Found(published, generation, last, forgotten_at)
+                found = _Found(published, generation, last)
             return _add(database, found)
 
     def first_day(self) -> str | None:
@@ -201,11 +198,7 @@ class _Found:
     """What a publication says, and what is different from the one before."""
 
     def __init__(
-        self,
-        published: duckdb.DuckDBPyConnection,
-        generation: Generation,
-        last: Mapping[str, Any] | None,
-        forgotten_at: datetime | None,
+        self, published: duckdb.DuckDBPyConnection, generation: Generation, last: Mapping[str, Any] | None
     ) -> None:
         zone = str(generation.facts.get("dbt_vars", {}).get("timezone", "UTC"))
         self.published_at = generation.created_at.isoformat()
@@ -223,7 +216,7 @@ class _Found:
         before = json.loads(last["facts"]) if last else self.facts
         self._changed = {name for name, value in self.facts.items() if before.get(name) != value}
         since = last["published_at"] if last else self.published_at
-        self._forgotten = forgotten_at is not None and forgotten_at.isoformat() > since
+        self._forgets = bool(generation.facts.get(FORGETS))
         loaded = before.get(_LOAD) or 0
         new = published.execute(_DAYS_WITH_NEW_LINES, [zone, loaded, since]).fetchall() if last else []
         self._days_with_new_lines = {day for (day,) in new}
@@ -240,7 +233,7 @@ class _Found:
             causes.add(RULES)
         if key[0] in self._days_with_new_lines:
             causes.add(NEW_LINES)
-        if self._forgotten and after.responses < before.responses:
+        if self._forgets and after.responses < before.responses:
             causes.add(FORGOTTEN)
         return causes or ({RULES} & self._changed) or {NEW_LINES}
 

@@ -16,6 +16,10 @@ class NotForgottenError(AnalyticsError):
 def with_forgetting(steps: list[Step], forgetting: Forgetting) -> list[Step]:
     """Return the steps of a run that finishes requests to forget."""
 
+    def remove(context: Context) -> Output:
+        context.forgets = True
+        return Output(forgetting.remove(context.progress))
+
     def prove(context: Context) -> Output:
         removed = remove_old_generations(context.parts.volume, 1)
         if (copies := context.parts.volume.root / FOLDER).exists():  # made on demand, and again when asked for
@@ -23,5 +27,4 @@ def with_forgetting(steps: list[Step], forgetting: Forgetting) -> list[Step]:
         proof = forgetting.prove(context.progress)
         return Output(f"{removed} old generations deleted; {proof}", rows_out=removed)
 
-    first = Step("forget", lambda context: Output(forgetting.remove(context.progress)), retries=3)
-    return [first, *steps, Step("prove", prove)]
+    return [Step("forget", remove, retries=3), *steps, Step("prove", prove)]

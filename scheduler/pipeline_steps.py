@@ -16,7 +16,7 @@ from scheduler.dbt_project import DbtEvent
 from scheduler.dbt_results import DbtNode, failing_rows
 from scheduler.loader_calls import Progress
 from scheduler.pipeline_parts import PipelineParts, Refresh
-from scheduler.publish import Generation, current_generation, publish, tidy
+from scheduler.publish import FORGETS, Generation, current_generation, publish, tidy
 from scheduler.published_text import remove_text
 from scheduler.run_result import Event, FailedTest, Level
 from scheduler.work_database import DatabaseBrokenError, connect, drop_models, is_broken, wait_until_free
@@ -44,6 +44,7 @@ class Context:
     loaded: LoadResult | None = None
     facts: Facts = field(default_factory=dict)
     unchanged: bool = False
+    forgets: bool = False
     takes_away_database: bool = False
     """A step found the work database damaged: it is deleted, and the run goes on from `load`."""
     took_away_database: bool = False
@@ -178,7 +179,8 @@ def _publish(context: Context) -> Output:
     prepare = None if has_text else partial(remove_text, limits=parts.duckdb_limits)
     had_text = context.generation is not None and context.generation.facts.get(_PUBLISHED_TEXT, True)
     keep = 1 if had_text and not has_text else parts.keep_generations  # the older ones hold it
-    generation = publish(parts.volume, keep=keep, facts=context.facts, prepare=prepare)
+    facts = context.facts | ({FORGETS: True} if context.forgets else {})
+    generation = publish(parts.volume, keep=keep, facts=facts, prepare=prepare)
     context.generation, context.published = generation, True
     message = f"generation {generation.number}, {generation.bytes / 2**20:.1f} MiB"
     return Output(message, rows_out=sum(generation.row_counts.values()))

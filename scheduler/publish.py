@@ -22,6 +22,8 @@ from common.paths import DATABASE_FILE, DuckDBVolume
 from common.private_files import sync_path
 
 MANIFEST_FILE = "manifest.json"
+FORGETS = "forgets"
+"""The fact that says of a generation that lines were deleted on request in the run that published it."""
 _UNFINISHED = ".tmp"
 _FICLONE = 0x40049409  # linux/fs.h
 _SPARE_BYTES = 64 * 1024 * 1024  # what a checkpoint and the manifest may need beside the copy

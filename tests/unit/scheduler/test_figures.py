@@ -38,7 +38,6 @@ class Publications:
         *,
         lines_of: tuple[int, ...] = (),
         price: float = 1.0,
-        forgotten_at: datetime | None = None,
         **facts: Any,
     ) -> int:
         """Publish on a day of October 2026, at noon, with lines collected that morning; return how many changed."""
@@ -61,7 +60,7 @@ class Publications:
         known = {"load_id": self.number, "project_fingerprint": "one", "dbt_vars": {"timezone": "Europe/Berlin"}}
         created_at = datetime(2026, 10, day, 12, tzinfo=UTC)
         generation = Generation(number=self.number, created_at=created_at, bytes=0, row_counts={}, facts=known | facts)
-        return self.file.record(self.volume, generation, forgotten_at)
+        return self.file.record(self.volume, generation)
 
     def restated(self, since: int, until: int) -> list[tuple[int, str, int, int, tuple[str, ...]]]:
         """Return day, model, tokens before and after, and causes."""
@@ -108,7 +107,7 @@ def test_another_version_of_the_models_or_another_setting_is_told(
 
 
 def test_what_was_forgotten_is_gone_and_told_as_that(publications: Publications) -> None:
-    publications.publish(3, FIRST[1:], forgotten_at=datetime(2026, 10, 3, 9, tzinfo=UTC))
+    publications.publish(3, FIRST[1:], forgets=True)
     assert publications.restated(2, 3) == [(20261001, "opus", 100, 0, ("forgotten",))]
 
 
