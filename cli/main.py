@@ -124,9 +124,7 @@ def run(
     transcripts: Transcripts = None,
     data: Data = None,
     full_refresh: Annotated[bool, typer.Option("--full-refresh", help="Rebuild every store from MongoDB.")] = False,
-    now: Annotated[
-        bool, typer.Option("--now", help="Ask the service at work to run, instead of running here.")
-    ] = False,
+    now: Annotated[bool, typer.Option("--now", help="Ask the service at work to run, not this command.")] = False,
     as_of: Annotated[
         str | None,
         typer.Option("--as-of", metavar="DATE", help="Build the figures as they stood then, in a folder of their own."),

@@ -138,9 +138,9 @@ class Batch:
             return
         with self.store.transaction():
             self._leave_out_forgotten()
+            self._count_rejected()
             outcomes = self.store.insert_lines([line for line, _ in self._lines])
             self._count(outcomes)
-            self._count_rejected()
             self.store.insert_rejected([line for line, _ in self._rejected])
             self._save_layouts()
             for run in self._touched.values():
