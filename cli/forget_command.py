@@ -34,7 +34,7 @@ class _Asked:
 def forget(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     session: Annotated[str | None, typer.Option("--session", help="The id of a session, or its beginning.")] = None,
     project: Annotated[str | None, typer.Option("--project", help="A project's id, or its path.")] = None,
-    person: Annotated[str | None, typer.Option("--person", help="The machine (HOST_NAME) of a person.")] = None,
+    person: Annotated[str | None, typer.Option("--person", help="A person, or the HOST_NAME of their machine.")] = None,
     before: Annotated[str | None, typer.Option("--before", help="All that was written before this day.")] = None,
     reason: Annotated[str | None, typer.Option("--reason", help="Why; the log keeps it.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go, and end.")] = False,

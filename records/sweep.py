@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from common.chunks import chunks
 from common.transcript_files import project_of
-from records.file_state import FILE, FileState
+from records.file_state import DIRECTORY, FILE, FileState
 from records.forgotten import Origin
 from records.layouts import read_layout
 from records.refusing import origin_of
@@ -79,6 +79,7 @@ def _let_go_of_files(store: RecordStore, lines: Counter[_FileName], rejected: Co
     _place_elsewhere(store, [state for state in states if state.id in gone], gone)
     deleted = store.delete_files([state for state in states if state.id in gone])
     _delete_layouts_without_file(store, {state.id for state in states} - gone)
+    _delete_machines_without_file(store, {state.host for state in states if state.id not in gone})
     return deleted
 
 
@@ -106,6 +107,12 @@ def _delete_layouts_without_file(store: RecordStore, known: set[str]) -> None:
     left = {(part.host, part.source_file) for part in store.all_layouts()}
     lost = [FileState(host, name, "", root="") for host, name in left if f"{host}:{name}" not in known]
     store.delete_files(lost)
+
+
+def _delete_machines_without_file(store: RecordStore, known: set[str]) -> None:
+    """Delete what machines of which nothing is left said of themselves; one that goes on says it again."""
+    told = [state for state in store.all_states() if state.kind == DIRECTORY and state.host not in known]
+    store.delete_files(told)
 
 
 def is_refused(store: RecordStore, lines: Iterable[Origin]) -> set[str]:

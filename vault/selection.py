@@ -221,15 +221,15 @@ def _prompt_in(line: StoredLine | RejectedLine) -> str | None:
 
 
 def _by_host(store: RecordStore, states: list[FileState], wanted: Wanted, selection: Selection) -> _Chosen:
-    known = {state.host for state in states}
-    if wanted.value not in known:
+    everyone = list(store.all_states())
+    hosts = {state.host for state in everyone if wanted.value in (state.host, state.person)}
+    if not hosts:
+        known = sorted({name for state in everyone for name in (state.host, state.person) if name})
         raise ForgetError(
-            f"person: expected the name of a machine ({', '.join(sorted(known))}), found {wanted.value!r}"
+            f"person: expected a person or the name of a machine ({', '.join(known)}), found {wanted.value!r}"
         )
-    selection.marked = {
-        name for state in states if state.host == wanted.value for name in sessions_of(state.source_file)
-    }
-    return _of(store, selection.marked, lambda host, _: host == wanted.value)
+    selection.marked = {name for state in states if state.host in hosts for name in sessions_of(state.source_file)}
+    return _of(store, selection.marked, lambda host, _: host in hosts)
 
 
 def _by_time(store: RecordStore, states: list[FileState], wanted: Wanted, selection: Selection) -> _Chosen:

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 import collector
+from collector.standing import ROOT_NAME
 from common.settings import Settings
 from records import open_store
+from records.file_state import DIRECTORY, FileState
 from tests.integration.collecting import append, write
 from tests.integration.vault.backing import contents
 from tests.integration.vault.forgetting import GONE, KEPT, PUBLIC, SECRET, ask, carry_out, collect, extract, left, line
@@ -61,11 +63,15 @@ def test_a_project_goes_with_its_prompts_and_what_is_new_in_it_is_collected(past
     assert collect(past).documents == 1
 
 
-def test_a_person_is_the_machine_that_the_lines_came_from(past: Settings, tmp_path: Path) -> None:
+@pytest.mark.parametrize("person", ["laptop", "Anna"])
+def test_a_person_is_the_machines_that_the_lines_came_from(past: Settings, tmp_path: Path, person: str) -> None:
     write(tmp_path / "theirs" / "p" / f"{'4' * 8}.jsonl", line("4" * 8, 1, "of somebody else"))
     with closing(open_store(past)) as store:
         collector.collect(store, tmp_path / "theirs", "theirs")
-    ask(past, HOST, "laptop")
+        standing = FileState.new("laptop", tmp_path / "projects", ROOT_NAME, DIRECTORY)
+        standing.person = "Anna"  # as the receiver notes it
+        store.save_states([standing])
+    ask(past, HOST, person)
     carry_out(past)
     assert {line.place.host for line in contents(past)["lines"]} == {"theirs"}
     assert {state["host"] for state in contents(past)["states"]} == {"theirs"}
@@ -96,7 +102,7 @@ def test_what_is_not_known_is_said_in_one_line(past: Settings) -> None:
         for kind, value, said in (
             (SESSION, "nope", "session: expected the id of one or its beginning, found 'nope': none"),
             (PROJECT, "/nope", "project: expected an id or a path that was collected"),
-            (HOST, "nope", r"person: expected the name of a machine \(laptop\), found 'nope'"),
+            (HOST, "nope", r"person: expected a person or the name of a machine \(laptop\), found 'nope'"),
             (BEFORE, "yesterday", "before: expected a day such as 2026-01-31, found 'yesterday'"),
         ):
             with pytest.raises(ForgetError, match=said):
