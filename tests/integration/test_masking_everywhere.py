@@ -1,7 +1,6 @@
 """With MASKING=everywhere no secret reaches the record store, and everything else is as without it."""
 
 import json
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from common.settings import load_settings
 from loader.iceberg_rows import rows_of_lines
 from loader.masked_secrets import masked_secrets
 from records import RecordStore
-from records.mongo_store import MongoStore
 from records.sqlite_store import SqliteStore
 from records.store import EARLIEST
 from tests.integration.collecting import append, write
@@ -32,16 +30,6 @@ def masker() -> Masker:
     found = Masker.before_record_store(load_settings(masking="everywhere", fingerprint_key="a key for tests"))
     assert found
     return found
-
-
-@pytest.fixture(params=["sqlite", "mongo"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RecordStore]:
-    """An empty record store of each kind."""
-    if request.param == "sqlite":
-        with closing(SqliteStore(tmp_path / "records" / "records.db")) as opened:
-            yield opened
-    else:
-        yield MongoStore(request.getfixturevalue("mongo_database"))
 
 
 @pytest.fixture

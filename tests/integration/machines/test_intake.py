@@ -16,23 +16,12 @@ from collector.sender.sink import SpoolSink
 from collector.sender.spool import RewoundError, Spool, SpoolError, SpoolFullError
 from collector.wire import unpack
 from records import RecordStore
-from records.mongo_store import MongoStore
 from records.sqlite_store import SqliteStore
 from records.store import EARLIEST
 from tests.faults.hostile_tree import write_hostile
 from tests.integration.collecting import LINE, append, write
 
 LIMIT = 2**30
-
-
-@pytest.fixture(params=["sqlite", "mongo"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RecordStore]:
-    """An empty record store of each kind."""
-    if request.param == "sqlite":
-        with closing(SqliteStore(tmp_path / "records" / "records.db")) as opened:
-            yield opened
-    else:
-        yield MongoStore(request.getfixturevalue("mongo_database"))
 
 
 @pytest.fixture
