@@ -1,4 +1,4 @@
-"""`./analytics run --as-of`: the marts as they stood at a moment, in a data directory of their own."""
+"""`./analytics run --as-of`: the marts as they stood at a moment, in a separate data directory."""
 
 import shutil
 import threading
@@ -26,7 +26,7 @@ _LOCK_WAIT_SECONDS = 60
 def run_as_of(settings: Settings, text: str, *, console: Console, as_json: bool = False) -> RunResult:
     """Build the data directory of a moment and print where it is.
 
-    Raises UsageError for a moment that is none, LockHeld while a run is at work.
+    Raises UsageError for text that is not a past moment, LockHeld while a run is at work.
     """
     moment, source = read_moment(text, settings.timezone), DataPaths.of(settings).duckdb
     there = settings_as_of(settings, moment)

@@ -27,7 +27,7 @@ class Invitation(BaseModel):
 
     @classmethod
     def of(cls, token: str) -> "Invitation":
-        """Return what a token says. Raises UsageError, without repeating it, for what is none."""
+        """Return what a token says. Raises UsageError, without repeating the text, if it is not a token."""
         try:
             word = token.strip().removeprefix(_PREFIX)
             found = cls.model_validate_json(base64.urlsafe_b64decode(word + "=" * (-len(word) % 4)))

@@ -160,7 +160,7 @@ def _is_json(raw: bytes) -> bool:
 
 
 def _rule_cache(settings: Settings) -> Path | None:
-    """Return the folder for compiled rules; None where there is none to write to, as in the collector's container."""
+    """Return the folder for compiled rules; None if no folder is writable, as in the collector's container."""
     environment = Path(sys.prefix)
     if os.access(environment, os.W_OK):
         return environment / "share" / "claude-analytics" / "secret-rules"

@@ -1,10 +1,11 @@
 """Builds the marts as they stood at a moment: from the lines collected by then, by today's models and prices.
 
 When a line was collected is kept with it for ever, in every store; Iceberg's snapshots, which expire, are not needed.
-The result is a data directory of its own that every command reads with `--data`, and nothing ever collects into.
+The result is a separate data directory that every command reads with `--data`, and nothing ever collects into.
 """
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -111,8 +112,8 @@ def read_moment(text: str, timezone: str, now: datetime | None = None) -> Moment
 def settings_as_of(settings: Settings, moment: Moment) -> Settings:
     """Return the settings of that moment's data directory, which is below the folder of the published databases."""
     folder = DataPaths.of(settings).duckdb.root / FOLDER / moment.name
-    of_its_own = {"data_dir": folder, "duckdb_path": None, "scheduler_dir": None, "keep_generations": 1}
-    return settings.model_copy(update=of_its_own)
+    separate = {"data_dir": folder, "duckdb_path": None, "scheduler_dir": None, "keep_generations": 1}
+    return settings.model_copy(update=separate)
 
 
 def marked_as_of(data_dir: Path) -> str | None:
@@ -142,7 +143,8 @@ class LoaderAsOf:
             lines, first, last = connection.execute(_COUNTED, {"moment": self.moment.at}).fetchall()[0]
         if last is None:
             began = f"the first came at {first.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if first else "there are none"
-            raise AsOfError(f"expected lines collected by {self.moment.at:%Y-%m-%d %H:%M:%S} UTC, found none: {began}")
+            expected = f"expected lines collected by {self.moment.at:%Y-%m-%d %H:%M:%S} UTC"
+            raise AsOfError(f"{expected}, found none: {began}; choose a later moment")
         return ExtractResult(
             documents=0, total_documents=lines, late_documents=0, snapshot_id=None, watermark=last, seconds=0
         )
@@ -184,6 +186,12 @@ def remove_work_database(volume: DuckDBVolume) -> None:
     work = volume.work_database
     for path in (work, work.with_name(f"{work.name}.wal"), work.with_name("build.json")):
         path.unlink(missing_ok=True)
+
+
+def remove_folders(volume: DuckDBVolume) -> None:
+    """Delete the folders of all moments: they are made on demand, and again when asked for."""
+    if (folders := volume.root / FOLDER).exists():
+        shutil.rmtree(folders)
 
 
 def mark(settings: Settings, moment: Moment) -> None:

@@ -1,9 +1,7 @@
 """What a run does besides while a request to forget is unfinished: it begins by deleting, and ends by proving it."""
 
-import shutil
-
 from common.errors import AnalyticsError
-from scheduler.as_of import FOLDER
+from scheduler.as_of import remove_folders
 from scheduler.pipeline_parts import Forgetting
 from scheduler.pipeline_steps import Context, Output, Step
 from scheduler.publish import remove_old_generations
@@ -22,8 +20,7 @@ def with_forgetting(steps: list[Step], forgetting: Forgetting) -> list[Step]:
 
     def prove(context: Context) -> Output:
         removed = remove_old_generations(context.parts.volume, 1)
-        if (copies := context.parts.volume.root / FOLDER).exists():  # made on demand, and again when asked for
-            shutil.rmtree(copies)
+        remove_folders(context.parts.volume)
         proof = forgetting.prove(context.progress)
         return Output(f"{removed} old generations deleted; {proof}", rows_out=removed)
 

@@ -11,6 +11,7 @@ import duckdb
 
 from common.errors import AnalyticsError
 from common.loader_results import ExtractResult, LoadResult
+from scheduler.as_of import remove_folders
 from scheduler.build_state import BuildNote, Facts, is_published, read_facts
 from scheduler.dbt_project import DbtEvent
 from scheduler.dbt_results import DbtNode, failing_rows
@@ -178,9 +179,12 @@ def _publish(context: Context) -> Output:
     parts, has_text = context.parts, context.parts.published_text
     prepare = None if has_text else partial(remove_text, limits=parts.duckdb_limits)
     had_text = context.generation is not None and context.generation.facts.get(_PUBLISHED_TEXT, True)
-    keep = 1 if had_text and not has_text else parts.keep_generations  # the older ones hold it
+    loses_text = had_text and not has_text
+    keep = 1 if loses_text else parts.keep_generations  # the older ones hold it
     facts = context.facts | ({FORGETS: True} if context.forgets else {})
     generation = publish(parts.volume, keep=keep, facts=facts, prepare=prepare)
+    if loses_text:
+        remove_folders(parts.volume)
     context.generation, context.published = generation, True
     message = f"generation {generation.number}, {generation.bytes / 2**20:.1f} MiB"
     return Output(message, rows_out=sum(generation.row_counts.values()))

@@ -71,7 +71,7 @@ def is_lock_conflict(error: BaseException) -> bool:
 
 
 def is_broken(error: BaseException | str | None) -> bool:
-    """True for DuckDB's complaint that the file is damaged, also when it arrives as text."""
+    """Tell whether DuckDB says that the file is damaged, in an error or in its text."""
     return isinstance(error, DatabaseBrokenError) or _BROKEN.search(str(error)) is not None
 
 

@@ -26,7 +26,7 @@ from vault.selection import Selection, Wanted, select
 
 
 def forgotten_files(settings: Settings, files: Mapping[str, os.stat_result]) -> set[str]:
-    """Return which transcripts are forgotten; with a connection of its own, for a page asks beside a run."""
+    """Return which transcripts are forgotten; over a separate connection, since a page asks beside a run."""
     if not files or not (settings.mongo_uri or DataPaths.of(settings).records.exists()):
         return set()
     names: dict[str, str] = {}

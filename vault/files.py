@@ -121,6 +121,18 @@ def dump(uri: SecretStr) -> Iterator[bytes]:
         raise VaultError(f"Metabase's database: pg_dump failed: {' '.join(said.split())[:300]}; check that it runs")
 
 
+def psql(uri: SecretStr, sql: str) -> str:
+    """Run a statement and return its answer as text. Raises VaultError if PostgreSQL does not answer or refuses."""
+    command = ["psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--command", sql]
+    try:
+        answer = subprocess.run(command, env=environment(uri), capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise VaultError("Metabase's database: expected psql on PATH, found none; install postgresql-client") from None
+    if answer.returncode:
+        raise VaultError(f"Metabase's database: {' '.join(answer.stderr.split())[:300]}; check that it runs")
+    return answer.stdout.strip()
+
+
 def environment(uri: SecretStr) -> dict[str, str]:
     """Return the environment with which PostgreSQL's programs connect: all users of a host see arguments."""
     parts = urlsplit(uri.get_secret_value())

@@ -21,7 +21,7 @@ from common.settings import Settings
 from records import RecordStore, StoredLine, open_store
 from records.store import EARLIEST
 from vault.errors import PlaceError, VaultError
-from vault.files import HISTORY, IN_DATA, PUBLISHED, TOKEN, environment, is_statement
+from vault.files import HISTORY, IN_DATA, PUBLISHED, TOKEN, environment, is_statement, psql
 from vault.manifest import LAYOUTS, LINES, METABASE, REJECTED, STATES, UNDATED, Backup, Manifest
 from vault.places import Place
 from vault.purge import apply_forgotten
@@ -204,15 +204,6 @@ def restore_metabase(uri: SecretStr, pieces: Iterable[bytes]) -> None:
 
 
 def _require_empty_database(uri: SecretStr) -> None:
-    query = "select count(*) from information_schema.tables where table_schema = 'public'"
-    command = ["psql", "--no-psqlrc", "--tuples-only", "--no-align", "--command", query]
-    try:
-        answer = subprocess.run(command, env=environment(uri), capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        raise VaultError("Metabase's database: expected psql on PATH, found none; install postgresql-client") from None
-    if answer.returncode:
-        raise VaultError(f"Metabase's database: {' '.join(answer.stderr.split())[:300]}; check that it runs")
-    if answer.stdout.strip() != "0":
-        raise PlaceError(
-            f"restore: expected an empty database for Metabase, found {answer.stdout.strip()} tables in it"
-        )
+    tables = psql(uri, "select count(*) from information_schema.tables where table_schema = 'public'")
+    if tables != "0":
+        raise PlaceError(f"restore: expected an empty database for Metabase, found {tables} tables in it")

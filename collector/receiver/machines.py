@@ -119,7 +119,7 @@ class Machines:
         return next(machine for machine in self.all() if machine.name == name)
 
     def holder(self, token: str) -> Holder | None:
-        """Return the machine that holds this token; None where there is none, or it was revoked."""
+        """Return the machine that holds this token; None if no machine does, or if it was revoked."""
         given, now = _hashed(token), time.time()
         with self._connected() as connection:
             row = connection.execute(

@@ -49,7 +49,7 @@ class Spool:
     """The spool of one machine; threads share it."""
 
     def __init__(self, path: Path, limit_bytes: int, stop: threading.Event | None = None) -> None:
-        """Open the file, creating it where there is none.
+        """Open the file, and create it if it does not exist.
 
         Args:
             path: The file.

@@ -142,7 +142,7 @@ def _value(value: Any) -> Any:
 
 
 def fork(task: Task, then: Callable[[Task], int] = work) -> int:
-    """Start a task in a process of its own; return its id."""
+    """Start a task in a separate process; return its id."""
     sys.stdout.flush()
     if pid := os.fork():
         return pid
