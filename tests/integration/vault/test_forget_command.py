@@ -153,7 +153,9 @@ def test_without_published_text_figures_stay_and_no_text_is_published(
     data, named = tmp_path / "data", {"TRANSCRIPTS_DIR": str(projects)}
     ran(analytics("run", "--data", data, **named))
     before = marts(data)
+    (data / "duckdb/as-of/2026-01-01").mkdir(parents=True)
     ran(analytics("run", "--data", data, PUBLISHED_TEXT="off", **named))
+    assert not (data / "duckdb/as-of").exists(), "folders of another day had text"
     after = marts(data)
     assert {table for table in before if before[table] != after[table]} == set()
     assert len(list((data / "duckdb/generations").iterdir())) == 1, "the older one had text"
