@@ -18,6 +18,7 @@ import duckdb
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from common import numbers
 from common.design import stylesheet
 from dashboards.card_query import opened, run_sql, shown_columns
 from dashboards.card_sql import DEFAULT_DAYS
@@ -147,7 +148,7 @@ def _about(connection: duckdb.DuckDBPyConnection, meta: dict[str, Any], timezone
     row = found.rows[0] if found.rows else {"sessions": 0, "projects": 0}
     if not row["sessions"]:
         return "No session yet: run the pipeline over a folder of transcripts, then open this page again."
-    counts = f"{show(row['sessions'], 'count')} sessions in {show(row['projects'], 'count')} projects"
+    counts = f"{numbers.counted(row['sessions'], 'session')} in {numbers.counted(row['projects'], 'project')}"
     return f"{counts}, {meta['first_text']} to {meta['last_text']}. Days and hours in {timezone}."
 
 
