@@ -93,6 +93,8 @@ def _lines(published: Published, found: Found, wanted: list[str]) -> Iterator[st
 
 def _nothing(published: Published) -> str:
     """Say that nothing was found; or that no text is published, so that there is nothing to find."""
+    if published.is_team_only:
+        return "Nothing to search: figures of the team are published alone (TEAM_AGGREGATES_ONLY)."
     counts = "select count(*) as messages, count(message_text) as texts from marts.fct_messages"
     (found,) = published.rows(counts)
     if found["messages"] and not found["texts"]:
