@@ -14,9 +14,13 @@ from typing import Any
 import pytest
 
 from common.settings import Settings
+from scheduler import dbt_process
+from tests.dbt_forks import REAL_WORKER, Forks, forks_of_dbt
 
 ROOT = Path(__file__).resolve().parent.parent
 CORPUS, EXPECTED = "CLAUDE_ANALYTICS_CORPUS", "CLAUDE_ANALYTICS_EXPECTED"
+LONGEST = ("smoke/test_smoke.py", "unit/test_style_of_sql.py", "unit/test_style.py")
+"""Files that are begun first, since one worker would be busy with them alone at the end."""
 BY_FOLDER = {"integration": "integration", "browser": "browser", "smoke": "compose", "operator": "compose"}
 
 
@@ -45,8 +49,15 @@ def _missing(item: pytest.Item) -> str | None:
     return None
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Start one worker more than there are cores: tests of servers, timers and containers wait most of their time."""
+    return (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1) + 1
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by their folder, and skip with the reason what this machine cannot run."""
+    """Mark tests by their folder, skip with the reason what cannot run here, and begin with the longest files."""
+    first = {ROOT / "tests" / name for name in LONGEST}
+    items.sort(key=lambda item: item.path not in first)
     for item in items:
         for folder in item.path.relative_to(ROOT).parts:
             if folder in BY_FOLDER:
@@ -65,6 +76,19 @@ def _no_settings_of_this_machine() -> Iterator[None]:
             patch.delenv(f"{name.upper()}_FILE", raising=False)
         patch.delenv("CLAUDE_CONFIG_DIR", raising=False)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def dbt_forks() -> Iterator[Forks]:
+    """A dbt process that a test starts within its own process is a fork of one that has imported dbt."""
+    with forks_of_dbt() as forks:
+        yield forks
+
+
+@pytest.fixture
+def real_dbt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start dbt as users' runs do: for tests of the process itself."""
+    monkeypatch.setattr(dbt_process, "WORKER", REAL_WORKER)
 
 
 @pytest.fixture(scope="session")

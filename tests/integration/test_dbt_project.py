@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -24,6 +23,7 @@ from dashboards.card_query import opened, run_card, shown_columns
 from dashboards.definitions import load_catalog
 from report.export import export_csv
 from report.html import write_report
+from tests.dbt_forks import SOCKET, Forks
 from tests.integration.small_history import SmallHistory, first_load, late_load
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,8 +48,9 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def dbt(scratch: Path) -> Dbt:
+def dbt(scratch: Path, dbt_forks: Forks) -> Dbt:
     """Runs a dbt command on a database, in its own process; at one place, since for another dbt parses all again."""
+    command_line = dbt_forks.command_line()
     place = scratch / "analytics.db"
 
     def run(*args: str, database: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -63,12 +64,16 @@ def dbt(scratch: Path) -> Dbt:
             "DBT_LOG_PATH": str(scratch / "logs"),
             "DBT_USE_COLORS": "false",
         }
-        command = [sys.executable, "-P", "-c", "from dbt.cli.main import cli; cli()", *args]
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("DBT_")}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("DBT_") or name == SOCKET}
         if database:
             database.rename(place)
         result = subprocess.run(
-            command, env=kept | settings | environment, cwd=scratch, capture_output=True, text=True, check=False
+            [*command_line, *args],
+            env=kept | settings | environment,
+            cwd=scratch,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if database:
             place.rename(database)

@@ -16,7 +16,7 @@ from scheduler.dbt_project import DbtInterruptedError, DbtProcessError, DbtProje
 from tests.integration.collecting import wait_until
 from tests.integration.scheduler.small import CountingLoader, make_project, make_settings
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("real_dbt")]
 
 SLOW_MODEL = "select count(*) as n from range(100000000) a, range(100000) b where a.range * b.range = 7"
 BUILD = """

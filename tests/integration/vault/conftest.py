@@ -36,11 +36,17 @@ def settings(tmp_path: Path, vault_sample: Path) -> Settings:
 
 
 @pytest.fixture
-def analytics(tmp_path: Path, vault_sample: Path) -> Command:
+def cli() -> list[str]:
+    """The beginning of a command."""
+    return [sys.executable, "-P", "-m", "cli"]
+
+
+@pytest.fixture
+def analytics(tmp_path: Path, vault_sample: Path, cli: list[str]) -> Command:
     """Runs a command as a person does, in a folder with a `.env`."""
 
     def run(*arguments: object, **variables: str) -> Answer:
-        command = [sys.executable, "-P", "-m", "cli", *map(str, arguments)]
+        command = [*cli, *map(str, arguments)]
         named = {"TRANSCRIPTS_DIR": str(vault_sample), "HOST_NAME": "laptop", "TIMEZONE": "UTC"}
         environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"} | named | variables
         return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)

@@ -16,10 +16,17 @@ import pyarrow.parquet as pq
 import pytest
 
 from scheduler.published_text import ONLY_WHERE, TEXT_COLUMNS
+from tests.dbt_forks import Forks
 from tests.integration.vault.conftest import Answer, Command
 
 OF_THE_RUN = {"fct_pipeline_runs", "fct_dbt_results"}
 VOLATILE = {"ingested_at", "first_ingested_at", "last_ingested_at", "extracted_at", "loaded_at", "load_id"}
+
+
+@pytest.fixture
+def cli(dbt_forks: Forks) -> list[str]:
+    """These tests build the whole project nine times."""
+    return dbt_forks.cli()
 
 
 @pytest.fixture
