@@ -35,7 +35,8 @@ class Forks:
         """Start the process unless it runs, and wait until it can fork."""
         if self._process is None:
             command = [sys.executable, "-P", str(FORKED_DBT), "serve", str(make_project(self._project))]
-            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+            quiet = os.environ | {"PYTHONWARNINGS": "ignore"}  # as the launcher sets it
+            self._process = subprocess.Popen(command, env=quiet, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
         while not self.socket.exists():
             assert self._process.poll() is None, "the process that forks dbt has ended"
             time.sleep(0.02)

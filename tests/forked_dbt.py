@@ -12,6 +12,7 @@ import selectors
 import signal
 import socket
 import sys
+import traceback
 from contextlib import suppress
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
@@ -134,8 +135,17 @@ class Forks:
             os.dup2(stream, number)
             os.close(stream)
         sys.argv = [str(WORKER), *arguments]
-        self._worker.main()
-        sys.exit()  # through the interpreter's own end, which closes the database
+        code = 1
+        try:
+            self._worker.main()
+        except SystemExit as ended:  # with the exit code of dbt's own command line
+            code = int(ended.code or 0)
+            self._worker._release(os.environ["DUCKDB_PATH"])
+        except BaseException:  # noqa: BLE001 (a fork must never go on as the process that waits)
+            traceback.print_exc()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)  # the interpreter's own end trips over what was loaded before the fork
 
 
 def load_worker() -> Any:

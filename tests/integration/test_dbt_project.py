@@ -23,7 +23,8 @@ from dashboards.card_query import opened, run_card, shown_columns
 from dashboards.definitions import load_catalog
 from report.export import export_csv
 from report.html import write_report
-from tests.dbt_forks import SOCKET, Forks
+from tests.dbt_forks import Forks
+from tests.forked_dbt import SOCKET
 from tests.integration.small_history import SmallHistory, first_load, late_load
 
 ROOT = Path(__file__).resolve().parents[2]

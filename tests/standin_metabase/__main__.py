@@ -15,12 +15,17 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=3000)
     given = parser.parse_args()
+    serve(given.port, given.host)
+
+
+def serve(port: int, host: str = "127.0.0.1") -> None:
+    """Answer until the process is ended."""
     state = State()
     if os.environ.get("MB_DB_TYPE") == "postgres":
         kept = ApplicationDb()
         kept.load(state)
         state.keep, state.is_kept = kept.save, kept.answers
-    uvicorn.run(make_app(state), host=given.host, port=given.port, log_level="warning")
+    uvicorn.run(make_app(state), host=host, port=port, log_level="warning")
 
 
 if __name__ == "__main__":

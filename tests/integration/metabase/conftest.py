@@ -1,8 +1,6 @@
 """The demo's published database, and the stand-in for Metabase as its own process."""
 
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,8 +9,8 @@ import pytest
 from metabase.client import Client
 from metabase.first_start import connect
 from tests.integration.conftest import free_port
+from tests.integration.fork_server import fork_server, stand_in
 
-ROOT = Path(__file__).resolve().parent.parent.parent.parent
 USER, PASSWORD = "admin@example.org", "a-password-of-this-test-1"
 
 
@@ -53,13 +51,11 @@ def volume(tmp_path: Path, published: Path) -> Volume:
 def metabase_url(tmp_path: Path) -> Iterator[str]:
     """The address of a fresh stand-in: no user, no database, nothing in it."""
     port = free_port()
-    with (tmp_path / "standin.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.standin_metabase", "--port", str(port)], cwd=ROOT, stdout=log, stderr=log
-        )
-        yield f"http://127.0.0.1:{port}"
-        process.terminate()
-        process.wait(120)
+    process = fork_server().Process(target=stand_in, args=(port, tmp_path / "standin.log"), daemon=True)
+    process.start()
+    yield f"http://127.0.0.1:{port}"
+    process.terminate()
+    process.join(120)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Two runners on one volume, killed at random: never do both write, and what they leave is whole."""
 
-import multiprocessing
 import random
 import threading
 from contextlib import closing
@@ -12,6 +11,7 @@ import pytest
 from common.paths import DuckDBVolume
 from scheduler.lock import PipelineLock
 from scheduler.work_database import connect
+from tests.integration.fork_server import fork_server
 from tests.integration.scheduler.writer import write_for_ever
 
 pytestmark = pytest.mark.integration
@@ -40,8 +40,7 @@ def test_two_runners_never_write_together_however_they_are_killed(tmp_path: Path
     volume.work_database.parent.mkdir(parents=True)
     with closing(connect(volume.work_database)) as connection:
         connection.execute("create table written (name varchar, amount integer)")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.integration.scheduler.writer"])
+    context = fork_server()
     chance, pause = random.Random(7), threading.Event()
     runners = [start(context, tmp_path, "0"), start(context, tmp_path, "0")]
     for number in range(1, ROUNDS + 1):
