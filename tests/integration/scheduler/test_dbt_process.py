@@ -88,6 +88,7 @@ def test_a_parse_error_is_told_in_one_line(project: DbtProject) -> None:
 @pytest.mark.parametrize("reason", ["stop", "time limit"])
 def test_a_build_that_takes_too_long_or_is_no_longer_wanted_is_ended(project: DbtProject, reason: str) -> None:
     (project.project_dir / "models/slow.sql").write_text(SLOW_MODEL, encoding="utf-8")
+    assert project.invoke(["parse"]).success  # a build begins at once
     stop = threading.Event()
 
     def on_event(event: dict[str, str]) -> None:
@@ -95,7 +96,7 @@ def test_a_build_that_takes_too_long_or_is_no_longer_wanted_is_ended(project: Db
             stop.set()
 
     with pytest.raises(DbtInterruptedError, match="told to stop" if reason == "stop" else "time limit"):
-        project.build(on_event=on_event, stop=stop, time_limit=None if reason == "stop" else 12)
+        project.build(on_event=on_event, stop=stop, time_limit=None if reason == "stop" else 4)
     assert is_free(project)
     (project.project_dir / "models/slow.sql").unlink()
     assert project.build().success  # in a fresh process
