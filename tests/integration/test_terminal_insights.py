@@ -4,12 +4,11 @@ import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import duckdb
 import pytest
 
 from cli.quick.start import run
+from tests.integration.published_rows import rows
 
 Ask = Callable[..., str]
 
@@ -25,11 +24,6 @@ def ask(demo: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monk
         return said.err if code else said.out
 
     return answer
-
-
-def rows(data: Path, sql: str) -> list[Any]:
-    with duckdb.connect(str(data / "duckdb" / "current" / "analytics.db"), read_only=True) as connection:
-        return connection.execute(sql).fetchall()
 
 
 def test_json_has_every_finding_and_the_sums_of_each_kind(demo: Path, ask: Ask) -> None:

@@ -11,6 +11,7 @@ import pytest
 from cli.quick.search import words
 from cli.quick.start import run
 from common.errors import UsageError
+from tests.integration.published_rows import rows
 
 Ask = Callable[..., Any]
 
@@ -25,11 +26,6 @@ def ask(demo: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monk
         return json.loads(capsys.readouterr().out)
 
     return answer
-
-
-def rows(data: Path, sql: str) -> list[Any]:
-    with duckdb.connect(str(data / "duckdb" / "current" / "analytics.db"), read_only=True) as connection:
-        return connection.execute(sql).fetchall()
 
 
 def holding(demo: Path, text: str) -> dict[str, int]:

@@ -7,12 +7,12 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
 
 from cli.quick.start import run
+from tests.integration.published_rows import rows
 
 ROOT = Path(__file__).resolve().parents[2]
 Shown = Callable[..., tuple[int, str]]
@@ -30,11 +30,6 @@ def shown(demo: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mo
         return code, out + err
 
     return answer
-
-
-def rows(data: Path, sql: str) -> list[Any]:
-    with duckdb.connect(str(data / "duckdb" / "analytics.db"), read_only=True) as connection:
-        return connection.execute(sql).fetchall()
 
 
 def with_most(demo: Path, condition: str) -> str:

@@ -15,6 +15,7 @@ import duckdb
 import pytest
 
 from cli.quick.start import run
+from tests.integration.published_rows import rows
 
 TOKENS = {
     "inputTokens": "input_tokens",
@@ -58,11 +59,6 @@ def shown(demo: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mo
         return code, out + err
 
     return answer
-
-
-def rows(demo: Path, sql: str) -> list[Any]:
-    with duckdb.connect(str(demo / "duckdb" / "analytics.db"), read_only=True) as connection:
-        return connection.execute(sql).fetchall()
 
 
 @pytest.mark.parametrize("command", GROUPED)
