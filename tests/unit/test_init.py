@@ -15,9 +15,9 @@ def _shell(commands: str, folder: Path, stdin: str = "") -> subprocess.Completed
     return subprocess.run(["sh", "-c", script], input=stdin, capture_output=True, text=True, check=False)
 
 
-def test_two_thousand_passwords_satisfy_metabase_and_differ(tmp_path: Path) -> None:
-    passwords = _shell("i=0; while [ $i -lt 2000 ]; do password; echo; i=$((i + 1)); done", tmp_path).stdout.split()
-    assert len(passwords) == len(set(passwords)) == 2000
+def test_a_hundred_passwords_satisfy_metabase_and_differ(tmp_path: Path) -> None:
+    passwords = _shell("i=0; while [ $i -lt 100 ]; do password; echo; i=$((i + 1)); done", tmp_path).stdout.split()
+    assert len(passwords) == len(set(passwords)) == 100
     for password in passwords:
         assert len(password) >= 24
         assert all(re.search(pattern, password) for pattern in STRONG), password
