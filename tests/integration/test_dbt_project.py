@@ -50,32 +50,21 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def dbt(scratch: Path, dbt_forks: Forks) -> Dbt:
-    """Runs a dbt command on a database, in its own process; at one place, since for another dbt parses all again."""
+    """Runs a dbt command in its own process, on a database that lies at one place meanwhile."""
     command_line = dbt_forks.command_line()
     place = scratch / "analytics.db"
 
     def run(*args: str, database: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
         settings = {
-            "DUCKDB_PATH": str(place),
-            "DBT_TARGET": "prod",
-            "TIMEZONE": ZONE,
-            "DBT_PROFILES_DIR": str(ROOT / "dbt"),
-            "DBT_PROJECT_DIR": str(ROOT / "dbt"),
-            "DBT_TARGET_PATH": str(scratch / "target"),
-            "DBT_LOG_PATH": str(scratch / "logs"),
-            "DBT_USE_COLORS": "false",
-        }
+            "DUCKDB_PATH": str(place), "DBT_TARGET": "prod", "TIMEZONE": ZONE, "DBT_USE_COLORS": "false",
+            "DBT_PROFILES_DIR": str(ROOT / "dbt"), "DBT_PROJECT_DIR": str(ROOT / "dbt"),
+            "DBT_TARGET_PATH": str(scratch / "target"), "DBT_LOG_PATH": str(scratch / "logs"),
+        }  # fmt: skip
         kept = {name: value for name, value in os.environ.items() if not name.startswith("DBT_") or name == SOCKET}
         if database:
             database.rename(place)
-        result = subprocess.run(
-            [*command_line, *args],
-            env=kept | settings | environment,
-            cwd=scratch,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        command, variables = [*command_line, *args], kept | settings | environment
+        result = subprocess.run(command, env=variables, cwd=scratch, capture_output=True, text=True, check=False)
         if database:
             place.rename(database)
         return result
