@@ -54,6 +54,7 @@ LONGER: dict[str, str] = {
     "dbt/models/marts/fct_api_requests.sql": "a response's tokens, price and flags: as wide as the question is",
     "dbt/models/intermediate/int_session_projects.sql": "where the work was has five sources, each a step",
     "dbt/models/marts/dim_projects.sql": "the name that no other project has is found in four steps",
+    "dbt/models/marts/agg_team_usage.sql": "which values share a row is found in five steps, each a small one",
     "dbt/models/marts/fct_commits.sql": "commits are told of in three ways, each a part",
     "dbt/models/marts/fct_session_events.sql": "events come from system lines, messages and summaries, each a part",
     "dbt/models/intermediate/int_answer_labels.sql": "requests and finished usage are told apart one within the other",
