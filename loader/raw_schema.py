@@ -99,6 +99,7 @@ RAW_COLUMNS: dict[str, str] = {
     "reported_cost_usd": "double",
     "reported_model_usage": "json",
     "attributes": "json",
+    "kept_facts": "json",
     "ingested_at": "timestamptz",
     "extracted_at": "timestamptz",
     "loaded_at": "timestamptz",
@@ -107,7 +108,9 @@ RAW_COLUMNS: dict[str, str] = {
 
 ADDED_BY_THE_LOAD = ("load_id", "loaded_at")
 
-LONG_TEXTS = frozenset({"block_text", "tool_result_text", "tool_result_rest", "tool_input", "usage", "attributes"})
+LONG_TEXTS = frozenset(
+    {"block_text", "tool_result_text", "tool_result_rest", "tool_input", "usage", "attributes", "kept_facts"}
+)
 """Columns whose texts may be long, each NULL in most rows. They are packed with ZSTD, or else DuckDB
 reads a text of more than 4 KB again for every NULL that follows it, and a prompt of 1 MB fills 4 GB of memory."""
 
