@@ -148,6 +148,7 @@ REJECTED_DOCUMENTS: dict[str, str] = {
     "host": "varchar",
     "byte_offset": "bigint",
     "reason": "varchar not null",
+    "is_reduced": "boolean",
     "extracted_at": "timestamptz",
     "rejected_at": "timestamptz not null",
 }
@@ -174,6 +175,7 @@ CREATE_RAW: tuple[str, ...] = (
     _create("raw.rejected_values", REJECTED_VALUES),
     _create("raw.rejected_documents", REJECTED_DOCUMENTS),
     _create("raw.masked_secrets", MASKED_SECRETS),
+    "alter table raw.rejected_documents add column if not exists is_reduced boolean",
     "create table if not exists raw.loads (load_id bigint not null, loaded_at timestamptz not null,"
     " documents bigint not null, rows bigint not null, snapshot_id bigint, extracted_up_to timestamptz,"
     " table_uuid varchar not null)",

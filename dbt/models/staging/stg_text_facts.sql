@@ -7,7 +7,7 @@ with blocks as (
 
     select
         *,
-        coalesce(message_type, '') != 'assistant' as is_said_by_user,
+        coalesce(message_type = 'user', block_text is not null) as is_said_by_user,
         {{ is_prompt_history('source_file') }} as is_history
     from {{ source('raw', 'conversations') }}
 
