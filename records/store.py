@@ -1,8 +1,9 @@
 """The record store's interface: what collector and loader ask of it, whichever database is behind it.
 
 Every line is stored once under an id made from its content, so every write may be repeated. Nothing is ever updated but
-the state of a file and lines whose texts expire, and nothing deleted but what a person asked to forget. That is not
-taken again: callers of `insert_lines` leave it out. Moments are whole milliseconds in UTC; a range of them excludes its start, not its end.
+the state of a file and a line whose texts expire, and nothing deleted but what a person asked to forget. That is not
+taken again: callers of `insert_lines` leave it out. Moments are whole milliseconds in UTC; a range of them excludes its
+start, not its end.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence

@@ -104,6 +104,8 @@ from raw.masked_secrets
 where document_id in (select document_id from due) group by document_id
 """
 
+_REASONS = "select document_id, reason from raw.rejected_documents where document_id in (select document_id from due)"
+
 
 @dataclass(frozen=True)
 class TextRetention:
@@ -145,10 +147,7 @@ class Due:
             removed["rejectedValues"] = rejected.get(document_id, [])
             removed["maskedSecrets"] = [list(secret.values()) for secret in secrets.get(document_id, [])]
             yield document_id, removed
-        reasons = (
-            "select document_id, reason from raw.rejected_documents where document_id in (select document_id from due)"
-        )
-        for document_id, reason in self._connection.execute(reasons).fetchall():
+        for document_id, reason in self._connection.execute(_REASONS).fetchall():
             yield document_id, {"rejected": reason}
 
     def rejected(self) -> list[str]:
