@@ -97,7 +97,14 @@ def _nothing(published: Published) -> str:
     (found,) = published.rows(counts)
     if found["messages"] and not found["texts"]:
         return "Nothing to search: the database was published without text (PUBLISHED_TEXT=off)."
-    return "No message, tool input or tool output has all of these words."
+    nothing = "No message, tool input or tool output has all of these words."
+    query = "select count(*) as lines from raw.conversations where block_index = 0 and kept_facts is not null"
+    (gone,) = published.rows(query)
+    if gone["lines"]:
+        return (
+            f"{nothing} The texts of {_counted(gone['lines'], 'line', 's')} are no longer kept (TEXT_RETENTION_DAYS)."
+        )
+    return nothing
 
 
 def _counted(number: int, word: str, plural: str) -> str:
