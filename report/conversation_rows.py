@@ -40,7 +40,8 @@ select
     m.session_id, {_LOCAL.format("m.sent_at")}, m.message_key, m.turn_type, m.is_subagent, m.agent_id, m.is_copy,
     m.request_key, m.command_name, m.typed, b.block_index, b.block_type,
     {_or_gone("b.block_text", _TEXT_LENGTH)}, b.tool_use_id, b.tool_name,
-    {_or_gone("cast(b.tool_input as varchar)", "b.tool_input_length")}, if(b.kept_facts is null, b.tool_input_length, null),
+    {_or_gone("cast(b.tool_input as varchar)", "b.tool_input_length")},
+    if(b.kept_facts is null, b.tool_input_length, null),
     {_or_gone("b.tool_result_text", "b.tool_result_length")}, if(b.kept_facts is null, b.tool_result_length, null),
     b.is_error,
     c.tool_call_key, c.outcome, c.duration_ms, c.lines_added, c.lines_removed
