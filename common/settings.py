@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, Pydanti
 
 from common.currency import Rate, currency_code, parse_rates
 from common.errors import UsageError
+from common.text_days import TextDays
 
 
 class SettingsError(UsageError):
@@ -94,8 +95,6 @@ def _list(value: Any) -> Any:
 UserPaths = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_paths)]
 
 
-FEWEST_TEXT_DAYS = 7
-
 FORMER_NAMES = {
     "scheduler_dir": "runner_dir",
     "scheduler_host": "runner_host",
@@ -143,7 +142,7 @@ class Settings(BaseSettings):
     tool_output_limit: int = Field(default=2000, ge=0)
     masking: Literal["on", "off", "everywhere"] = "on"  # on: behind the record store (docs/secrets.md)
     published_text: Literal["on", "off"] = "on"  # off: published are figures without prompts, answers, input and output
-    text_retention_days: int | None = Field(default=None)  # then texts go, figures stay (docs/forgetting.md)
+    text_retention_days: TextDays | None = None  # then texts go, and figures stay (docs/forgetting.md)
     fingerprint_key: SecretStr | None = None  # what masks are made with; default: a file in the data directory
     duckdb_memory_limit: str = Field(default="512MB", pattern=r"(?i)^\s*\d+(\.\d+)?\s*([KMGT]i?B?|B)\s*$")
     duckdb_temp_directory: UserPath | None = None  # where DuckDB writes what does not fit; default: beside the database
@@ -240,16 +239,6 @@ class Settings(BaseSettings):
             return ZoneInfo(value).key
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise ValueError("expected an IANA timezone such as Europe/Berlin") from None
-
-    @field_validator("text_retention_days")
-    @classmethod
-    def _long_enough(cls, value: int | None) -> int | None:
-        if value is not None and value < FEWEST_TEXT_DAYS:
-            raise ValueError(
-                f"expected at least {FEWEST_TEXT_DAYS} days, in which a machine that was away delivers its lines and a"
-                " resumed session repeats them: they are compared with texts"
-            )
-        return value
 
     @property
     def duckdb_dir(self) -> Path:

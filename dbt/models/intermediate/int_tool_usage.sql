@@ -105,7 +105,8 @@ paired as (
         end as denial_kind,
         answers.tool_result_text as result_text,
         {{ kept_or('error_digest', error_digest('answers.tool_result_text'), of='answers.') }} as error_digest,
-        {{ kept_or('is_refused_input', is_refused_input('answers.tool_result_text'), 'boolean', 'answers.') }} as is_refused_input,
+        {{ kept_or('is_refused_input', is_refused_input('answers.tool_result_text'), 'boolean', 'answers.') }}
+            as is_refused_input,
         {{ result_notes }} as result_notes,
         answers.tool_result_length as result_length,
         answers.result_type,

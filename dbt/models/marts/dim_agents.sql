@@ -101,7 +101,9 @@ unnamed_starts as (
 
     select
         *,
-        row_number() over (partition by session_id, agent_prompt_digest order by started_at, tool_call_key) as repetition
+        row_number() over (
+            partition by session_id, agent_prompt_digest order by started_at, tool_call_key
+        ) as repetition
     from starts
     where named_agent_id is null and agent_prompt_digest is not null
 

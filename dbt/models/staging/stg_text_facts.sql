@@ -1,6 +1,5 @@
 -- What the figures need of each block's texts, as it is kept in the place of texts that expire (TEXT_RETENTION_DAYS): every value that a
 -- model derives from them. A view that no build reads: the run that removes texts asks it, over the lines that it reduces.
-{%- set typed = typed_text('blocks.block_text') %}
 {%- set notes = "concat_ws(chr(10), blocks.tool_result_text, blocks.tool_result_rest)" %}
 
 with blocks as (
@@ -8,6 +7,7 @@ with blocks as (
     select
         *,
         coalesce(message_type = 'user', block_text is not null) as is_said_by_user,
+        is_said_by_user and block_index = 0 as begins_line,
         {{ is_prompt_history('source_file') }} as is_history
     from {{ source('raw', 'conversations') }}
 
@@ -44,28 +44,18 @@ facts as (
             'text_length': length(blocks.block_text),
             'text_bytes': strlen(blocks.block_text),
             'text_digest': md5(blocks.block_text),
-            'typed_digest': if(blocks.is_said_by_user, md5({{ typed }}), null),
+            'typed_digest': if(blocks.is_said_by_user, md5({{ typed_text('blocks.block_text') }}), null),
             'trimmed_digest': if(blocks.message_type is null, md5(trim(blocks.block_text)), null),
-            'is_wrapped': if(
-                blocks.line_type = 'queue-operation', {{ is_wrapped_by_another('trim(blocks.block_text)') }}, null
-            ),
+            'is_wrapped': line_type = 'queue-operation' and {{ is_wrapped_by_another('trim(blocks.block_text)') }},
             'is_prompt': if(blocks.is_history, {{ is_typed_prompt(trimmed_text('blocks.block_text')) }}, null),
             'prompt_length': if(blocks.is_history, length({{ trimmed_text('blocks.block_text') }}), null),
             'task_category': case
                 when blocks.is_history then {{ task_category(trimmed_text('blocks.block_text')) }}
-                when blocks.block_index = 0 and blocks.is_said_by_user then {{ task_category('typed.typed_text') }}
+                when blocks.begins_line then {{ task_category('typed.typed_text') }}
             end,
-            'typed_kind': if(
-                blocks.block_index = 0 and blocks.is_said_by_user, {{ typed_kind('typed.typed_text') }}, null
-            ),
-            'command_name': if(
-                blocks.block_index = 0 and blocks.is_said_by_user, {{ slash_command('typed.typed_text') }}, null
-            ),
-            'opening_digest': if(
-                blocks.block_index = 0 and blocks.is_said_by_user,
-                {{ opening_digest('typed.typed_text') }},
-                {{ opening_digest(agent_task()) }}
-            ),
+            'typed_kind': if(blocks.begins_line, {{ typed_kind('typed.typed_text') }}, null),
+            'command_name': if(blocks.begins_line, {{ slash_command('typed.typed_text') }}, null),
+            'opening_digest': {{ opening_digest("if(blocks.begins_line, typed.typed_text, " ~ agent_task() ~ ")") }},
             'message_length': if(blocks.block_index = 0, length(typed.message_text), null),
             'commit_action': {{ commit_action(shell_command()) }},
             'opens_pull_request': {{ opens_pull_request(shell_command()) }},
