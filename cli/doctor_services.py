@@ -142,7 +142,7 @@ def published(settings: Settings) -> Finding:
     except duckdb.Error as error:
         fix = "run ./analytics run --full-refresh; everything is rebuilt from the record store"
         return Finding("Published", "fail", f"{file}: {str(error).splitlines()[0]}", expected, fix)
-    return Finding("Published", "ok", f"{row[0] if row else 0} sessions in {file}", expected)
+    return Finding("Published", "ok", f"{numbers.counted(row[0] if row else 0, 'session')} in {file}", expected)
 
 
 def docker(_: Settings) -> Finding:

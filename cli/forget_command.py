@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from standalone.forgetting import Requests
 
 _MOST_COPIES = 5
+_COUNTED = ("sessions", "lines", "rejected_lines")
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ def _counts(settings: "Settings", selected: "Selected") -> dict[str, float]:
 
 def _show(selected: "Selected", counts: dict[str, float]) -> None:
     days = f"{selected.first_day} to {selected.last_day}" if selected.first_day else "without a date"
-    shown = f"{counts['sessions']:,} sessions, {counts['lines']:,} lines, {counts['rejected_lines']:,} rejected lines"
+    shown = ", ".join(numbers.counted(counts[name], name[:-1].replace("_", " ")) for name in _COUNTED)
     text = f"{selected.kind} {selected.value}: {shown}, {days}"
     console.print(escape(text), highlight=False, soft_wrap=True)
     if "tokens" in counts:
@@ -159,7 +160,8 @@ def _show(selected: "Selected", counts: dict[str, float]) -> None:
         console.print(f"Figures lose {cost}; closed months keep their sums.", highlight=False, soft_wrap=True)
     if selected.copies:
         some = ", ".join(sorted(selected.copies)[:_MOST_COPIES])
-        text = f"{sum(selected.copies.values()):,} lines of {len(selected.copies)} other sessions are copies: {some}"
+        lines = numbers.counted(sum(selected.copies.values()), "line")
+        text = f"{lines} of {numbers.counted(len(selected.copies), 'other session')} hold copies: {some}"
         console.print(f"[yellow]Copies stay:[/] {escape(text)}", highlight=False, soft_wrap=True)
 
 

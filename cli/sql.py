@@ -12,6 +12,7 @@ from rich.table import Column, Table
 
 from cli.published_summary import published
 from cli.terminal import EXIT_USAGE, AsJson, Data, console, fail, one_line_errors, settings_of
+from common import numbers
 
 
 def register(app: typer.Typer) -> None:
@@ -61,7 +62,7 @@ def _print_csv(columns: list[str], rows: list[tuple[Any, ...]]) -> None:
 def _print_table(columns: list[str], rows: list[tuple[Any, ...]]) -> None:
     fits = sum(len(name) + 3 for name in columns) < console.width  # else rich would leave columns out
     console.print(_as_table(columns, rows) if fits else _as_records(columns, rows), highlight=False)
-    console.print(f"{len(rows):,} rows", highlight=False)
+    console.print(numbers.counted(len(rows), "row"), highlight=False)
 
 
 def _as_records(columns: list[str], rows: list[tuple[Any, ...]]) -> Table:

@@ -31,6 +31,4 @@ def collect(
     roots = distinct_roots([transcripts] if isinstance(transcripts, Path) else transcripts)
     collectors = [Collector(store, root, host, label=label, masker=masker, excluded=excluded) for root, label in roots]
     results = [collector.collect(progress) for collector in collectors]
-    return CollectResult(
-        **{name: sum(getattr(result, name) for result in results) for name in CollectResult.model_fields}
-    )
+    return CollectResult(**{name: sum(getattr(result, name) for result in results) for name in CollectResult.__slots__})

@@ -9,6 +9,7 @@ import tempfile
 import threading
 import time
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 
 import structlog
@@ -18,9 +19,9 @@ from collector.pass_result import CollectProgress, CollectResult
 from collector.passes import Collector
 from collector.standing import Standing
 from common.errors import AnalyticsError
-from common.logs import configure_logs
 from common.masking import Masker
-from common.settings import Settings, SettingsError, load_settings
+from common.programs import run_program
+from common.settings import Settings, SettingsError
 from common.transcript_files import TranscriptsError
 from records import open_store
 
@@ -50,14 +51,7 @@ def _serve() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     HEARTBEAT.unlink(missing_ok=True)
-    try:
-        settings = load_settings()
-        configure_logs(settings)
-        _follow(settings, stop)
-    except (AnalyticsError, SettingsError) as error:
-        print(f"collector: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return run_program("collector", lambda settings: _follow(settings, stop))
 
 
 def _follow(settings: Settings, stop: threading.Event) -> None:
@@ -114,7 +108,7 @@ def _beat(_: CollectProgress) -> None:
 def _report(result: CollectResult) -> None:
     HEARTBEAT.touch()
     if result.lines or result.files_unreadable or result.resets:
-        log.info("collected", **result.model_dump())
+        log.info("collected", **asdict(result))
 
 
 def _healthy() -> int:

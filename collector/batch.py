@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from collector.masked_lines import masked_line
+from collector.pass_result import CollectResult
 from collector.reader import PhysicalLine, Reading, ReadLine
 from common.excluded import is_excluded_path
 from common.masking import Masker
@@ -20,27 +21,6 @@ MAX_LINES = 1000
 MAX_BYTES = 16 * 1024 * 1024
 GAP_BYTES = 64
 """What an entry of a layout costs beside its bytes: a million blank lines are no empty batch."""
-
-
-@dataclass(slots=True)
-class Tally:
-    """What a pass has done so far; the fields are those of CollectResult."""
-
-    files: int = 0
-    files_read: int = 0
-    files_unreadable: int = 0
-    files_unfinished: int = 0
-    lines: int = 0
-    documents: int = 0
-    known: int = 0
-    duplicates: int = 0
-    dead_letters: int = 0
-    forgotten: int = 0
-    excluded: int = 0
-    files_forgotten: int = 0
-    files_excluded: int = 0
-    bytes_read: int = 0
-    resets: int = 0
 
 
 @dataclass(slots=True)
@@ -70,7 +50,7 @@ class Batch:
     """Lines that are read but not stored yet."""
 
     store: LineSink
-    tally: Tally
+    tally: CollectResult
     masker: Masker | None = None
     """Masks lines before they are stored; their ids are those of the lines as they were."""
     excluded: Sequence[str] = ()

@@ -1,5 +1,7 @@
 """What a pass reports, while it runs and at its end."""
 
+from dataclasses import dataclass
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -18,10 +20,9 @@ class CollectProgress(BaseModel):
     """Lines read so far."""
 
 
-class CollectResult(BaseModel):
-    """What one pass did."""
-
-    model_config = ConfigDict(frozen=True)
+@dataclass(slots=True)
+class CollectResult:
+    """What one pass did, or has done so far."""
 
     files: int = 0
     """Transcripts found."""

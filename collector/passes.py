@@ -5,12 +5,11 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from collector.batch import Batch, FileRun, Tally
+from collector.batch import Batch, FileRun
 from collector.opening import Note, opened
 from collector.pass_result import CollectProgress, CollectResult
 from collector.reader import Reading, read, retrace
@@ -123,7 +122,7 @@ class _Pass:
     def __init__(self, collector: Collector, progress: Progress | None) -> None:
         self._collector, self._progress = collector, progress
         self._started = time.monotonic()
-        self._tally = Tally()
+        self._tally = CollectResult()
         self._batch = Batch(collector.store, self._tally, collector.masker, collector.excluded)
         self._files_done, self._bytes_total = 0, 0
 
@@ -139,7 +138,8 @@ class _Pass:
         self._batch.flush()
         self._let_go_of_forgotten()
         self._report()
-        return CollectResult(**asdict(self._tally), seconds=time.monotonic() - self._started)
+        self._tally.seconds = time.monotonic() - self._started
+        return self._tally
 
     def _wanted(self, transcripts: list[Transcript]) -> list[Transcript]:
         """Return the transcripts without those of excluded projects and those of which all is forgotten."""

@@ -19,6 +19,11 @@ def count(value: float) -> str:
     return _trim(value, 0 if value == int(value) else 1)
 
 
+def counted(value: float, noun: str) -> str:
+    """Return a count with its noun: 1 session, 1,234 sessions."""
+    return f"{count(value)} {noun}" + ("" if value == 1 else "s")
+
+
 def compact(value: float) -> str:
     """Return a number of tokens: 1.2 M."""
     for size, unit in ((1e9, "B"), (1e6, "M"), (1e3, "K")):
@@ -35,6 +40,11 @@ def usd(value: float) -> str:
     if 0 < size < 0.01:
         return f"{sign}${_fixed(size, 3)}" if size >= 0.001 else f"{sign}<$0.001"
     return f"{sign}${_fixed(size, 0 if size >= 1000 else 2)}"
+
+
+def amount(value: float) -> str:
+    """Return an amount of money to the cent, for columns that are to be added up: 1,234.50."""
+    return _fixed(value, 2)
 
 
 def percent(value: float) -> str:

@@ -23,7 +23,7 @@ _MEASURES = "count|sum|average|median|p95|min|max|distinct|streak|current_streak
 MEASURE = re.compile(rf"({_MEASURES})\((\w*)(?:, (\w+))?\)")
 
 ColumnKind = Literal["day", "label", "text", "number", "time"]
-Format = Literal["count", "tokens", "usd", "percent", "duration", "days", "bytes", "text", "day", "time"]
+Format = Literal["count", "tokens", "usd", "amount", "percent", "duration", "days", "bytes", "text", "day", "time"]
 CardKind = Literal["number", "line", "area", "bar", "row", "heatmap", "table", "pivot"]
 
 

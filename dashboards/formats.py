@@ -17,6 +17,7 @@ UNKNOWN: "dict[Format, str]" = {
     "days": _NOT_RECORDED,
     "bytes": _NOT_RECORDED,
     "usd": "unknown",
+    "amount": "unknown",
 }
 """What a figure says that the transcripts do not hold, or whose price is not known. It is never zero."""
 
@@ -47,6 +48,7 @@ _NUMBERS = {
     "count": numbers.count,
     "tokens": numbers.compact,
     "usd": numbers.usd,
+    "amount": numbers.amount,
     "percent": numbers.percent,
     "duration": numbers.duration,
     "days": numbers.days,

@@ -9,10 +9,10 @@ from pydantic import SecretStr
 
 import loader
 from common.catalog import open_catalog
-from common.logs import configure_logs
 from common.masking import Masker
 from common.paths import DataPaths
-from common.settings import Settings, SettingsError, load_settings
+from common.programs import run_program
+from common.settings import Settings, SettingsError
 from loader.collectors import collector_states
 from loader.http_server import Server
 from loader.http_service import Steps, Work, create_app
@@ -63,14 +63,7 @@ def main() -> int:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=PORT)
     options = parser.parse_args()
-    try:
-        settings = load_settings()
-        configure_logs(settings)
-        serve(settings, options.host, options.port)
-    except SettingsError as error:
-        print(f"loader: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return run_program("loader", lambda settings: serve(settings, options.host, options.port))
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ _COLUMN: dict[Format, dict[str, Any]] = {
     "count": {"number_style": "decimal"},
     "tokens": {"number_style": "decimal", "decimals": 0},
     "usd": {"number_style": "currency", "currency": "USD", "currency_in_header": False, "decimals": 2},
+    "amount": {"number_style": "decimal", "decimals": 2},
     "percent": {"number_style": "percent", "decimals": 1},
     "duration": {"number_style": "decimal", "scale": 1 / 60000, "decimals": 1, "suffix": " min"},
     "days": {"number_style": "decimal", "suffix": " days"},

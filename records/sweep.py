@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from common import numbers
 from common.chunks import chunks
 from common.transcript_files import project_of
 from records.file_state import DIRECTORY, FILE, FileState
@@ -23,6 +24,11 @@ class Swept:
     lines: int = 0
     rejected_lines: int = 0
     files: int = 0
+
+    def __str__(self) -> str:
+        """Return the counts in words."""
+        counts = {"line": self.lines, "rejected line": self.rejected_lines, "file": self.files}
+        return ", ".join(numbers.counted(count, noun) for noun, count in counts.items())
 
 
 def sweep(store: RecordStore) -> Swept:

@@ -18,6 +18,7 @@ import duckdb
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from common import numbers
 from common.design import stylesheet
 from dashboards.card_query import opened, run_sql, shown_columns
 from dashboards.card_sql import DEFAULT_DAYS
@@ -145,10 +146,18 @@ def _about(connection: duckdb.DuckDBPyConnection, meta: dict[str, Any], timezone
         connection, "select count(*), count(distinct project_id) from marts.dim_sessions", {}, ("sessions", "projects")
     )
     row = found.rows[0] if found.rows else {"sessions": 0, "projects": 0}
+    if _is_team_only(connection):
+        return "Figures of the team alone, in rows of at least five people (TEAM_AGGREGATES_ONLY)."
     if not row["sessions"]:
         return "No session yet: run the pipeline over a folder of transcripts, then open this page again."
-    counts = f"{show(row['sessions'], 'count')} sessions in {show(row['projects'], 'count')} projects"
+    counts = f"{numbers.counted(row['sessions'], 'session')} in {numbers.counted(row['projects'], 'project')}"
     return f"{counts}, {meta['first_text']} to {meta['last_text']}. Days and hours in {timezone}."
+
+
+def _is_team_only(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether nothing is published but figures of the team: then their view has become a table."""
+    found = "select count(*) from duckdb_tables() where schema_name = 'marts' and table_name = 'agg_team_usage'"
+    return connection.execute(found).fetchone() != (0,)
 
 
 def _labels(datasets: dict[str, Any], column: str) -> list[str]:

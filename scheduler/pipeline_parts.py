@@ -15,6 +15,7 @@ from common.settings import Settings, SettingsError
 from scheduler.dbt_project import DbtProject
 from scheduler.loader_calls import Loader, Progress
 from scheduler.publish import Generation
+from scheduler.published_scope import PublishedScope, published_scope
 
 Export = Callable[[duckdb.DuckDBPyConnection], None]
 """Writes the scheduler's own tables into the work database before dbt reads them."""
@@ -119,8 +120,8 @@ class PipelineParts:
     backup: Backup | None = None
     """None where BACKUP_TO names no place."""
     forgetting: Forgetting | None = None
-    published_text: bool = True
-    """Whether what people, Claude and tools wrote is in what is published."""
+    published: PublishedScope = "everything"
+    """What is published: everything, figures without text, or figures of the team alone."""
     inputs: Inputs = field(default_factory=NoInputs)
     step_time_limit: float | None = 3600
     database_wait: float = 300
@@ -142,6 +143,6 @@ class PipelineParts:
             step_time_limit=settings.step_timeout_seconds,
             database_wait=settings.database_timeout_seconds,
             duckdb_limits=DuckDBLimits.of(settings),
-            published_text=settings.published_text == "on",
+            published=published_scope(settings),
             **more,
         )

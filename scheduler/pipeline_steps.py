@@ -4,7 +4,6 @@ import threading
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Literal
 
 import duckdb
@@ -18,12 +17,11 @@ from scheduler.dbt_results import DbtNode, failing_rows
 from scheduler.loader_calls import Progress
 from scheduler.pipeline_parts import PipelineParts, Refresh
 from scheduler.publish import FORGETS, Generation, current_generation, publish, tidy
-from scheduler.published_text import remove_text
+from scheduler.published_scope import SCOPE, is_narrower, what_prepares
 from scheduler.run_result import Event, FailedTest, Level
 from scheduler.work_database import DatabaseBrokenError, connect, drop_models, is_broken, wait_until_free
 
 _TESTS_WITH_ROWS = 10
-_PUBLISHED_TEXT = "published_text"
 
 
 class BuildFailedError(AnalyticsError):
@@ -141,7 +139,7 @@ def _load(context: Context) -> Output:
         context.note.forget_build()
     context.loaded, context.generation = result, current_generation(context.parts.volume)
     context.facts = read_facts(context.parts.volume, context.parts.project) | context.parts.inputs.facts()
-    context.facts[_PUBLISHED_TEXT] = context.parts.published_text
+    context.facts[SCOPE] = context.parts.published
     if problem := context.parts.inputs.problem():
         context.warn(problem)
     context.unchanged = not context.full_refresh and is_published(context.facts, context.generation)
@@ -178,14 +176,13 @@ def _publish(context: Context) -> Output:
         tidy(context.parts.volume)
         return Output("nothing new since the last publication", status="skipped")
     _wait_for_database(context)
-    parts, has_text = context.parts, context.parts.published_text
-    prepare = None if has_text else partial(remove_text, limits=parts.duckdb_limits)
-    had_text = context.generation is not None and context.generation.facts.get(_PUBLISHED_TEXT, True)
-    loses_text = had_text and not has_text
-    keep = 1 if loses_text else parts.keep_generations  # the older ones hold it
+    parts = context.parts
+    shows_less = context.generation is not None and is_narrower(parts.published, context.generation.facts)
+    keep = 1 if shows_less else parts.keep_generations  # the older ones hold more
     facts = context.facts | ({FORGETS: True} if context.forgets else {})
+    prepare = what_prepares(parts.published, parts.duckdb_limits)
     generation = publish(parts.volume, keep=keep, facts=facts, prepare=prepare)
-    if loses_text:
+    if shows_less:
         remove_folders(parts.volume)
     context.generation, context.published = generation, True
     message = f"generation {generation.number}, {generation.bytes / 2**20:.1f} MiB"

@@ -4,6 +4,7 @@ Figures, names of tools, files, projects and branches stay. The file is written 
 emptied, the blocks would keep their bytes.
 """
 
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -36,6 +37,14 @@ ONLY_WHERE = {"marts.fct_insights": "insight_kind = 'failing_calls'"}
 
 def remove_text(database: Path, limits: DuckDBLimits = DEFAULT_LIMITS) -> None:
     """Write a copy of the work database again without its texts, in its own place; views are the same."""
+    write_again(database, limits, _without_text)
+
+
+def write_again(database: Path, limits: DuckDBLimits, rows_of: Callable[[str, str], str]) -> None:
+    """Write a database as a new file in its own place: the rows that a SELECT gives of each table, `schema.name`.
+
+    `rows_of` makes the SELECT of that name and of what it reads.
+    """
     whole = database.with_name(f"whole-{database.name}")
     database.rename(whole)
     with closing(open_work_database(database, limits)) as connection:
@@ -43,14 +52,17 @@ def remove_text(database: Path, limits: DuckDBLimits = DEFAULT_LIMITS) -> None:
         connection.execute(f"copy from database whole to {database.stem} (schema)")
         tables = "select schema_name, table_name from duckdb_tables() where database_name = 'whole' order by all"
         for schema, table in connection.execute(tables).fetchall():
-            emptied = _emptied(f"{schema}.{table}")
-            columns = f"* replace ({emptied})" if emptied else "*"
-            connection.execute(
-                f'insert into {database.stem}."{schema}"."{table}" select {columns} from whole."{schema}"."{table}"'
-            )
+            name = f'"{schema}"."{table}"'
+            rows = rows_of(f"{schema}.{table}", f"whole.{name}")
+            connection.execute(f"insert into {database.stem}.{name} {rows}")
         connection.execute("detach whole")
         connection.execute("checkpoint")
     whole.unlink()
+
+
+def _without_text(table: str, source: str) -> str:
+    emptied = _emptied(table)
+    return f"select * replace ({emptied}) from {source}" if emptied else f"from {source}"
 
 
 def _emptied(table: str) -> str:

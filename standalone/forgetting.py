@@ -62,8 +62,7 @@ class InProcessForgetting:
         progress(0, None)
         swept = sweep(self.store)
         erase_quotes(history_path(self.settings), self._samples())
-        counts = f"{swept.lines:,} lines, {swept.rejected_lines:,} rejected lines, {swept.files:,} files"
-        return f"{counts} deleted from {self.store.name}"
+        return f"{swept} deleted from {self.store.name}"
 
     def forgotten_files(self, files: Mapping[str, os.stat_result]) -> set[str]:
         """Return which of these transcripts, by name, are not read because all in them is forgotten."""

@@ -19,9 +19,9 @@ import uvicorn
 from pydantic import SecretStr
 
 from common import numbers
-from common.errors import AnalyticsError, UsageError
-from common.logs import configure_logs
-from common.settings import Settings, SettingsError, load_settings
+from common.errors import UsageError
+from common.programs import run_program
+from common.settings import Settings, SettingsError
 from loader.http_server import Server
 from loader.http_service import Work
 from records import open_store
@@ -137,15 +137,13 @@ def main() -> int:
     parser.add_argument("--secrets", type=Path, help="the folder of the appliance's secrets")
     parser.add_argument("--env-file", type=Path, help="the appliance's choices")
     options = parser.parse_args()
-    try:
-        settings = load_settings()
-        configure_logs(settings)
-        if options.command == "serve":
-            return serve(settings, options)
-        return COMMANDS[options.command](settings, options.backup)
-    except AnalyticsError as error:
-        print(f"vault: {error}", file=sys.stderr)
-        return error.exit_code
+    return run_program("vault", lambda settings: _run(settings, options))
+
+
+def _run(settings: Settings, options: argparse.Namespace) -> int:
+    if options.command == "serve":
+        return serve(settings, options)
+    return COMMANDS[options.command](settings, options.backup)
 
 
 if __name__ == "__main__":

@@ -55,8 +55,7 @@ class Forgetter:
         swept = self._with_store(sweep)
         if self.settings.metabase_database_uri is not None:
             delete_kept_values(self.settings.metabase_database_uri)
-        counts = f"{swept.lines:,} lines, {swept.rejected_lines:,} rejected lines, {swept.files:,} files"
-        return Done(message=f"{counts} deleted from the record store")
+        return Done(message=f"{swept} deleted from the record store")
 
     def finish(self, proof: str) -> Done:
         """Search the record store and close the requests; the message is empty, or says where something is left."""

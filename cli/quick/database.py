@@ -34,6 +34,8 @@ class Published:
     """Whether a demo made it."""
     generation: int | None = None
     """Its number; None where it does not say."""
+    is_team_only: bool = False
+    """Whether nothing is published but figures of the team."""
 
     def rows(self, sql: str, parameters: list[Any] | dict[str, Any] | None = None) -> list[dict[str, Any]]:
         """Return the answer's rows by column."""
@@ -49,22 +51,26 @@ def open_published(places: Places) -> Iterator[Published]:
     if not file.exists():
         raise NothingPublishedError(places.volume)
     folder = file.resolve().parent
-    created_at, timezone, number = _facts(folder / places.manifest.name)
+    facts = _facts(folder / places.manifest.name)
     try:
         with duckdb.connect(str(folder / file.name), read_only=True) as connection:
             connection.execute(f"set memory_limit = '{places.memory_limit}'")
             connection.execute("set temp_directory = ?", [str(places.data_dir / "tmp")])
-            connection.execute("set timezone = ?", [timezone])
-            yield Published(connection, timezone, created_at, places.demo_marker.exists(), number)
+            connection.execute("set timezone = ?", [facts["timezone"]])
+            yield Published(connection, is_sample=places.demo_marker.exists(), **facts)
     except duckdb.Error as error:
         said = (str(error).splitlines() or [type(error).__name__])[0][:300]
         raise AnalyticsError(f"DuckDB: {said}; ./analytics run --full-refresh builds every database again") from None
 
 
-def _facts(manifest: Path) -> tuple[datetime | None, str, int | None]:
-    """When the generation was published, the zone of its days and its number; None without a manifest."""
+def _facts(manifest: Path) -> dict[str, Any]:
+    """Return what the manifest says of the generation, by the fields above; without one, what is known of none."""
     with suppress(OSError, ValueError, KeyError, TypeError):
         said = json.loads(manifest.read_bytes())
-        zone = said["facts"]["dbt_vars"]["timezone"]
-        return datetime.fromisoformat(said["created_at"]).astimezone(UTC), str(zone), int(said["number"])
-    return None, "UTC", None
+        return {
+            "timezone": str(said["facts"]["dbt_vars"]["timezone"]),
+            "created_at": datetime.fromisoformat(said["created_at"]).astimezone(UTC),
+            "generation": int(said["number"]),
+            "is_team_only": said["facts"].get("published") == "team",
+        }
+    return {"timezone": "UTC", "created_at": None}

@@ -27,6 +27,8 @@ def footer(published: Published, total: Usage) -> list[str]:
 
 def published_when(published: Published) -> str:
     """Return when the figures were published, as a sentence."""
+    if published.is_team_only:
+        return "Nothing is published but figures of the team (TEAM_AGGREGATES_ONLY): marts.agg_team_usage has them."
     if published.created_at is None:
         return ""
     when = published.created_at.astimezone(zone(published.timezone)).strftime("%Y-%m-%d %H:%M")

@@ -93,13 +93,14 @@ def _lines(published: Published, found: Found, wanted: list[str]) -> Iterator[st
 
 def _nothing(published: Published) -> str:
     """Say that nothing was found, and of how many lines no text is kept; or that no text is published."""
+    if published.is_team_only:
+        return "Nothing to search: figures of the team are published alone (TEAM_AGGREGATES_ONLY)."
     nothing = "No message, tool input or tool output has all of these words."
     query = "select count(*) as lines from raw.conversations where block_index = 0 and kept_facts is not null"
     (gone,) = published.rows(query)
     if gone["lines"]:
-        return (
-            f"{nothing} The texts of {_counted(gone['lines'], 'line', 's')} are no longer kept (TEXT_RETENTION_DAYS)."
-        )
+        lines = _counted(gone["lines"], "line", "s")
+        return f"{nothing} The texts of {lines} are no longer kept (TEXT_RETENTION_DAYS)."
     (found,) = published.rows("select count(*) as messages, count(message_text) as texts from marts.fct_messages")
     if found["messages"] and not found["texts"]:
         return "Nothing to search: the database was published without text (PUBLISHED_TEXT=off)."

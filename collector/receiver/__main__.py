@@ -10,25 +10,14 @@ import sys
 
 from collector.receiver.commands import invite, list_machines, revoke
 from collector.receiver.serve import serve
-from common.errors import AnalyticsError
-from common.logs import configure_logs
-from common.settings import Settings, load_settings
+from common.programs import run_program
+from common.settings import Settings
 
 
 def main(arguments: list[str]) -> int:
     """Run the command that these arguments name; an expected failure takes one line."""
     options = _parser().parse_args(arguments)
-    try:
-        settings = load_settings()
-        configure_logs(settings)
-        _run(settings, options)
-    except AnalyticsError as error:
-        print(f"receiver: {error}", file=sys.stderr)
-        return error.exit_code
-    except OSError as error:
-        print(f"receiver: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return run_program("receiver", lambda settings: _run(settings, options))
 
 
 def _run(settings: Settings, options: argparse.Namespace) -> None:

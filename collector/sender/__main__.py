@@ -8,31 +8,24 @@ import os
 import sys
 
 from collector.sender.commands import enrol_here, install_here, send_from_here
-from common.errors import AnalyticsError
-from common.logs import configure_logs
-from common.settings import load_settings
+from common.programs import run_program
+from common.settings import Settings
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command that these arguments name; an expected failure takes one line."""
     options = _parser().parse_args(arguments)
     os.umask(0o077)  # what it writes quotes transcripts
-    try:
-        settings = load_settings()
-        configure_logs(settings)
-        if options.command == "enrol":
-            print(enrol_here(settings, options.token, install=options.install))
-        elif options.install:
-            print(install_here(settings))
-        elif report := send_from_here(settings, options.to, once=options.once):
-            print(report)
-    except AnalyticsError as error:
-        print(f"sender: {error}", file=sys.stderr)
-        return error.exit_code
-    except OSError as error:
-        print(f"sender: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return run_program("sender", lambda settings: _run(settings, options))
+
+
+def _run(settings: Settings, options: argparse.Namespace) -> None:
+    if options.command == "enrol":
+        print(enrol_here(settings, options.token, install=options.install))
+    elif options.install:
+        print(install_here(settings))
+    elif report := send_from_here(settings, options.to, once=options.once):
+        print(report)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -4,7 +4,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import structlog
 from pydantic import SecretStr
@@ -116,7 +116,7 @@ def _follow(feed: _Feed, stop: threading.Event, failures: list[AnalyticsError]) 
 
     def report(result: CollectResult) -> None:
         if result.lines or result.files_unreadable:
-            log.info("collected", **result.model_dump())
+            log.info("collected", **asdict(result))
         feed.standing.beat()
 
     while not stop.is_set():

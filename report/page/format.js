@@ -1,7 +1,7 @@
 // Numbers as people read them; the same rules as common/numbers.py, and a test compares the two.
 export const NOTHING = "–";
 export const UNKNOWN = { count: "not recorded", tokens: "not recorded", duration: "not recorded", days: "not recorded",
-  bytes: "not recorded", usd: "unknown" };
+  bytes: "not recorded", usd: "unknown", amount: "unknown" };
 
 const KIB = 1024, GIB = 3;
 const BILLION = 1e9, MILLION = 1e6, THOUSAND = 1e3;
@@ -15,6 +15,8 @@ const trim = (value, digits) => {
   const text = value.toLocaleString("en-US", { maximumFractionDigits: digits, useGrouping: true });
   return text === "-0" ? "0" : text;
 };
+const fixed = (value, digits) =>
+  value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 const scaled = (value, sizes) => sizes.find(([size]) => Math.abs(value) >= size);
 const two = (number) => String(number).padStart(2, "0");
 
@@ -32,9 +34,7 @@ function dollars(value) {
   if (size > 0 && size < CENT) {
     return size >= TENTH_OF_A_CENT ? `${sign}$${size.toFixed(SMALL_DIGITS)}` : `${sign}<$0.001`;
   }
-  const digits = size >= THOUSAND ? 0 : CENTS_DIGITS;
-  const text = size.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
-  return `${sign}$${text}`;
+  return `${sign}$${fixed(size, size >= THOUSAND ? 0 : CENTS_DIGITS)}`;
 }
 
 function percent(value) {
@@ -63,6 +63,7 @@ function bytes(value) {
 const count = (value) => trim(value, Number.isInteger(value) ? 0 : 1);
 const numbers = {
   count, percent, duration, bytes, tokens: compact, usd: dollars,
+  amount: (value) => fixed(value, CENTS_DIGITS),
   days: (value) => (value === 1 ? "1 day" : `${count(value)} days`),
 };
 

@@ -238,7 +238,7 @@ _NO_CUE = """id => [...document.querySelectorAll(`#${id} .rows, #${id} td, #${id
 def test_no_card_of_the_sample_is_empty_by_mistake(browser: Browser, report: Path) -> None:
     # As in tests/integration/metabase/test_cards.py.
     rare = {"trust.runs", "code.files_elsewhere", "trust.secrets", "insights.drift"}
-    rare |= {"budgets.running", "budgets.differences", "trust.cost_centres"}
+    rare |= {"budgets.running", "budgets.differences", "budgets.currencies", "trust.cost_centres", "team.weeks"}
     with context_of(browser) as context:
         page = context.new_page()
         open_report(page, report)

@@ -11,6 +11,9 @@ import pytest
 
 from common.paths import DataPaths
 from common.settings import load_settings
+from dashboards.card_query import run_card
+from dashboards.definitions import load_catalog
+from dashboards.formats import show
 from scheduler.budgets.automatic import closing_refresh
 from scheduler.publish import current_generation
 from standalone.engine import open_engine
@@ -27,6 +30,8 @@ from tests.integration.budget_story import (
     by_cost_centre,
     database,
 )
+
+CATALOG = load_catalog()
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +87,15 @@ def test_the_first_rule_that_matches_names_who_pays(story: Story, ask: Terminal)
     code, text = ask.text("statement", MONTH, "--currency", "GBP")
     assert (code, "no rate of GBP is known" in text) == (1, True)
     story.seen["open"] = statement
+
+
+def test_a_dashboard_has_the_months_in_another_currency_as_the_terminal_has(story: Story, ask: Terminal) -> None:
+    with closing(database(story)) as connection:
+        shown = run_card(connection, CATALOG, CATALOG.cards["budgets.currencies"])
+    assert shown.rows, shown.missing
+    for row in shown.rows:
+        assert show(row["amount"], "amount") == f"{ask('statement', row['month'])['total']:,.2f}", row["month"]
+        assert (row["currency"], row["rate"]) == ("EUR", "1.25")
 
 
 def test_a_budget_is_told_of_once_over_restarts(story: Story, ask: Terminal) -> None:

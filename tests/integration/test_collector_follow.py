@@ -229,7 +229,7 @@ def test_a_collector_that_is_started_again_and_again_has_told_the_status_page_wh
     for _ in range(2):
         process = appliance(TRANSCRIPTS_DIR=str(tmp_path / "projects"), TMPDIR=str(tmp_path), **environment)
         process.communicate(timeout=120)
-        assert process.returncode == 1
+        assert process.returncode == 2
         [standing] = collector_states(MongoStore(mongo_database).all_states())
         assert (standing.host, standing.problem) == ("laptop", "Not a directory")
         told.append(standing.seen_at)
@@ -258,8 +258,8 @@ def test_a_collector_that_is_off_reads_nothing_is_healthy_and_says_so(
 @pytest.mark.parametrize(
     ("arguments", "uri", "code", "said"),
     [
-        ((), "", 1, "collector: MONGO_URI: expected the address"),
-        ((), "mongodb://robin:se/cret@host", 1, "collector: MONGO_URI: expected mongodb://USER:PASSWORD@HOST:PORT/"),
+        ((), "", 2, "collector: MONGO_URI: expected the address"),
+        ((), "mongodb://robin:se/cret@host", 2, "collector: MONGO_URI: expected mongodb://USER:PASSWORD@HOST:PORT/"),
         (("nonsense",), "", 2, "expected nothing or 'healthy'"),
     ],
 )

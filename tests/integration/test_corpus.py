@@ -22,7 +22,10 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 CATALOG = load_catalog()
 EVERYTHING = {"date_from": "2000-01-01", "date_to": "2100-01-01"}
 TIMEZONE = "Europe/Berlin"
-RARE = {"trust.runs", "trust.cost_centres", "budgets.running", "budgets.differences", "insights.drift"}
+RARE = {
+    *("trust.runs", "trust.cost_centres", "team.weeks", "insights.drift"),
+    *("budgets.running", "budgets.differences", "budgets.currencies"),
+}
 """Cards of what the corpus has none of: runs before this one, budgets, closed months, a model that drifted."""
 
 

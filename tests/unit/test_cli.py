@@ -114,7 +114,7 @@ def test_no_column_is_left_out_however_narrow_the_terminal(data: Path) -> None:
     columns = ", ".join(f"{n} as column_number_{n}" for n in range(30))
     shown = analytics("sql", f"select {columns}", "--data", str(data)).stdout
     assert [n for n in range(30) if f"column_number_{n} " not in shown] == []
-    assert "1 rows" in shown
+    assert "1 row" in shown
 
 
 @pytest.mark.parametrize("command", ["status", "sql", "report", "verify"])

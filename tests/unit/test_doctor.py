@@ -272,7 +272,7 @@ def test_a_published_file_that_is_no_database_fails(tmp_path: Path) -> None:
 def test_the_published_sessions_are_counted(tmp_path: Path) -> None:
     settings = settings_for(tmp_path)
     publish(settings)
-    assert finding(settings, "Published").found.startswith("1 sessions in ")
+    assert finding(settings, "Published").found.startswith("1 session in ")
 
 
 def test_utc_is_questioned_because_it_is_also_what_an_unknown_timezone_becomes(tmp_path: Path) -> None:

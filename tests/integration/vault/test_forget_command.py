@@ -122,7 +122,7 @@ def test_no_byte_of_a_session_is_left_and_the_rest_is_as_it_was(
     assert all(sample.encode() in before for sample in (*texts, gone.stem)), "the search finds what is there"
 
     shown = analytics("forget", "--session", gone.stem[:8], "--dry-run", "--data", data, **named)
-    assert f"session {gone.stem}: 1 sessions" in ran(shown).stdout
+    assert f"session {gone.stem}: 1 session, " in ran(shown).stdout
     refused = analytics("forget", "--session", gone.stem, "--data", data, **named)
     assert (refused.returncode, "expected --yes where nobody can be asked" in refused.stderr) == (2, True)
     assert gone.stem.encode() in everything_in(data), "nothing was deleted so far"

@@ -56,7 +56,7 @@ def _write(folder: Path, cards: list[dict[str, Any]]) -> None:
 def test_every_dashboard_of_the_product_is_there(catalog: Catalog) -> None:
     titles = [board.title for board in catalog.dashboards]
     figures = ["Overview", "Cost and tokens", "Insights", "Projects", "Sessions", "Tools and MCP", "Code", "Rhythm"]
-    assert titles == [*figures, "Budgets", "Trust"]
+    assert titles == [*figures, "Budgets", "Team", "Trust"]
 
 
 def test_every_card_names_marts_that_dbt_builds(catalog: Catalog) -> None:

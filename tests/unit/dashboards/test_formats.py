@@ -23,6 +23,8 @@ CASES: list[tuple[float | None, Format, str]] = [
     (12.345, "usd", "$12.35"),
     (1248.4, "usd", "$1,248"),
     (-3.5, "usd", "-$3.50"),
+    (1248.4, "amount", "1,248.40"),
+    (-0.125, "amount", "-0.13"),
     (0, "percent", "0 %"),
     (0.0002, "percent", "<0.1 %"),
     (0.99975, "percent", ">99.9 %"),
@@ -41,6 +43,7 @@ CASES: list[tuple[float | None, Format, str]] = [
     (None, "count", "not recorded"),
     (None, "duration", "not recorded"),
     (None, "usd", "unknown"),
+    (None, "amount", "unknown"),
     (None, "percent", NOTHING),
     (None, "text", NOTHING),
 ]

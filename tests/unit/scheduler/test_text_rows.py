@@ -22,8 +22,10 @@ SQL = "\n".join(
 )
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TEXTS_OF_INPUT, TEXTS_OF_ATTRIBUTES = {"command", "description", "prompt"}, {"error.formatted"}
-NOT_KEPT = ("document_id", "conversation_id", "block_index", "block_count", "project_id", "source_file", "host")
-NOT_KEPT += ("byte_offset", "ingested_at", "extracted_at", "block_text", "tool_result_text")
+NOT_KEPT = (
+    *("document_id", "conversation_id", "block_index", "block_count", "project_id", "source_file", "host"),
+    *("byte_offset", "ingested_at", "extracted_at", "block_text", "tool_result_text"),
+)
 
 
 def test_everything_that_the_models_read_of_inputs_and_attributes_is_kept() -> None:
