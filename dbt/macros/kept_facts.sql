@@ -24,7 +24,10 @@
     ({{ of }}block_text is not null or ({{ of }}kept_facts ->> '$.text_digest') is not null)
 {%- endmacro -%}
 
-{#- The characters of a block's text, NULL where it has none. -#}
+{#- The characters, and the bytes, of a block's text; NULL where it has none. -#}
 {%- macro length_of_text(of='') -%}
     {{ kept_or('text_length', 'length(' ~ of ~ 'block_text)', 'bigint', of) }}
+{%- endmacro -%}
+{%- macro bytes_of_text(of='') -%}
+    {{ kept_or('text_bytes', 'strlen(' ~ of ~ 'block_text)', 'bigint', of) }}
 {%- endmacro -%}
