@@ -127,6 +127,14 @@ class Done(BaseModel):
     message: str
 
 
+class Counted(BaseModel):
+    """How many lines a step of removing texts changed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    lines: int
+
+
 class ForgetLog(BaseModel):
     """The log of requests to forget, without the key of its marks."""
 

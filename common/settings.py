@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, Pydanti
 
 from common.currency import Rate, currency_code, parse_rates
 from common.errors import UsageError
+from common.text_days import TextDays
 
 
 class SettingsError(UsageError):
@@ -141,6 +142,7 @@ class Settings(BaseSettings):
     tool_output_limit: int = Field(default=2000, ge=0)
     masking: Literal["on", "off", "everywhere"] = "on"  # on: behind the record store (docs/secrets.md)
     published_text: Literal["on", "off"] = "on"  # off: published are figures without prompts, answers, input and output
+    text_retention_days: TextDays | None = None  # then texts go, and figures stay (docs/forgetting.md)
     team_aggregates_only: Literal["on", "off"] = "off"  # on: published are rows of at least five people alone
     fingerprint_key: SecretStr | None = None  # what masks are made with; default: a file in the data directory
     duckdb_memory_limit: str = Field(default="512MB", pattern=r"(?i)^\s*\d+(\.\d+)?\s*([KMGT]i?B?|B)\s*$")

@@ -18,6 +18,7 @@ from loader.cut import TEXT_LIMIT
 from loader.flatten_blocks import BlockFields, block_fields, blocks_of, is_result
 from loader.flatten_line import Line, LineFields, Source, line_fields, open_line
 from loader.flatten_plain import line_attributes, plain_text
+from loader.flatten_reduced import Secret, WasRejectedError, reduced_rows
 from loader.flatten_results import NO_RESULT, result_fields
 from loader.flatten_usage import NO_USAGE, NOTHING_REPORTED, UsageFields, reported_fields, usage_fields
 from loader.masked_secrets import masked_secrets
@@ -44,14 +45,16 @@ def flatten(documents: pa.Table, tool_output_limit: int) -> Flattened:
         for source, text in _documents(documents):
             try:
                 rows.extend(flattener.rows_of(source, text))
+            except WasRejectedError as error:
+                rejected.append(_rejected_document(source, str(error), is_reduced=True))
             except Exception as error:  # noqa: BLE001 - no line may stop a load, whatever it is that it makes fail
                 flattener.checker.forget()
-                rejected.append(_rejected_document(source, error))
+                rejected.append(_rejected_document(source, f"{type(error).__name__}: {error}", is_reduced=False))
     return Flattened(
         rows.table(),
         _table(flattener.checker.rejected, REJECTED_VALUES, ()),
         _table(rejected, REJECTED_DOCUMENTS, ("rejected_at",)),
-        _table(list(masked_secrets(documents)), MASKED_SECRETS, ()),
+        _table([*masked_secrets(documents), *flattener.secrets], MASKED_SECRETS, ()),
     )
 
 
@@ -67,10 +70,10 @@ def _no_cycles_here() -> Iterator[None]:
             gc.enable()
 
 
-def _rejected_document(source: Source, error: Exception) -> tuple[Any, ...]:
-    reason = f"{type(error).__name__}: {error}"[:REASON_LENGTH].encode("utf-8", "replace").decode()
+def _rejected_document(source: Source, error: str, *, is_reduced: bool) -> tuple[Any, ...]:
+    reason = error[:REASON_LENGTH].encode("utf-8", "replace").decode()
     source_columns = (source.document_id, source.project_id, source.source_file, source.host, source.byte_offset)
-    return (*source_columns, reason, source.extracted_at)
+    return (*source_columns, reason, is_reduced, source.extracted_at)
 
 
 def _table(rows: list[Any], columns: dict[str, str], without: tuple[str, ...]) -> pa.Table:
@@ -106,6 +109,8 @@ class _Flattener:
     def __init__(self, tool_output_limit: int) -> None:
         self.tool_output_limit = tool_output_limit
         self.checker = Checker()
+        self.secrets: list[Secret] = []
+        """Masks that reduced lines had when they were whole."""
 
     def rows_of(self, source: Source, text: memoryview) -> list[Row]:
         """Return the rows of one document."""
@@ -121,6 +126,10 @@ class _Flattener:
             return self._rows(source, document.cut_to_depth())
 
     def _rows(self, source: Source, document: Document) -> list[Row]:
+        if reduced := reduced_rows(source, document.value):
+            self.checker.rejected += reduced.rejected
+            self.secrets += reduced.secrets
+            return reduced.rows
         line = open_line(document.value)
         message = line.carrier.get("message")
         blocks = blocks_of(message)

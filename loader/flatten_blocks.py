@@ -34,6 +34,8 @@ class BlockFields(NamedTuple):
     tool_result_rest: str | None = None
     is_error: bool | None = None
     attributes: str | None = None
+    kept_facts: str | None = None
+    """Of a line whose texts are no longer kept, what figures need of them."""
 
 
 def blocks_of(message: Any) -> list[Any]:

@@ -57,7 +57,7 @@ def line_attributes(document: Document, checker: Checker) -> str:
     The line's own text is taken where it is short and nothing in it was rejected: it need not be written again.
     """
     value = document.value
-    checked = _checked(value, checker) if isinstance(value, dict) else value
+    checked = checked_numbers(value, checker) if isinstance(value, dict) else value
     if document.is_plain and checked is value and len(document.text) <= ATTRIBUTES_LIMIT:
         return str(document.text, "utf-8")
     if len(document.text) > _SURELY_LONG:
@@ -65,7 +65,7 @@ def line_attributes(document: Document, checker: Checker) -> str:
     return cut_attributes(checked)
 
 
-def _checked(line: dict[str, Any], checker: Checker) -> dict[str, Any]:
+def checked_numbers(line: dict[str, Any], checker: Checker) -> dict[str, Any]:
     """Return the line with null for each number that no figure can use; the same object where all can be used."""
     for number in _NUMBERS:
         holder = line if number.within is None else line.get(number.within)

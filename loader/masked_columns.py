@@ -18,10 +18,10 @@ def masked_documents(masker: Masker, documents: pa.Array) -> pa.Array:
     }
     if not masked:
         return documents
-    values = documents.cast(pa.binary()).to_pylist()
-    for place, text in masked.items():
-        values[place] = text
-    return pa.array(values, pa.binary()).cast(documents.type)
+    mask = pa.array([place in masked for place in range(len(documents))])
+    texts = pa.array(masked.values(), pa.binary()).cast(documents.type)  # in the order of their places
+    replaced: pa.Array = pc.replace_with_mask(documents, mask, texts)
+    return replaced
 
 
 def masked_texts(masker: Masker, contents: list[bytes]) -> list[bytes]:

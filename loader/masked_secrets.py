@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from common.documents import NotJson, parse
 from common.masking import MASK
+from records.reduced import removed_of
 
 PROMPT, ANSWER, TOOL_INPUT, TOOL_OUTPUT, OTHER = "prompt", "answer", "tool input", "tool output", "other"
 
@@ -27,6 +28,8 @@ def _masks(text: str) -> Iterator[tuple[str, str, str]]:
         value = parse(memoryview(text.encode())).value
     except (NotJson, RecursionError):
         yield from ((found[1], found[2], OTHER) for found in MASK.finditer(text))
+        return
+    if removed_of(value) is not None:  # its rows tell of those that it had
         return
     for place, part in _texts(value, OTHER, value.get("type") if isinstance(value, dict) else None):
         yield from ((found[1], found[2], place) for found in MASK.finditer(part))

@@ -99,6 +99,7 @@ RAW_COLUMNS: dict[str, str] = {
     "reported_cost_usd": "double",
     "reported_model_usage": "json",
     "attributes": "json",
+    "kept_facts": "json",
     "ingested_at": "timestamptz",
     "extracted_at": "timestamptz",
     "loaded_at": "timestamptz",
@@ -107,7 +108,9 @@ RAW_COLUMNS: dict[str, str] = {
 
 ADDED_BY_THE_LOAD = ("load_id", "loaded_at")
 
-LONG_TEXTS = frozenset({"block_text", "tool_result_text", "tool_result_rest", "tool_input", "usage", "attributes"})
+LONG_TEXTS = frozenset(
+    {"block_text", "tool_result_text", "tool_result_rest", "tool_input", "usage", "attributes", "kept_facts"}
+)
 """Columns whose texts may be long, each NULL in most rows. They are packed with ZSTD, or else DuckDB
 reads a text of more than 4 KB again for every NULL that follows it, and a prompt of 1 MB fills 4 GB of memory."""
 
@@ -145,6 +148,7 @@ REJECTED_DOCUMENTS: dict[str, str] = {
     "host": "varchar",
     "byte_offset": "bigint",
     "reason": "varchar not null",
+    "is_reduced": "boolean",
     "extracted_at": "timestamptz",
     "rejected_at": "timestamptz not null",
 }
@@ -171,6 +175,7 @@ CREATE_RAW: tuple[str, ...] = (
     _create("raw.rejected_values", REJECTED_VALUES),
     _create("raw.rejected_documents", REJECTED_DOCUMENTS),
     _create("raw.masked_secrets", MASKED_SECRETS),
+    "alter table raw.rejected_documents add column if not exists is_reduced boolean",
     "create table if not exists raw.loads (load_id bigint not null, loaded_at timestamptz not null,"
     " documents bigint not null, rows bigint not null, snapshot_id bigint, extracted_up_to timestamptz,"
     " table_uuid varchar not null)",

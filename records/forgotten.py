@@ -16,6 +16,8 @@ from common.transcript_files import label_of
 from records.file_state import FILE, FileState, as_utc
 
 LINE, SESSION, FILE_AS_IT_WAS = "line", "session", "file"
+TEXT = "text"
+"""The kind of a request that texts expire by: it has no marks."""
 _SUFFIXES = (".gz", ".jsonl", ".meta.json")
 
 
@@ -25,7 +27,7 @@ class ForgetRequest:
 
     id: str
     kind: str
-    """`session`, `project`, `host` or `before`."""
+    """`session`, `project`, `host`, `before` or `text`."""
     subject: str
     """A keyed hash of what was asked for."""
     asked_by: str
@@ -136,4 +138,4 @@ def file_marks(keys: Iterable[str], state: FileState) -> list[str]:
 
 def keys_of(requests: Sequence[ForgetRequest]) -> tuple[str, ...]:
     """Return the keys that marks were made with: one, unless several record stores were brought together."""
-    return tuple(dict.fromkeys(request.key for request in requests))
+    return tuple(dict.fromkeys(request.key for request in requests if request.kind != TEXT))

@@ -19,7 +19,7 @@ _PART_BYTES = 4 * 1024 * 1024
 _PART_LINES = 20_000
 _LARGEST = 12 * 1024 * 1024
 """What a document of MongoDB surely takes. Only a sub-agent's note of random bytes could be larger; it is not kept."""
-_WHOLE = -1
+WHOLE = -1
 """Instead of an offset: the part stands for the file."""
 _MASKED = -2
 """Less an offset: the part tells of masked lines, and a part of the same lines' ids may begin at that offset."""
@@ -70,7 +70,7 @@ class Layout:
         for gaps in chunks(self._pieces(), _PART_BYTES, weight=lambda piece: len(piece[1]) + 16):
             yield _part(state, gaps[0][0], {"gaps": [(offset, _text(gap)) for offset, gap in gaps]})
         if self.whole is not None:
-            part = _part(state, _WHOLE, {"whole": base64.b64encode(self.whole).decode()})
+            part = _part(state, WHOLE, {"whole": base64.b64encode(self.whole).decode()})
             if len(part.content) <= _LARGEST:
                 yield part
 

@@ -4,7 +4,8 @@ What mongod's own files keep of a deleted document until their blocks are used a
 asks it to compact them.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -15,9 +16,12 @@ from pymongo.errors import OperationFailure
 from common.chunks import chunks
 from records.file_state import FileState
 from records.forgotten import ForgetRequest, Mark
-from records.mongo_inserts import CONVERSATIONS, DEAD_LETTERS, FILES, LAYOUTS, PARTS, MongoInserts
+from records.layouts import LayoutPart
+from records.mongo_documents import SHOWN_BYTES
+from records.mongo_inserts import CONVERSATIONS, DEAD_LETTERS, FILES, LAYOUTS, PARTS, MongoInserts, Outgoing
 from records.mongo_lines import id_value
 from records.refusing import Refusing
+from records.store import RejectedLine, StoredLine
 
 REQUESTS, MARKS = "forget_requests", "forgotten"
 _AT_ONCE = 1_000
@@ -86,6 +90,44 @@ class MongoForgotten(MongoInserts, Refusing):
                 lines = {"_id": {"$in": [id_value(line_id) for line_id in some]}}
                 deleted += self._persist(partial(self._database[collection].delete_many, lines)).deleted_count
         return deleted
+
+    def rewrite_lines(self, lines: Sequence[StoredLine]) -> None:
+        """Put these lines in the place of those with the same ids; what is not there is not inserted."""
+        with self._one_line():
+            for line in lines:
+                self._replace(CONVERSATIONS, line.line_id, line.content, partial(self._encode_again, line))
+
+    def rewrite_rejected(self, lines: Sequence[RejectedLine]) -> None:
+        """Put these rejected lines in the place of those with the same ids."""
+        with self._one_line():
+            for line in lines:
+                self._replace(DEAD_LETTERS, line.line_id, line.raw, partial(self._encode_rejected, line))
+
+    def _replace(self, collection: str, line_id: str, content: bytes, encode: Callable[[], Outgoing]) -> None:
+        """Replace a document, then delete its parts; before, where the new one may have some under their ids."""
+        delete_parts = partial(self._database[PARTS].delete_many, {"conversationId": line_id})
+        may_be_in_parts = len(content) > SHOWN_BYTES
+        if may_be_in_parts:
+            self._persist(delete_parts)
+        document = encode().stamped(self.now())
+        replace = partial(self._database[collection].replace_one, {"_id": id_value(line_id)}, document)
+        self._persist(replace)
+        if not may_be_in_parts:
+            self._persist(delete_parts)
+
+    @abstractmethod
+    def _encode_again(self, stored: StoredLine) -> Outgoing:
+        """Return a line as its document, and keep its bytes in parts where the document cannot hold them."""
+
+    @abstractmethod
+    def _encode_rejected(self, line: RejectedLine) -> Outgoing:
+        """Return a rejected line as its document, and keep its bytes in parts where the document cannot hold them."""
+
+    def delete_layouts(self, parts: Sequence[LayoutPart]) -> None:
+        """Delete these parts of what is kept of files besides their lines."""
+        with self._one_line():
+            for some in chunks([part.id for part in parts], _AT_ONCE):
+                self._persist(partial(self._database[LAYOUTS].delete_many, {"_id": {"$in": some}}))
 
     def delete_files(self, states: Sequence[FileState]) -> int:
         """Delete what is known of these files and what is kept of them besides their lines; return how many."""

@@ -7,6 +7,7 @@ from typing import TypeVar
 from records.file_state import FileState
 from records.forgotten import (
     FILE_AS_IT_WAS,
+    TEXT,
     ForgetRequest,
     Mark,
     Origin,
@@ -54,7 +55,7 @@ class Refusing(ABC):
 
     def forget_file(self, state: FileState) -> None:
         """Keep in mind that every line of this file, as it is now, is forgotten, so that it is not read again."""
-        request = self.forget_requests()[-1]
+        request = [request for request in self.forget_requests() if request.kind != TEXT][-1]
         self.add_marks([Mark(mark_of(request.key, FILE_AS_IT_WAS, file_name(state)), request.id)])
 
     def _with_marks(self, marks: dict[str, list[str]]) -> set[str]:

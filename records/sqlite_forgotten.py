@@ -7,8 +7,10 @@ from contextlib import AbstractContextManager
 from common.chunks import chunks
 from records.file_state import FileState
 from records.forgotten import ForgetRequest, Mark
+from records.layouts import LayoutPart
 from records.refusing import Refusing
 from records.sqlite_file import SqliteFile
+from records.store import RejectedLine, StoredLine
 
 _AT_ONCE = 5_000
 
@@ -66,6 +68,25 @@ class SqliteForgotten(SqliteFile, Refusing):
                 query = f"delete from {table} where host = ? and source_file = ?"
                 deleted = self._connection.executemany(query, names).rowcount if names else 0
         return deleted
+
+    def rewrite_lines(self, lines: Sequence[StoredLine]) -> None:
+        """Put these lines in the place of those with the same ids; what is not there is not inserted."""
+        self._rewrite("lines", [(line.content, line.line_id) for line in lines])
+
+    def rewrite_rejected(self, lines: Sequence[RejectedLine]) -> None:
+        """Put these rejected lines in the place of those with the same ids."""
+        self._rewrite("rejected_lines", [(line.raw, line.line_id) for line in lines])
+
+    def _rewrite(self, table: str, rows: list[tuple[bytes, str]]) -> None:
+        with self._erasing():
+            self._connection.executemany(f"update {table} set content = ? where line_id = ?", rows)
+
+    def delete_layouts(self, parts: Sequence[LayoutPart]) -> None:
+        """Delete these parts of what is kept of files besides their lines."""
+        names = [(part.host, part.source_file, part.version, part.byte_offset) for part in parts]
+        query = "delete from file_layouts where host = ? and source_file = ? and version = ? and byte_offset = ?"
+        with self._erasing():
+            self._connection.executemany(query, names)
 
     def erase(self) -> None:
         """Write the file again without what was deleted, and empty its log: no byte of it stays in either."""

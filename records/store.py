@@ -1,8 +1,9 @@
 """The record store's interface: what collector and loader ask of it, whichever database is behind it.
 
 Every line is stored once under an id made from its content, so every write may be repeated. Nothing is ever updated but
-the state of a file, and nothing deleted but what a person asked to forget. That is not taken again: callers of
-`insert_lines` leave it out. Moments are whole milliseconds in UTC; a range of them excludes its start, not its end.
+the state of a file and a line whose texts expire, and nothing deleted but what a person asked to forget. That is not
+taken again: callers of `insert_lines` leave it out. Moments are whole milliseconds in UTC; a range of them excludes its
+start, not its end.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -277,6 +278,18 @@ class RecordStore(LineSink, Protocol):
 
     def delete_files(self, states: Sequence[FileState]) -> int:
         """Delete what is known of these files and what is kept of them besides their lines; return how many."""
+        ...
+
+    def rewrite_lines(self, lines: Sequence[StoredLine]) -> None:
+        """Put these lines in the place of those with the same ids; what is not there is not inserted."""
+        ...
+
+    def rewrite_rejected(self, lines: Sequence[RejectedLine]) -> None:
+        """Put these rejected lines in the place of those with the same ids."""
+        ...
+
+    def delete_layouts(self, parts: Sequence[LayoutPart]) -> None:
+        """Delete these parts of what is kept of files besides their lines."""
         ...
 
     def erase(self) -> None:

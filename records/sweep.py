@@ -8,7 +8,7 @@ from common import numbers
 from common.chunks import chunks
 from common.transcript_files import project_of
 from records.file_state import DIRECTORY, FILE, FileState
-from records.forgotten import Origin
+from records.forgotten import Origin, keys_of
 from records.layouts import read_layout
 from records.refusing import origin_of
 from records.store import EARLIEST, Place, RecordStore, RejectedLine, StoredLine
@@ -33,7 +33,10 @@ class Swept:
 
 def sweep(store: RecordStore) -> Swept:
     """Delete refused lines, and what is known of files that have no other; then have the database erase their bytes."""
-    if not store.forget_requests():
+    requests = store.forget_requests()
+    if not keys_of(requests):  # none, or only texts that expired
+        if requests:
+            store.erase()
         return Swept()
     lines = _refused(store, all_lines(store))
     rejected = _refused(store, all_rejected(store))

@@ -13,6 +13,16 @@ _CHUNK = 2000
 _LOCAL = "strftime(timezone(current_setting('TimeZone'), {0}), '%Y-%m-%d %H:%M:%S')"
 _CHOSEN = """(select unnest(from_json($ids, '["VARCHAR"]')))"""
 
+NO_LONGER_KEPT = "(text no longer kept)"
+"""Stands where TEXT_RETENTION_DAYS removed a text."""
+
+
+def _or_gone(text: str, length: str) -> str:
+    return f"coalesce({text}, if(b.kept_facts is not null and {length} > 0, '{NO_LONGER_KEPT}', null))"
+
+
+_TEXT_LENGTH = "try_cast(b.kept_facts ->> '$.text_length' as bigint)"
+
 # A session may hold the versions of one line that resuming it wrote: the one that counts is shown, or the first.
 BLOCKS = f"""\
 with kept as (
@@ -28,8 +38,12 @@ with kept as (
 )
 select
     m.session_id, {_LOCAL.format("m.sent_at")}, m.message_key, m.turn_type, m.is_subagent, m.agent_id, m.is_copy,
-    m.request_key, m.command_name, m.typed, b.block_index, b.block_type, b.block_text, b.tool_use_id, b.tool_name,
-    b.tool_input, b.tool_input_length, b.tool_result_text, b.tool_result_length, b.is_error,
+    m.request_key, m.command_name, m.typed, b.block_index, b.block_type,
+    {_or_gone("b.block_text", _TEXT_LENGTH)}, b.tool_use_id, b.tool_name,
+    {_or_gone("cast(b.tool_input as varchar)", "b.tool_input_length")},
+    if(b.kept_facts is null, b.tool_input_length, null),
+    {_or_gone("b.tool_result_text", "b.tool_result_length")}, if(b.kept_facts is null, b.tool_result_length, null),
+    b.is_error,
     c.tool_call_key, c.outcome, c.duration_ms, c.lines_added, c.lines_removed
 from kept as m
 inner join raw.conversations as b on m.message_key = b.document_id

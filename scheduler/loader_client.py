@@ -7,7 +7,9 @@ connection: that is how the loader knows that nobody waits any more.
 import json
 import select
 import time
+from collections.abc import Mapping
 from contextlib import closing
+from datetime import datetime
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -19,6 +21,7 @@ from common.errors import AnalyticsError, PassingError
 from common.loader_results import (
     BackedUp,
     CollectorState,
+    Counted,
     Done,
     ExtractResult,
     ForgetLog,
@@ -177,6 +180,22 @@ class HttpVault(HttpService):
     def forget_finish(self, proof: str, progress: Progress | None = None) -> str:
         """POST /forget/finish; return where something is left, or nothing."""
         return self._post("forget/finish", {"proof": proof}, Done, progress).message
+
+    def text_begin(self, before: datetime, lines: int) -> None:
+        """POST /forget/text/begin."""
+        self._post("forget/text/begin", {"before": before.isoformat(), "lines": lines}, Done, None)
+
+    def text_reduce(self, removed: Mapping[str, dict[str, Any]]) -> int:
+        """POST /forget/text/reduce; return how many lines had texts."""
+        return self._post("forget/text/reduce", {"removed": dict(removed)}, Counted, None).lines
+
+    def text_blank(self, line_ids: list[str]) -> int:
+        """POST /forget/text/blank; return how many lines had other bytes than blanks."""
+        return self._post("forget/text/blank", {"line_ids": line_ids}, Counted, None).lines
+
+    def text_end(self) -> None:
+        """POST /forget/text/end."""
+        self._post("forget/text/end", {}, Done, None)
 
 
 def _reason(content: bytes) -> str:

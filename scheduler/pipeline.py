@@ -53,6 +53,9 @@ def run_pipeline(
             break
         if context.takes_away_database:
             waiting = _from_load(steps, context)
+        if context.goes_again:
+            context.goes_again = False
+            waiting = [step for step in _from(steps, "extract") if step.name != "text"]
     return _result(context, results)
 
 
@@ -60,7 +63,11 @@ def _from_load(steps: list[Step], context: Context) -> list[Step]:
     """Delete the damaged work database and return the steps that make it again."""
     context.takes_away_database = False
     remove_work_database(context.parts.volume)
-    return steps[[step.name for step in steps].index("load") :]
+    return _from(steps, "load")
+
+
+def _from(steps: list[Step], name: str) -> list[Step]:
+    return steps[[step.name for step in steps].index(name) :]
 
 
 def _run_step(step: Step, context: Context) -> StepResult:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
 import duckdb
@@ -43,7 +44,27 @@ Backup = Callable[[Progress], BackedUp]
 """Makes a backup; given by the code that assembles the scheduler."""
 
 
-class Forgetting(Protocol):
+class TextRemover(Protocol):
+    """Puts what is kept in the place of texts, in the record store."""
+
+    def begin_text(self, before: datetime, lines: int) -> None:
+        """Write down that the texts of this many lines are removed: what is left open, the next run finishes."""
+        ...
+
+    def reduce(self, removed: Mapping[str, dict[str, Any]]) -> int:
+        """Put this in the place of the texts of lines, by their ids; return how many had any."""
+        ...
+
+    def blank(self, line_ids: list[str]) -> int:
+        """Put blanks in the place of lines that could not be parsed; return how many had any other bytes."""
+        ...
+
+    def end_text(self) -> None:
+        """Have the record store's files hold no byte of it."""
+        ...
+
+
+class Forgetting(TextRemover, Protocol):
     """Requests to forget, as the pipeline sees them; given by the code that assembles the scheduler."""
 
     def is_pending(self) -> bool:

@@ -44,6 +44,8 @@ class Context:
     facts: Facts = field(default_factory=dict)
     unchanged: bool = False
     forgets: bool = False
+    goes_again: bool = False
+    """A step removed texts from the record store: the run goes on from `extract`, so that all else follows."""
     takes_away_database: bool = False
     """A step found the work database damaged: it is deleted, and the run goes on from `load`."""
     took_away_database: bool = False

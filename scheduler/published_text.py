@@ -12,7 +12,8 @@ from common.duckdb_files import DEFAULT_LIMITS, DuckDBLimits, open_work_database
 
 TEXT_COLUMNS: dict[str, tuple[str, ...]] = {
     "raw.conversations": (
-        *("block_text", "tool_input", "tool_result_text", "tool_result_rest", "result_git_operation", "attributes"),
+        *("block_text", "tool_input", "tool_result_text", "tool_result_rest", "result_git_operation"),
+        *("attributes", "kept_facts"),
     ),
     "raw.dead_letters": ("line",),
     "raw.rejected_values": ("found",),
@@ -21,11 +22,12 @@ TEXT_COLUMNS: dict[str, tuple[str, ...]] = {
     "marts.dim_agents": ("description", "prompt"),
     "marts.dim_sessions": ("title", "first_prompt"),
     "marts.fct_insights": ("subject", "evidence"),
-    "marts.fct_messages": ("message_text",),
+    "marts.fct_messages": ("message_text", "opening_digest"),
     "marts.fct_prompts": ("prompt_text",),
     "marts.fct_session_events": ("note",),
     "marts.fct_tool_calls": (
         *("description", "command_text", "error_text", "git_operation", "agent_prompt", "git_output"),
+        *("called_digest", "agent_prompt_digest"),
     ),
 }
 """What is null in a database that is published without text."""

@@ -31,6 +31,7 @@ from scheduler.pipeline_parts import Export, PipelineParts
 from scheduler.pipeline_steps import Step, pipeline_steps
 from scheduler.plan_limits import export_plan_limits
 from scheduler.run_result import Event, RunResult
+from scheduler.text_retention import TextRetention, with_text_retention
 
 log = structlog.get_logger()
 
@@ -88,7 +89,10 @@ class Runner:
 
     def _steps(self) -> list[Step]:
         steps, forgetting = pipeline_steps(self.parts), self.parts.forgetting
-        return with_forgetting(steps, forgetting) if forgetting and forgetting.is_pending() else steps
+        if forgetting and forgetting.is_pending():
+            steps = with_forgetting(steps, forgetting)
+        retention = TextRetention.of(self.settings)
+        return with_text_retention(steps, forgetting, retention) if forgetting and retention else steps
 
     def maintenance(
         self, trigger: Trigger, *, scheduled_at: datetime | None = None, wait_seconds: float = 0

@@ -4,7 +4,8 @@ import os
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Protocol
+from datetime import datetime
+from typing import Any, Protocol
 
 from pyiceberg.catalog import Catalog
 
@@ -23,6 +24,7 @@ from vault.cleaning import samples_in
 from vault.forget import begin, finish, log_of, unfinished
 from vault.proof import prove
 from vault.selection import Selection, Wanted, select
+from vault.text_removal import begin_text, blank_lines, end_text, reduce_lines
 
 
 def forgotten_files(settings: Settings, files: Mapping[str, os.stat_result]) -> set[str]:
@@ -80,6 +82,22 @@ class InProcessForgetting:
             )
         finish(self.store, self.settings.data_dir, done.describe())
         return done.describe() + tell_backups(self.settings)
+
+    def begin_text(self, before: datetime, lines: int) -> None:
+        """Write down that the texts of this many lines are removed."""
+        begin_text(self.store, before, lines)
+
+    def reduce(self, removed: Mapping[str, dict[str, Any]]) -> int:
+        """Put this in the place of the texts of lines, by their ids; return how many had any."""
+        return reduce_lines(self.store, self.settings.data_dir, removed)
+
+    def blank(self, line_ids: list[str]) -> int:
+        """Put blanks in the place of lines that could not be parsed; return how many had any other bytes."""
+        return blank_lines(self.store, self.settings.data_dir, line_ids)
+
+    def end_text(self) -> None:
+        """Have the record store's files hold no byte of it."""
+        end_text(self.store, self.settings.data_dir)
 
     def _samples(self) -> list[str]:
         return samples_in(self.settings.data_dir, [request.id for request in unfinished(self.store)])

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Annotated, TypeVar
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Body, Request
 
-from common.loader_results import Done, ForgetLog, Selected
+from common.loader_results import Counted, Done, ForgetLog, Selected
 from common.settings import Settings
 from loader.http_service import Work, perform
 from records import RecordStore, open_store
@@ -17,6 +18,7 @@ from vault.forget import begin, finish, log_of
 from vault.metabase_values import delete_kept_values
 from vault.proof import search_store
 from vault.selection import Wanted, select
+from vault.text_removal import begin_text, blank_lines, end_text, reduce_lines
 
 Result = TypeVar("Result")
 Text = Annotated[str, Body(embed=True)]
@@ -69,6 +71,25 @@ class Forgetter:
 
         return self._with_store(close)
 
+    def begin_text(self, before: datetime, lines: int) -> Done:
+        """Write down that texts are removed."""
+        return Done(message=self._with_store(lambda store: begin_text(store, before, lines)).id)
+
+    def reduce(self, removed: dict[str, dict[str, Any]]) -> Counted:
+        """Put this in the place of the texts of lines, by their ids."""
+        return Counted(lines=self._with_store(lambda store: reduce_lines(store, self.settings.data_dir, removed)))
+
+    def blank(self, line_ids: list[str]) -> Counted:
+        """Put blanks in the place of lines that could not be parsed."""
+        return Counted(lines=self._with_store(lambda store: blank_lines(store, self.settings.data_dir, line_ids)))
+
+    def end_text(self) -> Done:
+        """Erase what was removed, and what Metabase kept of values."""
+        self._with_store(lambda store: end_text(store, self.settings.data_dir))
+        if self.settings.metabase_database_uri is not None:
+            delete_kept_values(self.settings.metabase_database_uri)
+        return Done(message="")
+
     def _with_store(self, work: Callable[[RecordStore], Result]) -> Result:
         with closing(open_store(self.settings, "claude-analytics-forget")) as store:
             return work(store)
@@ -110,4 +131,27 @@ def forget_routes(work: Work, forgetter: Forgetter) -> APIRouter:
         """Close the requests."""
         return await perform(work, request, "finish", lambda _: forgetter.finish(proof))
 
+    _text_routes(router, work, forgetter)
     return router
+
+
+def _text_routes(router: APIRouter, work: Work, forgetter: Forgetter) -> None:
+    @router.post("/text/begin")
+    async def begin(request: Request, before: Annotated[datetime, Body()], lines: Annotated[int, Body()]) -> Done:
+        """Write down that texts are removed."""
+        return await perform(work, request, "text", lambda _: forgetter.begin_text(before, lines), tells=False)
+
+    @router.post("/text/reduce")
+    async def reduce(request: Request, removed: Annotated[dict[str, dict[str, Any]], Body(embed=True)]) -> Counted:
+        """Put this in the place of the texts of lines."""
+        return await perform(work, request, "text", lambda _: forgetter.reduce(removed), tells=False)
+
+    @router.post("/text/blank")
+    async def blank(request: Request, line_ids: Annotated[list[str], Body(embed=True)]) -> Counted:
+        """Put blanks in the place of lines that could not be parsed."""
+        return await perform(work, request, "text", lambda _: forgetter.blank(line_ids), tells=False)
+
+    @router.post("/text/end")
+    async def end(request: Request) -> Done:
+        """Erase what was removed."""
+        return await perform(work, request, "text", lambda _: forgetter.end_text())

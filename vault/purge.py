@@ -1,10 +1,11 @@
 """Backups and what was forgotten after they were made: which hold it, how they go, how no restore brings it back."""
 
+from dataclasses import replace
 from hashlib import sha256
 
 from common.settings import Settings
 from records import RecordStore
-from records.forgotten import ForgetRequest
+from records.forgotten import TEXT, ForgetRequest
 from records.sweep import Swept, sweep
 from vault.backup import source_of
 from vault.manifest import FORGOTTEN, Backup, Manifest, readable_backups
@@ -56,5 +57,6 @@ def apply_forgotten(place: Place, manifest: Manifest, key: Key, store: RecordSto
                 known = requests.get(entry.id)
                 requests[entry.id] = known if known and known.finished_at else entry
         for request in requests.values():
-            store.save_forget_request(request)
+            # texts that were removed since then are back: the next run looks which lines Iceberg has without them
+            store.save_forget_request(replace(request, finished_at=None) if request.kind == TEXT else request)
     return sweep(store)

@@ -79,12 +79,12 @@ def select(store: RecordStore, wanted: Wanted) -> Selection:
     selection = Selection(wanted.kind, wanted.value)
     states = [state for state in store.all_states() if state.kind == FILE]
     chosen = _CHOICES[wanted.kind](store, states, wanted, selection)
-    sampler, uuids = _Sampler(), set[str]()
+    sampler, uuids = Sampler(), set[str]()
     for line in all_lines(store):
         if chosen(line):
             _take(selection, line)
             uuids |= {line.uuid} if line.uuid else set()
-            sampler.add(line)
+            sampler.add(line.content)
     selection.rejected = {line.line_id for line in all_rejected(store) if chosen(line)}
     _look_at_the_rest(store, selection, sampler, uuids)
     return selection
@@ -98,7 +98,7 @@ def _take(selection: Selection, line: StoredLine) -> None:
         selection.days.add(moment.date())
 
 
-def _look_at_the_rest(store: RecordStore, selection: Selection, sampler: "_Sampler", uuids: set[str]) -> None:
+def _look_at_the_rest(store: RecordStore, selection: Selection, sampler: "Sampler", uuids: set[str]) -> None:
     """Count copies in other sessions, and leave out samples that other lines hold as well."""
     samples = [*sampler.texts(), *sampler.names(selection, uuids)]
     left = {sample.encode() for sample in samples}
@@ -125,15 +125,21 @@ def _stays_by_copies(state: FileState, selection: Selection) -> bool:
     return state.duplicates > 0 and selection.marked.isdisjoint(sessions_of(state.source_file))
 
 
-class _Sampler:
+class Sampler:
     """Keeps a piece of text of some lines, each line with the same chance."""
 
     def __init__(self) -> None:
         self._chance, self._seen = random.Random(0), 0  # noqa: S311 - which lines are sampled is no secret
         self._texts: list[str] = []
 
-    def add(self, line: StoredLine) -> None:
-        found = max(_TEXT.findall(line.content), key=len, default=b"")
+    @staticmethod
+    def few(texts: list[str]) -> list[str]:
+        """Return no more texts than are searched for, whichever."""
+        return random.Random(0).sample(texts, min(len(texts), MOST_TEXTS))  # noqa: S311 - as above
+
+    def add(self, content: bytes) -> None:
+        """Take a piece of this line's text, perhaps in the place of another line's."""
+        found = max(_TEXT.findall(content), key=len, default=b"")
         if not found:
             return
         self._seen += 1
@@ -145,6 +151,7 @@ class _Sampler:
             self._texts[place] = text
 
     def texts(self) -> list[str]:
+        """Return the pieces."""
         return list(dict.fromkeys(self._texts))
 
     def names(self, selection: Selection, uuids: set[str]) -> list[str]:

@@ -13,6 +13,7 @@ from common.transcript_files import META_SUFFIX
 from records import RecordStore
 from records.file_state import FileState
 from records.layouts import Layout, read_layout
+from records.reduced import original_length
 
 _LINES_AT_ONCE = 50
 
@@ -27,14 +28,18 @@ class Outcome:
     """Ranges of bytes, the second one excluded, that the record store cannot give back."""
     masked: int = 0
     """Lines whose secrets were masked before they were stored."""
+    reduced: int = 0
+    """Lines whose texts are no longer kept."""
 
     @property
     def problem(self) -> bool:
-        """Whether bytes differ for another reason than masks."""
-        return bool(self.missing) or not (self.is_exact or self.masked)
+        """Whether bytes differ for another reason than masks, or texts that are no longer kept."""
+        return bool(self.missing) or not (self.is_exact or self.masked or self.reduced)
 
     def describe(self, state: FileState) -> str:
         """Say in one line what is not as it was read."""
+        if self.reduced and not self.problem:
+            return f"the texts of {self.reduced:,} lines are no longer kept (TEXT_RETENTION_DAYS); what figures need is"
         if not self.problem:
             return f"the secrets of {self.masked:,} lines are masked, as they are stored (MASKING=everywhere)"
         if self.missing:
@@ -107,7 +112,9 @@ class _Writer:
                 self._fill(offset)
                 self._put(content)
                 self._outcome.masked += offset in self._masked
-                self._position = offset + self._masked.get(offset, len(content))
+                had = original_length(content)
+                self._outcome.reduced += had is not None
+                self._position = offset + self._masked.get(offset, len(content) if had is None else had)
         self._fill(end)
         exact = not self._outcome.missing and self._position == end and self._hash.hexdigest() == self._state.digest
         self._outcome.is_exact = exact

@@ -3,6 +3,8 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 import structlog
 
@@ -55,6 +57,22 @@ class ApplianceForgetting:
                 f"expected nothing that holds what was forgotten, found it in {left}; the next run tries again"
             )
         return done.describe()
+
+    def begin_text(self, before: datetime, lines: int) -> None:
+        """Write down that the texts of this many lines are removed."""
+        self.vault.text_begin(before, lines)
+
+    def reduce(self, removed: Mapping[str, dict[str, Any]]) -> int:
+        """Put this in the place of the texts of lines, by their ids; return how many had any."""
+        return self.vault.text_reduce(removed)
+
+    def blank(self, line_ids: list[str]) -> int:
+        """Put blanks in the place of lines that could not be parsed; return how many had any other bytes."""
+        return self.vault.text_blank(line_ids) if line_ids else 0
+
+    def end_text(self) -> None:
+        """Have the vault erase what was removed."""
+        self.vault.text_end()
 
     def _samples(self) -> list[str]:
         return samples_in(self.settings.data_dir, self.vault.forget_log().unfinished)

@@ -90,6 +90,8 @@ def read_conversation(published: Published, session: dict[str, Any]) -> Conversa
     return conversation
 
 
+NO_LONGER_KEPT = "(text no longer kept)"
+"""Stands where TEXT_RETENTION_DAYS removed a text."""
 _PARTS = f"""
 with places as (
     select document_id, min(source_file) as file, min(byte_offset) as place
@@ -100,13 +102,20 @@ inputs as (
     from raw.conversations where session_id = $session and tool_use_id is not null and tool_input is not null
     group by all
 ),
+reduced as (
+    select document_id from raw.conversations where session_id = $session and kept_facts is not null
+),
 parts as (
     select
-        message_key, turn_type as kind, sent_at as moment, message_text as text, agent_id, is_subagent, command_name,
+        message_key, turn_type as kind, sent_at as moment, coalesce(message_text, '{NO_LONGER_KEPT}') as text,
+        agent_id, is_subagent, command_name,
         null as tool_name, null as outcome, null as duration_ms, null as spawned_agent_id, null as tool_input,
         null as error_text, 0 as step
     from marts.fct_messages
-    where session_id = $session and not is_copy and turn_type in {_SPOKEN} and message_text != ''
+    where session_id = $session and not is_copy and turn_type in {_SPOKEN} and (
+        message_text != ''
+        or (message_text is null and text_length > 0 and message_key in (select document_id from reduced))
+    )
     union all
     select
         message_key, 'tool_call', started_at, coalesce(command_text, file_path, description), agent_id, is_subagent,

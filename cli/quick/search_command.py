@@ -92,14 +92,19 @@ def _lines(published: Published, found: Found, wanted: list[str]) -> Iterator[st
 
 
 def _nothing(published: Published) -> str:
-    """Say that nothing was found; or that no text is published, so that there is nothing to find."""
+    """Say that nothing was found, and of how many lines no text is kept; or that no text is published."""
     if published.is_team_only:
         return "Nothing to search: figures of the team are published alone (TEAM_AGGREGATES_ONLY)."
-    counts = "select count(*) as messages, count(message_text) as texts from marts.fct_messages"
-    (found,) = published.rows(counts)
+    nothing = "No message, tool input or tool output has all of these words."
+    query = "select count(*) as lines from raw.conversations where block_index = 0 and kept_facts is not null"
+    (gone,) = published.rows(query)
+    if gone["lines"]:
+        lines = _counted(gone["lines"], "line", "s")
+        return f"{nothing} The texts of {lines} are no longer kept (TEXT_RETENTION_DAYS)."
+    (found,) = published.rows("select count(*) as messages, count(message_text) as texts from marts.fct_messages")
     if found["messages"] and not found["texts"]:
         return "Nothing to search: the database was published without text (PUBLISHED_TEXT=off)."
-    return "No message, tool input or tool output has all of these words."
+    return nothing
 
 
 def _counted(number: int, word: str, plural: str) -> str:

@@ -25,6 +25,15 @@
         '\bgit([ \t]+(-[cC][ \t]+{{ shell_word() }}|--?[A-Za-z-]+(={{ shell_word() }})?))*[ \t]+(commit|cherry-pick|revert)([^A-Za-z0-9_-]|$)'
     )
 {%- endmacro -%}
+{#- What a command does that commits; NULL for every other. -#}
+{%- macro commit_action(command) -%}
+    case
+        when not {{ commits(command) }} then null
+        when regexp_matches({{ command }}, '\bcherry-pick\b') then 'cherry-picked'
+        when regexp_matches({{ command }}, '\s--amend\b') then 'amended'
+        when {{ command }} is not null then 'committed'
+    end
+{%- endmacro -%}
 {%- macro opens_pull_request(command) -%}
     regexp_matches({{ command }}, '\b(gh\b[^|;&\n]*\bpr|glab\b[^|;&\n]*\bmr)\s+create\b')
 {%- endmacro -%}
@@ -36,8 +45,8 @@
 
 {#- The lines of a shell command's output that tell of what it made and nobody reports; NULL where there is no such thing. -#}
 {%- macro git_output(call) -%}
-    {%- set committed = commits(call ~ ".command_text") ~ " and not " ~ reports_git(call ~ ".", "commit") -%}
-    {%- set opened = opens_pull_request(call ~ ".command_text") ~ " and not " ~ reports_git(call ~ ".", "pr") -%}
+    {%- set committed = call ~ ".commit_action is not null and not " ~ reports_git(call ~ ".", "commit") -%}
+    {%- set opened = call ~ ".opens_pull_request and not " ~ reports_git(call ~ ".", "pr") -%}
     case
         when ({{ committed }}) or ({{ opened }})
             then array_to_string(list_concat(
@@ -54,13 +63,13 @@
 {#- True for a call that committed, or opened a pull request, of which neither Claude Code nor the output tells. -#}
 {%- macro is_silent_commit() -%}
     (
-        outcome = 'success' and {{ commits('command_text') }} and not {{ reports_git('', 'commit') }}
+        outcome = 'success' and commit_action is not null and not {{ reports_git('', 'commit') }}
         and not regexp_matches(git_output, '(?m)^\[')
     )
 {%- endmacro -%}
 {%- macro is_silent_pull_request() -%}
     (
-        outcome = 'success' and {{ opens_pull_request('command_text') }} and not {{ reports_git('', 'pr') }}
+        outcome = 'success' and opens_pull_request and not {{ reports_git('', 'pr') }}
         and not regexp_matches(git_output, '(?m)^http')
     )
 {%- endmacro -%}

@@ -1,11 +1,10 @@
 {#- Text without the wrappers that Claude Code and IDE extensions put before what a person typed. -#}
 {%- macro typed_text(text_column) -%}
-    trim(regexp_replace(
-        {{ text_column }},
-        '(?s)^(\s*<(system-reminder|ide_opened_file|ide_selection|ide_diagnostics)>.*?'
+    {{ trimmed_text("regexp_replace(" ~ text_column ~ ",
+        '(?s)^(\\s*<(system-reminder|ide_opened_file|ide_selection|ide_diagnostics)>.*?'
         || '</(system-reminder|ide_opened_file|ide_selection|ide_diagnostics)>)+',
         ''
-    ), ' ' || chr(9) || chr(10) || chr(13))
+    )") }}
 {%- endmacro -%}
 
 {#-

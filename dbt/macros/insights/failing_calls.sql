@@ -22,10 +22,10 @@ repeats as (
     select
         *,
         row_number() over (
-            partition by session_key, agent_key, tool_name, called, changes order by started_at, tool_call_key
+            partition by session_key, agent_key, tool_name, called_digest, changes order by started_at, tool_call_key
         ) as number
     from versions
-    where outcome = 'error' and called is not null
+    where outcome = 'error' and called_digest is not null
     qualify number > 1
 )
 
@@ -36,12 +36,13 @@ select
     any_value(project_id) as project_id,
     agent_key,
     max(started_at) as occurred_at,
-    tool_name || ' ' || left(called, 200) as subject,
+    tool_name || coalesce(' ' || left(any_value(called), 200), '') as subject,
+    called_digest as subject_digest,
     count(*) as quantity,
     cast(null as bigint) as tokens,
     if(count(*) = count(cost_share_usd), {{ exact_sum('cost_share_usd') }}, null) as cost_usd,
-    tool_name || ' failed ' || {{ counted('count(*)', 'time') }} || ' more in the same way, with no file changed in between: '
-    || left(regexp_replace(called, '\s+', ' ', 'g'), 120) as evidence
+    tool_name || ' failed ' || {{ counted('count(*)', 'time') }} || ' more in the same way, with no file changed in between'
+    || coalesce(': ' || left(regexp_replace(any_value(called), '\s+', ' ', 'g'), 120), '') as evidence
 from repeats
-group by session_key, agent_key, tool_name, called
+group by session_key, agent_key, tool_name, called_digest
 {%- endmacro -%}

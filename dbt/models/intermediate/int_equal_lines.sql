@@ -41,10 +41,10 @@ contents as (
         string_agg(
             md5(concat_ws(
                 chr(31), block_type, tool_use_id,
-                if(message_type = 'user', {{ typed_text('block_text') }}, block_text)
+                if(message_type = 'user', {{ typed_digest() }}, {{ text_digest() }})
             )), '' order by block_index
         ) filter (
-            where message_type = 'assistant' or tool_use_id is not null or {{ typed_text('block_text') }} != ''
+            where message_type = 'assistant' or tool_use_id is not null or {{ typed_digest() }} != md5('')
         ) as content
     from {{ ref('stg_messages') }}
     where document_id in (select candidates.document_id from candidates)

@@ -39,8 +39,13 @@ in_transcripts as (
         and if(
             prompts.has_pasted,
             starts_with({{ typed_text('messages.block_text') }}, prompts.text_before_pasted),
-            prompts.prompt_text = {{ typed_text('messages.block_text') }}
+            md5(prompts.prompt_text) = {{ typed_digest('messages.') }}
         )
+    union
+    -- was found there when its text was still kept
+    select candidates.document_id
+    from candidates
+    where candidates.kept_facts is not null and not {{ kept_or('is_remembered', 'false', 'boolean', 'candidates.') }}
 
 )
 
@@ -50,6 +55,8 @@ select
     candidates.session_id,
     {{ repository_path('candidates.directory') }} as project_id,
     candidates.prompt_text,
+    {{ kept_or('prompt_length', 'length(candidates.prompt_text)', 'bigint', 'candidates.') }} as text_length,
+    {{ kept_or('task_category', task_category('candidates.prompt_text'), of='candidates.') }} as task_category,
     candidates.event_at,
     candidates.event_date
 from candidates

@@ -57,7 +57,7 @@ lengths as (
 
     select
         document_id,
-        sum(coalesce(strlen(block_text), 0) + coalesce(tool_result_length, 0)) as content_length
+        sum(coalesce({{ bytes_of_text() }}, 0) + coalesce(tool_result_length, 0)) as content_length
     from {{ ref('stg_conversations') }}
     where document_id in (select repeated.document_id from repeated)
     group by document_id

@@ -14,7 +14,7 @@ further_blocks as (
     select
         document_id,
         string_agg(block_text, chr(10) order by block_index) filter (where block_type = 'text') as block_text,
-        sum(length(block_text)) filter (where block_type = 'thinking') as thinking_length,
+        sum({{ length_of_text() }}) filter (where block_type = 'thinking') as thinking_length,
         {{ block_counts('count(*) filter (where {})') }}
     from blocks
     where block_index > 0
@@ -71,10 +71,11 @@ lines as (
         first_blocks.is_compact_summary,
         first_blocks.is_visible_in_transcript_only,
         first_blocks.is_api_error,
+        first_blocks.kept_facts,
         nullif(concat_ws(
             chr(10), if(first_blocks.block_type = 'text', first_blocks.block_text, null), further_blocks.block_text
         ), '') as message_text,
-        if(first_blocks.block_type = 'thinking', coalesce(length(first_blocks.block_text), 0), 0)
+        if(first_blocks.block_type = 'thinking', coalesce({{ length_of_text('first_blocks.') }}, 0), 0)
         + coalesce(further_blocks.thinking_length, 0) as thinking_length,
         {{ block_sums('first_blocks', 'further_blocks') }}
     from first_blocks
@@ -91,6 +92,15 @@ cleaned as (
 
 ),
 
+kinds as (
+
+    select
+        *,
+        case when message_type = 'user' then {{ kept_or('typed_kind', typed_kind('typed_text')) }} end as typed_kind
+    from cleaned
+
+),
+
 typed as (
 
     select
@@ -103,19 +113,19 @@ typed as (
             when message_type = 'assistant' and text_block_count > 0 then 'assistant_text'
             when message_type = 'assistant' and thinking_block_count > 0 then 'thinking'
             when message_type = 'assistant' then 'assistant_other'
-            when is_compact_summary or starts_with(typed_text, 'This session is being continued') then 'compact_summary'
-            when starts_with(typed_text, '[Request interrupted') then 'interruption'
-            when coalesce(typed_text, '') = '' and tool_result_block_count > 0 then 'tool_result'
+            when is_compact_summary or typed_kind = 'continuation' then 'compact_summary'
+            when typed_kind = 'interruption' then 'interruption'
+            when typed_kind = 'nothing' and tool_result_block_count > 0 then 'tool_result'
             when is_meta or is_visible_in_transcript_only or {{ is_not_human() }} then 'injected'
             when is_subagent then 'agent_prompt'
-            when regexp_matches(typed_text, '^<command-(name|message)>') then 'slash_command'
-            when starts_with(typed_text, '<bash-input>') or command_mode = 'bash' then 'shell_command'
-            when regexp_matches(typed_text, '^(<local-command-|<bash-std(out|err)>)') then 'command_output'
-            when {{ is_wrapped_by_another('typed_text') }} then 'injected'
-            when typed_text != '' or media_block_count > 0 then 'human_prompt'
+            when typed_kind = 'slash_command' then 'slash_command'
+            when typed_kind = 'shell_command' or command_mode = 'bash' then 'shell_command'
+            when typed_kind = 'command_output' then 'command_output'
+            when typed_kind = 'wrapped' then 'injected'
+            when typed_kind != 'nothing' or media_block_count > 0 then 'human_prompt'
             else 'injected'
         end as turn_type
-    from cleaned
+    from kinds
 
 ),
 
@@ -124,22 +134,28 @@ enriched as (
     select
         {{ session_key('typed.') }} as session_key,
         typed.* exclude (
-            is_compact_summary, is_visible_in_transcript_only, has_plan_content, prompt_source, command_mode, is_queued
+            is_compact_summary, is_visible_in_transcript_only, has_plan_content, prompt_source, command_mode, is_queued,
+            typed_kind, kept_facts
         ),
         coalesce(copies.copy_key, typed.uuid, typed.message_key) as copy_key,
         coalesce(copies.is_copy, false) as is_copy,
         typed.is_queued and typed.turn_type in ('human_prompt', 'slash_command', 'shell_command') as is_queued,
         typed.turn_type = 'human_prompt' as is_human_prompt,
-        if(typed.turn_type = 'human_prompt', {{ task_category('typed_text') }}, null) as task_category,
+        if(
+            typed.turn_type = 'human_prompt',
+            {{ kept_or('task_category', task_category('typed_text'), of='typed.') }},
+            null
+        ) as task_category,
         case
-            when typed.turn_type = 'slash_command' then nullif(
-                ltrim(coalesce(
-                    nullif(regexp_extract(typed.typed_text, '(?s)<command-name>\s*(.*?)\s*</command-name>', 1), ''),
-                    regexp_extract(typed.typed_text, '(?s)<command-message>\s*(\S*).*?</command-message>', 1)
-                ), '/'), ''
-            )
+            when typed.turn_type = 'slash_command'
+                then {{ kept_or('command_name', slash_command('typed.typed_text'), of='typed.') }}
         end as command_name,
-        coalesce(length(typed.message_text), 0) as text_length
+        coalesce({{ kept_or('message_length', 'length(typed.message_text)', 'bigint', 'typed.') }}, 0) as text_length,
+        if(
+            typed.turn_type = 'agent_prompt',
+            {{ kept_or('opening_digest', opening_digest('typed.typed_text'), of='typed.') }},
+            null
+        ) as opening_digest
     from typed
     left join {{ ref('int_line_copies') }} as copies on typed.message_key = copies.document_id
 

@@ -6,7 +6,7 @@ with operations as (
         document_id,
         {{ session_key() }} as session_key,
         attributes ->> '$.operation' as operation,
-        trim(block_text) as content,
+        {{ trimmed_digest() }} as content,
         row_number() over (
             partition by {{ session_key() }} order by event_at, byte_offset, document_id
         ) as position

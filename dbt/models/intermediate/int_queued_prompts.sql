@@ -6,14 +6,16 @@ with prompts as (
         lines.document_id,
         {{ session_key('lines.') }} as session_key,
         lines.event_at,
-        trim(lines.block_text) as content,
+        {{ trimmed_digest('lines.') }} as content,
         row_number() over (
-            partition by {{ session_key('lines.') }}, trim(lines.block_text)
+            partition by {{ session_key('lines.') }}, {{ trimmed_digest('lines.') }}
             order by lines.event_at, lines.byte_offset, lines.document_id
         ) as repetition
     from {{ ref('stg_messages') }} as lines
     inner join {{ ref('int_queue_removals') }} as removals on lines.document_id = removals.document_id
-    where trim(lines.block_text) != '' and not {{ is_wrapped_by_another('trim(lines.block_text)') }}
+    where
+        {{ trimmed_digest('lines.') }} != md5('')
+        and not {{ kept_or('is_wrapped', is_wrapped_by_another('trim(lines.block_text)'), 'boolean', 'lines.') }}
 
 ),
 
@@ -26,7 +28,7 @@ visible as (
     inner join {{ ref('stg_messages') }} as messages
         on
             prompts.session_key = {{ session_key('messages.') }}
-            and prompts.content = {{ typed_text('messages.block_text') }}
+            and prompts.content = {{ typed_digest('messages.') }}
             and prompts.event_at <= messages.event_at
     where messages.message_type = 'user' and not messages.is_queue_operation and messages.block_type = 'text'
     group by prompts.document_id

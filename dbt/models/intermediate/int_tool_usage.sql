@@ -35,7 +35,11 @@ calls as (
         coalesce(tool_input ->> '$.file_path', tool_input ->> '$.notebook_path') as input_file,
         tool_input ->> '$.path' as input_path,
         tool_input ->> '$.description' as description,
-        case when tool_name in ('Bash', 'PowerShell') then tool_input ->> '$.command' end as command_text,
+        {{ shell_command() }} as command_text,
+        {{ kept_or('commit_action', commit_action(shell_command())) }} as commit_action,
+        {{ kept_or('opens_pull_request', opens_pull_request(shell_command()), 'boolean') }} as opens_pull_request,
+        {{ kept_or('command_digest', command_digest()) }} as command_digest,
+        {{ kept_or('description_digest', description_digest()) }} as description_digest,
         case
             when tool_name in ('Skill', 'SlashCommand')
                 then ltrim(split_part(
@@ -43,7 +47,8 @@ calls as (
                 ), '/')
         end as skill_name,
         case when tool_name in ('Task', 'Agent') then tool_input ->> '$.subagent_type' end as requested_agent_type,
-        case when tool_name in ('Task', 'Agent') then left(tool_input ->> '$.prompt', 500) end as agent_prompt,
+        {{ agent_task() }} as agent_prompt,
+        {{ kept_or('opening_digest', opening_digest(agent_task())) }} as agent_prompt_digest,
         if(tool_name = 'NotebookEdit', tool_input_lines, null) as cell_lines,
         if(tool_name = 'NotebookEdit', tool_input ->> '$.edit_mode', null) as edit_mode
     from {{ ref('stg_tool_calls') }}
@@ -70,7 +75,12 @@ paired as (
         calls.requested_agent_type,
         calls.description,
         calls.agent_prompt,
+        calls.agent_prompt_digest,
         calls.command_text,
+        calls.commit_action,
+        calls.opens_pull_request,
+        calls.command_digest,
+        calls.description_digest,
         calls.input_file,
         calls.input_path,
         calls.cell_lines,
@@ -88,9 +98,15 @@ paired as (
         case
             when blocks.answer_block_id is null then null
             when blocks.denial_kind is not null then blocks.denial_kind
-            when blocks.any_error then {{ denial_kind('answers.tool_result_text', 'calls.tool_name') }}
+            when blocks.any_error and starts_with(calls.tool_name, 'mcp__')
+                then {{ kept_or('stated_denial', stated_denial('answers.tool_result_text'), of='answers.') }}
+            when blocks.any_error
+                then {{ kept_or('denial', denial_kind('answers.tool_result_text'), of='answers.') }}
         end as denial_kind,
         answers.tool_result_text as result_text,
+        {{ kept_or('error_digest', error_digest('answers.tool_result_text'), of='answers.') }} as error_digest,
+        {{ kept_or('is_refused_input', is_refused_input('answers.tool_result_text'), 'boolean', 'answers.') }}
+            as is_refused_input,
         {{ result_notes }} as result_notes,
         answers.tool_result_length as result_length,
         answers.result_type,

@@ -39,7 +39,11 @@ own_lines as (
         max(sent_at) as ended_at,
         count(*) as message_count,
         min(attribution_agent) as agent_type,
-        arg_min(left(message_text, 500), (sent_at, message_key)) filter (where turn_type = 'agent_prompt') as prompt
+        -- one whose text is no longer kept stays the first
+        arg_min_null(left(message_text, 500), (sent_at, message_key)) filter (
+            where turn_type = 'agent_prompt' and opening_digest is not null
+        ) as prompt,
+        arg_min(opening_digest, (sent_at, message_key)) filter (where turn_type = 'agent_prompt') as prompt_digest
     from messages
     group by session_id, agent_id
 
@@ -86,7 +90,7 @@ starts as (
     where
         (calls.tool_name in ('Task', 'Agent') or calls.spawned_agent_id is not null)
         and (
-            calls.outcome != 'denied' and coalesce(not starts_with(calls.error_text, '<tool_use_error>'), true)
+            calls.outcome != 'denied' and not coalesce(calls.is_refused_input, false)
             or named.agent_id is not null
         )
 
@@ -97,9 +101,11 @@ unnamed_starts as (
 
     select
         *,
-        row_number() over (partition by session_id, agent_prompt order by started_at, tool_call_key) as repetition
+        row_number() over (
+            partition by session_id, agent_prompt_digest order by started_at, tool_call_key
+        ) as repetition
     from starts
-    where named_agent_id is null and agent_prompt is not null
+    where named_agent_id is null and agent_prompt_digest is not null
 
 ),
 
@@ -108,7 +114,7 @@ unclaimed_agents as (
     select
         own_lines.*,
         row_number() over (
-            partition by own_lines.session_id, own_lines.prompt order by own_lines.started_at, own_lines.agent_id
+            partition by own_lines.session_id, own_lines.prompt_digest order by own_lines.started_at, own_lines.agent_id
         ) as repetition
     from own_lines
     left join starts on own_lines.session_id = starts.session_id and own_lines.agent_id = starts.named_agent_id
@@ -126,7 +132,7 @@ claimed_starts as (
     left join unclaimed_agents
         on
             unnamed_starts.session_id = unclaimed_agents.session_id
-            and unnamed_starts.agent_prompt = unclaimed_agents.prompt
+            and unnamed_starts.agent_prompt_digest = unclaimed_agents.prompt_digest
             and unnamed_starts.repetition = unclaimed_agents.repetition
 
 ),

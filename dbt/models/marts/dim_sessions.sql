@@ -24,7 +24,7 @@ written_titles as (
         ingested_at,
         byte_offset
     from {{ ref('stg_conversations') }}
-    where line_type in ('custom-title', 'ai-title') and session_id is not null and trim(block_text) != ''
+    where line_type in ('custom-title', 'ai-title') and session_id is not null and {{ trimmed_digest() }} != md5('')
     union all
     select
         leaves.session_id,
@@ -38,7 +38,7 @@ written_titles as (
     left join {{ ref('int_line_copies') }} as copies on leaves.document_id = copies.document_id
     where
         summaries.line_type = 'summary'
-        and trim(summaries.block_text) != ''
+        and {{ trimmed_digest('summaries.') }} != md5('')
         and leaves.session_id is not null
         and not coalesce(copies.is_copy, false)
 
@@ -62,9 +62,10 @@ prompts as (
 
     select
         session_id,
-        arg_min(left(message_text, 500), (sent_at, message_key)) as first_prompt
+        arg_min_null(left(message_text, 500), (sent_at, message_key)) as first_prompt
     from messages
-    where turn_type = 'human_prompt' and trim(message_text) != ''
+    -- one whose text is no longer kept stays the first
+    where turn_type = 'human_prompt' and coalesce(trim(message_text) != '', text_length > 0)
     group by session_id
 
 ),

@@ -117,7 +117,7 @@ visible as (
 
     select
         lines.request_key,
-        sum(coalesce(length(blocks.block_text), 0) + coalesce(blocks.tool_input_length, 0))
+        sum(coalesce({{ length_of_text('blocks.') }}, 0) + coalesce(blocks.tool_input_length, 0))
             as visible_characters
     from lines
     inner join merged on lines.request_key = merged.request_key and not merged.is_finalized

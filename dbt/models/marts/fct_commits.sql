@@ -66,9 +66,7 @@ printed as (
         coalesce(ended_at, started_at) as occurred_at,
         case
             when not starts_with(line, '[') then 'created'
-            when regexp_matches(command_text, '\bcherry-pick\b') then 'cherry-picked'
-            when regexp_matches(command_text, '\s--amend\b') then 'amended'
-            else 'committed'
+            else commit_action
         end as git_action,
         nullif(regexp_extract(line, {{ commit_pattern() }}, 2), '') as commit_sha,
         nullif(regexp_extract(line, {{ commit_pattern() }}, 1), '') as branch,

@@ -9,7 +9,8 @@ with findings as (
 )
 
 select
-    {{ surrogate_key(['insight_kind', 'session_key', 'agent_key', 'subject']) }} as insight_key,
+    {{ surrogate_key(['insight_kind', 'session_key', 'agent_key', 'coalesce(subject_digest, subject)']) }}
+        as insight_key,
     insight_kind,
     session_id,
     session_key,

@@ -63,6 +63,7 @@ final as (
             else message_text
         end as message_text,
         text_length,
+        opening_digest,
         cast(thinking_length as bigint) as thinking_length,
         text_block_count,
         thinking_block_count,

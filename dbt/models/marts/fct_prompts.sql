@@ -33,7 +33,7 @@ select
     event_at as sent_at,
     {{ date_key('event_date') }} as date_key,
     {{ local_hour('event_at') }} as hour_of_day,
-    {{ task_category('prompt_text') }} as task_category,
-    length(prompt_text) as text_length,
+    task_category,
+    text_length,
     prompt_text
 from {{ ref('int_history_prompts') }}

@@ -44,8 +44,17 @@ final as (
         lines_removed,
         description,
         agent_prompt,
+        agent_prompt_digest,
         command_text,
+        commit_action,
+        opens_pull_request,
         case when outcome in ('error', 'denied', 'interrupted') then left(result_text, 500) end as error_text,
+        outcome in ('error', 'denied', 'interrupted') and coalesce(is_refused_input, false) as is_refused_input,
+        coalesce(
+            command_digest,
+            if(outcome in ('error', 'denied', 'interrupted'), md5(file_path || ': ' || error_digest), null),
+            description_digest
+        ) as called_digest,
         result_length,
         web_search_count,
         background_task_id,

@@ -108,6 +108,7 @@ renamed as (
         reported_cost_usd,
         reported_model_usage,
         attributes,
+        kept_facts,
 
         -- when
         event_at,

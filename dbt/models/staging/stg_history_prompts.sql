@@ -17,11 +17,12 @@ renamed as (
         byte_offset,
         nullif(session_id, '') as session_id,
         {{ folded_path("rtrim(attributes ->> '$.project', '/' || chr(92))") }} as directory,
-        trim(block_text, ' ' || chr(9) || chr(10) || chr(13)) as prompt_text,
+        {{ trimmed_text('block_text') }} as prompt_text,
         regexp_extract(
             block_text, '(?s)^\s*(.*?)\s*(\[(Pasted text|Image|\.\.\.Truncated text) #|$)', 1
         ) as text_before_pasted,
         regexp_matches(block_text, '\[(Pasted text|Image|\.\.\.Truncated text) #') as has_pasted,
+        kept_facts,
         event_at,
         {{ local_date('event_at') }} as event_date
     from source
@@ -30,4 +31,4 @@ renamed as (
 )
 
 select * from renamed
-where prompt_text != '' and not regexp_matches(prompt_text, '^(!|/[A-Za-z][A-Za-z0-9:_-]*(\s|$))')
+where {{ kept_or('is_prompt', is_typed_prompt('prompt_text'), 'boolean') }}

@@ -65,6 +65,7 @@ renamed as (
         inference_geo,
         if(message_type is null, 'text', block_type) as block_type,
         block_text,
+        kept_facts,
         tool_use_id,
         tool_name,
         event_at,
@@ -73,8 +74,8 @@ renamed as (
     from source
     where
         message_type is not null
-        or (line_type = 'attachment' and block_text is not null)
-        or (line_type = 'queue-operation' and (attributes ->> '$.operation') = 'enqueue' and block_text is not null)
+        or (line_type = 'attachment' and {{ has_text() }})
+        or (line_type = 'queue-operation' and (attributes ->> '$.operation') = 'enqueue' and {{ has_text() }})
 
 )
 

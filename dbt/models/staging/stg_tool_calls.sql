@@ -54,6 +54,7 @@ renamed as (
         result_tool_use_count,
         result_status,
         result_search_count,
+        kept_facts,
         event_at,
         event_date
     from source

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from common.catalog import open_catalog
 from common.errors import AnalyticsError
 from common.settings import Settings
 from records import open_store
+from records.reduced import original_length
 from scheduler.forget_steps import NotForgottenError
 from scheduler.loader_client import HttpVault
 from tests.integration.collecting import LINE, ROOT, write
@@ -107,3 +109,21 @@ def test_the_vault_forgets_and_the_run_proves_it(kept: Settings, vault: HttpVaul
 def test_a_vault_that_is_away_keeps_no_run_from_its_work(kept: Settings) -> None:
     away = HttpVault(f"http://127.0.0.1:{free_port()}", TOKEN)
     assert not ApplianceForgetting(kept, away).is_pending()
+
+
+def test_the_vault_removes_texts_that_expire(kept: Settings, vault: HttpVault) -> None:
+    forgetting = ApplianceForgetting(kept, vault)
+    ids = [line.line_id for line in contents(kept)["lines"]]
+    forgetting.begin_text(datetime(2026, 4, 1, tzinfo=UTC), len(ids))
+    assert forgetting.is_pending()
+    removed = {"line": {"line_type": "user"}, "rows": [{"kept_facts": "{}"}]}
+    assert forgetting.reduce(dict.fromkeys(ids, removed)) == len(ids)
+    assert forgetting.reduce(dict.fromkeys(ids, removed)) == 0
+    assert forgetting.blank([]) == 0
+    forgetting.end_text()
+    assert all(original_length(line.content) for line in contents(kept)["lines"])
+    with closing(open_store(kept)) as store:
+        loader.extract(store, open_catalog(kept))
+    assert "nothing found" in forgetting.prove(lambda done, total: None)
+    (entry,) = vault.forget_log().entries
+    assert (entry["kind"], entry["counts"]) == ("text", {"lines": len(ids)})

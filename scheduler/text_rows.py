@@ -1,0 +1,105 @@
+"""What is kept of a line whose texts are removed: its rows in schema raw, and what figures need of the texts."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+import orjson
+
+Values = dict[str, Any]
+
+INPUT_KEPT = ("file_path", "notebook_path", "path", "subagent_type", "edit_mode")
+"""What the models read out of a tool's input as it is. Of a skill's name they take the first word."""
+SKILL_NAMES = ("skill", "command", "name")
+_SKILLS = ("Skill", "SlashCommand")
+ATTRIBUTES_KEPT = (
+    *("operation", "leafUuid", "agentType", "toolUseId", "parentAgentId", "prUrl", "prNumber", "durationMs"),
+    *("error.status", "retryAttempt", "maxRetries", "retryInMs"),
+    *("compactMetadata.trigger", "compactMetadata.preTokens"),
+    *("worktreeSession.worktreePath", "worktreeSession.originalCwd", "is_error", "content.type", "project"),
+)
+"""What the models read out of a line without columns for it: names, places and numbers."""
+_GIT_KEPT = ("kind", "action", "sha", "branch", "number", "url")
+_NOT_KEPT = frozenset({"document_id", "is_remembered"})
+
+
+def removed_of_rows(rows: Iterable[Values]) -> Iterator[tuple[str, Values]]:
+    """Yield for each line its id and what stands in the place of its texts; rows come line by line, block by block."""
+    for document_id, of_line in groupby(rows, key=itemgetter("document_id")):
+        yield document_id, _together([_without_texts(row) for row in of_line])
+
+
+def _together(rows: list[Values]) -> Values:
+    """Return rows with what they share said once; what is NULL is left out."""
+    first = rows[0]
+    shared = {name for name, value in first.items() if all(row.get(name) == value for row in rows)}
+    own = [{name: value for name, value in row.items() if name not in shared} for row in rows]
+    return {"line": {name: first[name] for name in first if name in shared}, "rows": own}
+
+
+def _without_texts(row: Values) -> Values:
+    kept = {name: value for name, value in row.items() if name not in _NOT_KEPT}
+    kept["tool_input"] = _text(_input(_object(row["tool_input"]), row["tool_name"]))
+    kept["attributes"] = _text(_chosen(_object(row["attributes"]), ATTRIBUTES_KEPT))
+    kept["result_git_operation"] = _git(row["result_git_operation"])
+    facts = {name: value for name, value in _object(row["kept_facts"]).items() if value is not None}
+    if row["is_remembered"] is not None:
+        facts.setdefault("is_remembered", row["is_remembered"])
+    kept["kept_facts"] = orjson.dumps(facts).decode()
+    return {name: _written(value) for name, value in kept.items() if value is not None}
+
+
+def _written(value: Any) -> Any:
+    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
+
+
+def _object(text: str | None) -> Values:
+    try:
+        value = orjson.loads(text or "null")
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _text(kept: Values) -> str | None:
+    return orjson.dumps(kept).decode() if kept else None
+
+
+def _input(given: Values, tool_name: str | None) -> Values:
+    kept = {name: given[name] for name in INPUT_KEPT if _is_scalar(given.get(name))}
+    if tool_name in _SKILLS:
+        named = next((given[name] for name in SKILL_NAMES if given.get(name) is not None), None)
+        kept |= {} if named is None else {SKILL_NAMES[0]: _first_word(named)}
+    return kept
+
+
+def _first_word(value: Any) -> str:
+    text = value if isinstance(value, str) else orjson.dumps(value).decode()
+    return text.split(" ", 1)[0]
+
+
+def _chosen(given: Values, paths: tuple[str, ...]) -> Values:
+    kept: Values = {}
+    for path in paths:
+        holder, _, name = path.rpartition(".")
+        inner = given.get(holder) if holder else given
+        if isinstance(inner, dict) and _is_scalar(inner.get(name)):
+            (kept.setdefault(holder, {}) if holder else kept)[name] = inner[name]
+    return kept
+
+
+def _is_scalar(value: Any) -> bool:
+    return value is not None and not isinstance(value, dict | list)
+
+
+def _git(text: str | None) -> str | None:
+    """Return what Claude Code reports of git without messages; an operation that is no object counts for nothing."""
+    if text is None:
+        return None
+    operations = {name: said for name, said in _object(text).items() if isinstance(said, Mapping)}
+    kept = {
+        name: {key: said[key] for key in _GIT_KEPT if _is_scalar(said.get(key))} for name, said in operations.items()
+    }
+    return orjson.dumps(kept).decode()
