@@ -1,5 +1,7 @@
 """`./analytics dbt ARGS...`: dbt with the project, the profile, the variables and the lock that a run would use."""
 
+import os
+import subprocess
 from contextlib import closing
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from scheduler.dbt_project import DbtProject
 from scheduler.lock import PipelineLock
 from standalone.sample_raw_tables import sample_raw
 
+_LAUNCHER = Path(__file__).resolve().parent.parent / "analytics"
 _WRITING = frozenset({"build", "clone", "retry", "run", "run-operation", "seed", "snapshot"})
 """Commands that may change tables. Looked for among all arguments: a mistaken match only costs one full build."""
 
@@ -43,6 +46,8 @@ def run_dbt(settings: Settings, args: list[str]) -> int:
     On a data directory without a load the raw tables are created empty, so that every model can be built. The target
     `test` builds in memory on the generated sample, and leaves the work database alone.
     """
+    if _target(args) == "spark":
+        return _run_on_spark(settings, args)
     paths = DataPaths.of(settings)
     with (
         PipelineLock(paths.duckdb.lock).hold("dbt"),
@@ -55,6 +60,12 @@ def run_dbt(settings: Settings, args: list[str]) -> int:
         if _WRITING & set(args):
             BuildNote(paths.duckdb).forget_build()  # tables may then differ in variables, or only some be up to date
         return project.console(args, target=target)
+
+
+def _run_on_spark(settings: Settings, args: list[str]) -> int:
+    """Run dbt where dbt-spark is installed; the work database is not touched, so nobody waits for its lock."""
+    command = [str(_LAUNCHER), "spark", "dbt", "--data", str(settings.data_dir), *args]
+    return subprocess.run(command, env=os.environ, check=False).returncode
 
 
 def _target(args: list[str]) -> str | None:

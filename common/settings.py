@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, Pydanti
 
 from common.currency import Rate, currency_code, parse_rates
 from common.errors import UsageError
+from common.settings_spark import SparkSettings
 from common.text_days import TextDays
 
 
@@ -109,7 +110,7 @@ FORMER_NAMES = {
 """What settings were called before. These names are read, with a warning, until 0.2.0."""
 
 
-class Settings(BaseSettings):
+class Settings(SparkSettings):
     """The settings of every room. Field names in capitals are the names in the environment."""
 
     model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True)

@@ -14,5 +14,7 @@
         'plan_limits': 'observed_at timestamptz, limit_window varchar, used_percentage double, resets_at timestamptz, host varchar',
         'budget_inputs': 'kind varchar, item varchar'
     } -%}
+    {%- if target.type == 'duckdb' %}
     create table if not exists raw.{{ name }} ({{ columns[name] }})
+    {%- endif -%}
 {%- endmacro -%}

@@ -2,7 +2,7 @@
 
 {#- Before a build: the touched sessions, their lines, and the twins; what a build that failed or was killed left behind goes. -#}
 {%- macro open_touched_sessions() -%}
-    {%- if execute -%}
+    {%- if execute and target.type == 'duckdb' -%}
         {%- do run_query('drop schema if exists touched cascade') -%}
         {%- if built_load_id() -%}
             {%- do run_query(touched_lines_sql(built_load_id())) -%}
@@ -13,7 +13,7 @@
 
 {#- After a build that succeeded; after another one the rows of a failed test are still to be read. -#}
 {%- macro close_touched_sessions(results) -%}
-    {%- if execute and not results | selectattr('status', 'in', ['error', 'fail', 'runtime error']) | list -%}
+    {%- if execute and target.type == 'duckdb' and not results | selectattr('status', 'in', ['error', 'fail', 'runtime error']) | list -%}
         drop schema if exists touched cascade
     {%- endif -%}
 {%- endmacro -%}

@@ -26,6 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "loader": {"records", "common"},
     "vault": {"collector", "loader", "records", "common"},
     "scheduler": {"common"},
+    "spark": {"loader", "common"},
     "dashboards": {"common"},
     "report": {"dashboards", "common"},
     "metabase": {"dashboards", "common"},

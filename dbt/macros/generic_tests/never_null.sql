@@ -3,14 +3,17 @@
 with counted as (
 
     select
-        {%- for column in columns %}
-        count(*) filter (where {{ column }} is null) as {{ column }}{{ "," if not loop.last }}
-        {%- endfor %}
+        unnest(['{{ columns | join("', '") }}']) as column_name,
+        unnest([
+            {%- for column in columns %}
+            count(*) filter (where {{ column }} is null){{ "," if not loop.last }}
+            {%- endfor %}
+        ]) as null_rows
     from {{ model }}
 
 )
 
 select *
-from (unpivot counted on columns(*) into name column_name value null_rows)
+from counted
 where null_rows > 0
 {% endtest %}

@@ -4,14 +4,17 @@
 with counted as (
 
     select
-        {%- for column in columns %}
-        count(*) filter (where {{ column }} < 0) as {{ column }}{{ "," if not loop.last }}
-        {%- endfor %}
+        unnest(['{{ columns | join("', '") }}']) as column_name,
+        unnest([
+            {%- for column in columns %}
+            count(*) filter (where {{ column }} < 0){{ "," if not loop.last }}
+            {%- endfor %}
+        ]) as negative_rows
     from {{ model }}
 
 )
 
 select *
-from (unpivot counted on columns(*) into name column_name value negative_rows)
+from counted
 where negative_rows > 0
 {% endtest %}

@@ -48,7 +48,7 @@
         '{%- for name in insight_thresholds()[kind] + ['insight_minimum_usd'] -%}
             {{ name }} = {{ var(name) | string | replace("'", "''") }}{{ '; ' if not loop.last }}
         {%- endfor %}' as thresholds,
-        '{{ (rule | string).replace('"' ~ target.database ~ '".', '').replace("'", "''") | trim }}' as rule_sql
+        '{{ modules.re.sub('"(\\w+)"\\."(\\w+)"', '\\1.\\2', (rule | string).replace('"' ~ target.database ~ '".', '')).replace("'", "''") | trim }}' as rule_sql
     {%- if not loop.last %}
     union all
     {%- endif %}

@@ -12,9 +12,9 @@ with assistant_lines as (
         event_at,
         byte_offset,
         case
-            when stop_reason is not null and input_tokens is not null then cast(hash(
-                input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens
-            ) as varchar)
+            when stop_reason is not null and input_tokens is not null then {{ surrogate_key([
+                'input_tokens', 'output_tokens', 'cache_read_tokens', 'cache_creation_tokens'
+            ]) }}
         end as finished_as
     from {{ ref('stg_messages') }}
     where message_type = 'assistant' and block_index = 0

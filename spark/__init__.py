@@ -1,0 +1,1 @@
+"""Optional: the same dbt project on Apache Spark, over the same Iceberg tables (docs/spark.md)."""

@@ -1,0 +1,43 @@
+"""The same dbt project on Spark: every test passes there, and every mart is DuckDB's, row by row."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from common.catalog import open_catalog
+from common.paths import DataPaths
+from sample.transcripts import SampleStats
+from spark.compare import compare
+from tests.integration.spark.conftest import SparkLake, spark_over
+
+
+@pytest.fixture(scope="module", params=["sample", pytest.param("corpus", marks=pytest.mark.corpus)])
+def lake(
+    request: pytest.FixtureRequest,
+    spark_jars: str,
+    sample: tuple[Path, SampleStats],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[SparkLake]:
+    """The generated sample, and the real history where there is one, built by DuckDB and then by Spark."""
+    projects = sample[0] if request.param == "sample" else request.getfixturevalue("corpus") / "projects"
+    with spark_over(projects, tmp_path_factory.mktemp("spark"), spark_jars) as served:
+        done = served.spark("dbt", "build")
+        assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
+        yield served
+
+
+def test_every_mart_of_spark_is_that_of_duckdb(lake: SparkLake) -> None:
+    data = DataPaths.of(lake.settings.model_copy(update={"data_dir": Path(lake.environment["DATA_DIR"])}))
+    equal, different = compare(data.duckdb.published_database, open_catalog(lake.settings))
+    assert different == []
+    assert len(equal) >= 50
+
+
+def test_a_mart_that_differs_is_named_with_its_columns(lake: SparkLake) -> None:
+    catalog = open_catalog(lake.settings)
+    lines = catalog.load_table(("marts", "dim_skills"))
+    lines.delete()
+    data = DataPaths.of(lake.settings.model_copy(update={"data_dir": Path(lake.environment["DATA_DIR"])}))
+    _, different = compare(data.duckdb.published_database, catalog)
+    assert [(found.mart, "0 rows" in found.message) for found in different] == [("dim_skills", True)]
