@@ -111,11 +111,16 @@ def test_an_image_asks_for_every_package_that_it_imports(image: str, entry: str)
     assert names - declared(GROUPS[image]) == set()
 
 
-def test_the_standalone_mode_asks_for_every_package_that_it_imports() -> None:
-    files = [file for file in python_files() if file.parts[0] in ROOMS - {"tests"}]
+@pytest.mark.parametrize(
+    ("rooms", "asked_for"),
+    [(ROOMS - {"tests", "spark"}, DEPENDENCIES), ({"spark"}, [*DEPENDENCIES, *GROUPS["spark"]])],
+    ids=["standalone", "spark"],
+)
+def test_a_mode_without_images_asks_for_every_package_that_it_imports(rooms: set[str], asked_for: list[str]) -> None:
+    files = [file for file in python_files() if file.parts[0] in rooms]
     packages = {name.partition(".")[0] for file in files for name in imports_of(file)} - ROOMS - OPTIONAL
     names = {DISTRIBUTIONS.get(package, package.replace("_", "-")) for package in packages - sys.stdlib_module_names}
-    assert names - declared(DEPENDENCIES) == set()
+    assert names - declared(asked_for) == set()
 
 
 SENDER = tomllib.loads(text_of(Path("services/sender/pyproject.toml")))
