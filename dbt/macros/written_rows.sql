@@ -8,11 +8,14 @@
   keys of every table in memory.
 -#}
 {%- macro failing_tests_of_written_rows(names) -%}
-    {%- set found = [] -%}
+    {%- set found, tests_of = [], {} -%}
+    {%- for test in (graph.nodes.values() if execute else []) if test.resource_type == 'test' and test.config.severity | lower == 'error' -%}
+        {%- do tests_of.setdefault(test.attached_node, []).append(test) -%}
+    {%- endfor -%}
     {%- for name in names -%}
         {%- set node = graph.nodes['model.' ~ project_name ~ '.' ~ name] -%}
         {%- set counts, columns = [], [] -%}
-        {%- for test in graph.nodes.values() if test.resource_type == 'test' and test.attached_node == node.unique_id and test.config.severity | lower == 'error' -%}
+        {%- for test in tests_of.get(node.unique_id, []) -%}
             {%- set check = written_rows_check(test, columns | length) -%}
             {%- if check is not none -%}
                 {%- do counts.append("{'test': '" ~ test.name | replace("'", "''") ~ "', 'failures': " ~ check.failures ~ "}") -%}
@@ -63,7 +66,8 @@
     {%- elif kind == 'unique_together' -%}
         {%- set failures = repeated('row(' ~ given['columns'] | join(', ') ~ ')', applies) -%}
     {%- elif kind == 'relationships' -%}
-        {%- set parent = graph.nodes.values() | selectattr('unique_id', 'in', test.depends_on.nodes) | selectattr('name', 'equalto', given['to'].split("'")[1]) | first -%}
+        {%- set others = test.depends_on.nodes | reject('equalto', test.attached_node) | list -%}
+        {%- set parent = graph.nodes[(others + [test.attached_node]) | first] -%}
         {%- set beside = '(' ~ column ~ ' is not null and ' ~ column ~ ' not in (select ' ~ given['field'] ~ ' from ' ~ parent.relation_name ~ ' where ' ~ given['field'] ~ ' is not null)) as orphan_' ~ number -%}
         {%- set failures = fails_where('orphan_' ~ number, applies) -%}
     {%- endif -%}
