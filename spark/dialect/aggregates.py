@@ -72,6 +72,7 @@ def first(node: exp.First) -> exp.Expr:
 
 AGGREGATES: dict[str, Callable[..., exp.Expr]] = {
     "any_value": lambda value: call("any_value", value, exp.true()),
+    "arg_min_null": lambda value, order: call("min_by", value, ordered_by(order)),
     "array_agg": _list,
     "list": _list,
     "mad": lambda value: call("duck_mad", call("collect_list", value)),

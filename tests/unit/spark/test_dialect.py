@@ -45,6 +45,11 @@ def plain(sql: str) -> str:
             "COUNT(IF(t.n > 1, 1, NULL)) OVER",
         ),
         ("select first(k order by n) as h from s.t", "MIN_BY(t.k, STRUCT((t.n IS NULL), t.n))"),
+        (
+            "select arg_min(k, n) as h, arg_min_null(k, (n, at)) as g from s.t",
+            "MIN_BY(t.k, IF(NOT (t.k) IS NULL, t.n, NULL)) AS h,"
+            " MIN_BY(t.k, STRUCT((t.n IS NULL), t.n, (t.at IS NULL), t.at)) AS g",
+        ),
         ("select if(n > 1, 2) as h from s.t", "IF(t.n > 1, 2, NULL)"),
         ("select mad(n) over (partition by k) as h from s.t", "DUCK_MAD(COLLECT_LIST(t.n) OVER (PARTITION BY t.k))"),
         (
