@@ -19,7 +19,10 @@ from tests.dbt_forks import REAL_WORKER, Forks, forks_of_dbt
 
 ROOT = Path(__file__).resolve().parent.parent
 CORPUS, EXPECTED = "CLAUDE_ANALYTICS_CORPUS", "CLAUDE_ANALYTICS_EXPECTED"
-LONGEST = ("smoke/test_smoke.py", "unit/test_style_of_sql.py", "unit/test_style.py")
+LONGEST = (
+    *("smoke/test_smoke.py", "integration/spark/test_marts.py"),
+    *("unit/test_style_of_sql.py", "unit/test_style.py"),
+)
 """Files that are begun first, since one worker would be busy with them alone at the end."""
 BY_FOLDER = {"integration": "integration", "browser": "browser", "smoke": "compose", "operator": "compose"}
 

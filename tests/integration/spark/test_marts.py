@@ -1,5 +1,6 @@
 """The same dbt project on Spark: every test passes there, and every mart is DuckDB's, row by row."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,18 +10,19 @@ from common.catalog import open_catalog
 from common.paths import DataPaths
 from sample.transcripts import SampleStats
 from spark.compare import compare
+from tests.conftest import CORPUS
 from tests.integration.spark.conftest import SparkLake, spark_over
 
 
-@pytest.fixture(scope="module", params=["sample", pytest.param("corpus", marks=pytest.mark.corpus)])
+@pytest.fixture(scope="module")
 def lake(
     request: pytest.FixtureRequest,
     spark_jars: str,
     sample: tuple[Path, SampleStats],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[SparkLake]:
-    """The generated sample, and the real history where there is one, built by DuckDB and then by Spark."""
-    projects = sample[0] if request.param == "sample" else request.getfixturevalue("corpus") / "projects"
+    """The real history where there is one, else the generated sample, built by DuckDB and then by Spark."""
+    projects = request.getfixturevalue("corpus") / "projects" if os.environ.get(CORPUS) else sample[0]
     with spark_over(projects, tmp_path_factory.mktemp("spark"), spark_jars) as served:
         done = served.spark("dbt", "build")
         assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
