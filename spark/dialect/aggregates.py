@@ -25,6 +25,14 @@ def least_by(node: exp.Expr) -> exp.Expr:
     return call(name, value.copy(), exp.If(this=present, true=ordered_by(order), false=exp.null()))
 
 
+def least_even_null(value: exp.Expr, order: exp.Expr) -> exp.Expr:
+    """Return the value beside the smallest one, NULL if it is; rows without an order (filtered out, say) do not count."""
+    if isinstance(order, exp.If):
+        order = exp.If(this=order.this, true=ordered_by(order.args["true"]), false=exp.null())
+        return call("min_by", value, order)
+    return call("min_by", value, ordered_by(order))
+
+
 def joined_texts(node: exp.GroupConcat) -> exp.Expr:
     """Return the texts of a group joined in their order, NULL where there is none."""
     value, separator = node.this, node.args.get("separator") or exp.Literal.string(",")
@@ -72,7 +80,7 @@ def first(node: exp.First) -> exp.Expr:
 
 AGGREGATES: dict[str, Callable[..., exp.Expr]] = {
     "any_value": lambda value: call("any_value", value, exp.true()),
-    "arg_min_null": lambda value, order: call("min_by", value, ordered_by(order)),
+    "arg_min_null": least_even_null,
     "array_agg": _list,
     "list": _list,
     "mad": lambda value: call("duck_mad", call("collect_list", value)),

@@ -74,7 +74,9 @@ def _filtered(node: exp.Filter) -> exp.Expr:
 
 def _value_of(aggregate: exp.Expr) -> exp.Expr:
     """Return the expression that decides whether a row counts: NULL there leaves the row out."""
-    value: exp.Expr = aggregate.expressions[0] if isinstance(aggregate, exp.Anonymous) else aggregate.this
+    value: exp.Expr = aggregate.this
+    if isinstance(aggregate, exp.Anonymous):
+        value = aggregate.expressions[1 if aggregate.name.lower() == "arg_min_null" else 0]
     while isinstance(value, exp.Order | exp.Distinct):
         value = value.expressions[0] if isinstance(value, exp.Distinct) else value.this
     return value

@@ -50,6 +50,10 @@ def plain(sql: str) -> str:
             "MIN_BY(t.k, IF(NOT (t.k) IS NULL, t.n, NULL)) AS h,"
             " MIN_BY(t.k, STRUCT((t.n IS NULL), t.n, (t.at IS NULL), t.at)) AS g",
         ),
+        (
+            "select arg_min_null(k, (n, x)) filter (where n > 1) as h from s.t",
+            "MIN_BY(t.k, IF(t.n > 1, STRUCT((t.n IS NULL), t.n, (t.x IS NULL), t.x), NULL)) AS h",
+        ),
         ("select if(n > 1, 2) as h from s.t", "IF(t.n > 1, 2, NULL)"),
         ("select mad(n) over (partition by k) as h from s.t", "DUCK_MAD(COLLECT_LIST(t.n) OVER (PARTITION BY t.k))"),
         (
