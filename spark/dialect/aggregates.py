@@ -26,7 +26,7 @@ def least_by(node: exp.Expr) -> exp.Expr:
 
 
 def least_even_null(value: exp.Expr, order: exp.Expr) -> exp.Expr:
-    """Return the value beside the smallest one, NULL if it is; rows without an order (filtered out, say) do not count."""
+    """Return the value beside the smallest one, even NULL; rows without an order, as after a filter, do not count."""
     if isinstance(order, exp.If):
         order = exp.If(this=order.this, true=ordered_by(order.args["true"]), false=exp.null())
         return call("min_by", value, order)
