@@ -52,11 +52,6 @@ def _missing(item: pytest.Item) -> str | None:
     return None
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """Start one worker more than there are cores: tests of servers, timers and containers wait most of their time."""
-    return (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1) + 1
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark tests by their folder, skip with the reason what cannot run here, and begin with the longest files."""
     first = {ROOT / "tests" / name for name in LONGEST}

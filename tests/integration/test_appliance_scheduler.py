@@ -170,4 +170,5 @@ def test_a_service_does_what_it_is_told_to_at_its_start(tmp_path: Path) -> None:
     service.start()
     assert ended.wait(120)
     service.stop()
-    assert [run.status for run in service.history.runs(10)] == ["succeeded"]
+    statuses = [run.status for run in service.history.runs(10)]  # one more where the schedule falls into this minute
+    assert [status for status in statuses if status != "locked"] == ["succeeded"]
