@@ -1,4 +1,4 @@
-"""How a program of ours that is no command of `analytics` starts and fails: a service's `__main__`."""
+"""Starts the program of a service (its `__main__`), and prints an expected failure in one line."""
 
 import sys
 from collections.abc import Callable

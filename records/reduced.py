@@ -1,4 +1,4 @@
-"""Lines whose texts are no longer kept: what the figures need stands in the place of what was read.
+"""Lines whose texts are no longer kept: the values that figures need replace the text.
 
 A reduced line keeps its id, place and moments. It is never given its text back: a line that is there is not inserted
 again, and what an older copy brings is reduced once more.
@@ -40,7 +40,7 @@ def without_bytes(line: RejectedLine) -> RejectedLine:
 
 
 def removed_of(value: Any) -> dict[str, Any] | None:
-    """Return what stands in the place of a reduced line's texts; None for every other line."""
+    """Return what replaces a reduced line's texts; None for every other line."""
     if not isinstance(value, dict) or REMOVED not in value or not value.keys() <= _FIELDS:
         return None
     removed = value.get(REMOVED)

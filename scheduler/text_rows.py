@@ -26,7 +26,7 @@ _NOT_KEPT = frozenset({"document_id", "is_remembered"})
 
 
 def removed_of_rows(rows: Iterable[Values]) -> Iterator[tuple[str, Values]]:
-    """Yield for each line its id and what stands in the place of its texts; rows come line by line, block by block."""
+    """Yield the id of each line and what replaces its texts; rows come line by line, block by block."""
     for document_id, of_line in groupby(rows, key=itemgetter("document_id")):
         yield document_id, _together([_without_texts(row) for row in of_line])
 

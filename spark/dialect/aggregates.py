@@ -34,7 +34,7 @@ def least_even_null(value: exp.Expr, order: exp.Expr) -> exp.Expr:
 
 
 def joined_texts(node: exp.GroupConcat) -> exp.Expr:
-    """Return the texts of a group joined in their order, NULL where there is none."""
+    """Return the texts of a group joined in their order, or NULL for a group without a text."""
     value, separator = node.this, node.args.get("separator") or exp.Literal.string(",")
     orders: list[exp.Expr] = []
     if isinstance(value, exp.Order):
@@ -53,7 +53,7 @@ def joined_texts(node: exp.GroupConcat) -> exp.Expr:
 
 
 def _list(items: exp.Expr) -> exp.Expr:
-    """Return the list of a group's values, NULL where there is none."""
+    """Return the list of a group's values, or NULL for a group without a value."""
     is_set = isinstance(items, exp.Distinct)
     found = call("collect_set", *items.expressions) if is_set else call("collect_list", items)
     return exp.If(this=exp.GT(this=call("size", found), expression=number(0)), true=found.copy(), false=exp.null())
