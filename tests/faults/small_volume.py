@@ -30,8 +30,8 @@ class SmallVolume:
 
     def fill(self) -> None:
         """Leave next to no free space. Does nothing on a plain folder: `most_bytes` stands in."""
-        usage = shutil.disk_usage(self.folder)
-        self._remount(f"size={usage.used + _SPARE_BYTES}")
+        while self.is_mounted and not self._is_remounted(f"size={shutil.disk_usage(self.folder).used + _SPARE_BYTES}"):
+            continue  # a run wrote meanwhile, so that more is used than would fit
 
     def free(self) -> None:
         """Give the space back."""
@@ -53,8 +53,12 @@ class SmallVolume:
                 self._chmod(0o700)
 
     def _remount(self, options: str) -> None:
-        if self.is_mounted:
-            subprocess.run(["mount", "-o", f"remount,{options}", str(self.folder)], check=True)
+        if self.is_mounted and not self._is_remounted(options):
+            raise OSError(f"{self.folder}: expected to remount it with {options}, mount refused")
+
+    def _is_remounted(self, options: str) -> bool:
+        command = ["mount", "-o", f"remount,{options}", str(self.folder)]
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
     def _chmod(self, mode: int) -> None:
         for folder, _, _ in os.walk(self.folder):
