@@ -12,6 +12,7 @@ from pyiceberg.transforms import MonthTransform
 from pyiceberg.types import BinaryType, IntegerType, LongType, NestedField, StringType, TimestamptzType
 from sqlalchemy import URL
 
+from common.moved_lake import bring_home
 from common.paths import DataPaths
 from common.settings import Settings
 
@@ -86,14 +87,19 @@ _TABLES: dict[str, tuple[Schema, PartitionSpec]] = {
 
 
 def open_catalog(settings: Settings) -> Catalog:
-    """The catalog that the settings name. The SQLite one is created where it does not exist."""
+    """The catalog that the settings name. The SQLite one is created where it does not exist, and follows a move.
+
+    Raises AnalyticsError where the data directory was moved without the tables' files.
+    """
     if settings.iceberg_rest_uri:
         return load_catalog("claude_analytics", **_rest_properties(settings))
     folder = DataPaths.of(settings).iceberg
     (folder / "warehouse").mkdir(parents=True, exist_ok=True)
     uri = URL.create("sqlite", database=str(folder / "catalog.db")).render_as_string()
     # A path, for pyiceberg takes a URI's escapes literally: `My%20Data` would become a folder beside `My Data`.
-    return SqlCatalog("claude_analytics", uri=uri, warehouse=str(folder / "warehouse"))
+    catalog = SqlCatalog("claude_analytics", uri=uri, warehouse=str(folder / "warehouse"))
+    bring_home(catalog, folder / "warehouse")
+    return catalog
 
 
 def _rest_properties(settings: Settings) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from pyiceberg.table import Table
 
 from common.catalog import CONVERSATIONS, DEAD_LETTERS, FORGOTTEN, TRANSCRIPT_FILES, open_table
 from common.errors import AnalyticsError
-from loader.table_state import UNMATCHED, progress_properties, total_rows
+from common.extract_progress import progress_properties
+from loader.table_state import UNMATCHED, total_rows
 from records import RecordStore
 
 log = structlog.get_logger()

@@ -16,9 +16,9 @@ from pyiceberg.io.pyarrow import PyArrowFileIO, _dataframe_to_data_files
 from pyiceberg.table import FileScanTask, Table
 
 from common.catalog import CONVERSATIONS, DEAD_LETTERS, TRANSCRIPT_FILES, open_table
+from common.extract_progress import progress_properties
 from common.loader_results import MaintenanceResult
 from loader.read import read_tasks
-from loader.table_state import progress_properties
 
 Progress = Callable[[int, int | None], None]
 

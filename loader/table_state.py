@@ -1,8 +1,4 @@
-"""The Iceberg table raw.conversations and what its snapshots say of the extract's progress.
-
-Progress is stored in the summary of the commit that it describes, under keys that start with `claude-analytics.`; a
-commit of another kind (compaction) copies them on.
-"""
+"""The Iceberg table raw.conversations and what its snapshots say of the extract's progress."""
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,12 +9,12 @@ import pyarrow.compute as pc
 from pyiceberg.expressions import And, EqualTo, LessThan, Reference
 from pyiceberg.table import ALWAYS_TRUE, Table, Transaction
 
+from common.extract_progress import PREFIX, progress_properties
 from common.masking import OFF, Masker
 from loader.iceberg_rows import LINE_COLUMNS, lines_of_rows, rows_of_lines
 from loader.read import read_rows
 from records import StoredLine
 
-PREFIX = "claude-analytics."
 WATERMARK = f"{PREFIX}watermark"
 EXTRACTED_AT = f"{PREFIX}extracted-at"
 UNMATCHED = f"{PREFIX}unmatched"
@@ -26,19 +22,6 @@ MASKED = f"{PREFIX}masked"
 FORGOTTEN = f"{PREFIX}forgotten"
 
 ALL = "document_id is not null"
-
-
-def progress_properties(table: Table) -> dict[str, str]:
-    """Return the progress recorded by the newest commit that carries any; empty for a table without."""
-    snapshot = table.current_snapshot()
-    while snapshot is not None:
-        summary = snapshot.summary.additional_properties if snapshot.summary else {}
-        found = {key: value for key, value in summary.items() if key.startswith(PREFIX)}
-        if found:
-            return found
-        parent = snapshot.parent_snapshot_id
-        snapshot = table.snapshot_by_id(parent) if parent is not None else None
-    return {}
 
 
 class TableState:

@@ -8,12 +8,13 @@ import pytest
 from pyiceberg.catalog import Catalog
 
 from common.catalog import CONVERSATIONS, open_catalog, open_table
+from common.extract_progress import progress_properties
 from common.loader_results import MaintenanceResult
 from common.settings import Settings
 from loader import load
 from loader import table_maintenance as maintenance_module
 from loader.table_maintenance import maintain
-from loader.table_state import TableState, progress_properties
+from loader.table_state import TableState
 from records import Place, StoredLine
 
 WATERMARK = datetime(2026, 4, 2, tzinfo=UTC)
