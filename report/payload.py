@@ -1,5 +1,6 @@
 """What the report's page carries as JSON: the datasets by column, and for each card how to count and draw it."""
 
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from report.vega import Vega
 TABLE_ROWS = 200
 TEXT_LIMIT = 160
 EPOCH = date(1970, 1, 1)
+_CARDS_WORTH_HOLDING = 3
 
 
 @dataclass(frozen=True)
@@ -166,12 +168,12 @@ def series_of(card: Card, columns: dict[str, Column], rows: Iterable[dict[str, A
 def _held(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> Catalog:
     """Return a catalog that reads datasets from temporary tables: their queries run once, not once a card.
 
-    A dataset of which the report carries only the newest rows is too large for that.
+    One of which the report carries only the newest rows is large: it is held where several cards share it.
     """
     held = dict(catalog.datasets)
-    for name in {card.dataset for card in catalog.cards.values() if card.dataset}:
+    for name, cards in Counter(card.dataset for card in catalog.cards.values() if card.dataset).items():
         dataset = catalog.datasets[name]
-        if dataset.report_limit is not None:
+        if dataset.report_limit is not None and cards < _CARDS_WORTH_HOLDING:
             continue
         with suppress(duckdb.CatalogException):  # a mart is missing: the card says so
             connection.execute(f"create or replace temp table dataset_{name} as {dataset.sql}")

@@ -24,7 +24,8 @@ FORMAT = 1
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _ROWS_AT_ONCE = 150_000
 
-# `load_id` and `loaded_at` stand for the words themselves: what a line says changes only when it is loaded again.
+# The columns that conversation_rows.py reads, but `load_id` and `loaded_at` for the words themselves: what a line says
+# changes only when it is loaded again.
 _STATE = """\
 select
     session_id,
@@ -32,11 +33,29 @@ select
     cast(sum(part) as varchar) as rows,
     count(*) as size
 from (
-    select session_id, hash(t) as part, null as month from marts.fct_messages as t
+    select
+        session_id,
+        hash(
+            message_key, copy_key, turn_type, is_subagent, agent_id, is_copy, is_progress, request_key, sent_at,
+            command_name
+        ) as part,
+        null as month
+    from marts.fct_messages
     union all
-    select session_id, hash(t), null from marts.fct_tool_calls as t
+    select
+        session_id,
+        hash(tool_call_key, message_key, tool_use_id, outcome, duration_ms, lines_added, lines_removed),
+        null
+    from marts.fct_tool_calls
     union all
-    select session_id, hash(t), null from marts.fct_api_requests as t
+    select
+        session_id,
+        hash(
+            request_key, requested_at, agent_id, model, input_tokens, output_tokens, cache_read_tokens,
+            cache_creation_tokens, cost_usd
+        ),
+        null
+    from marts.fct_api_requests
     union all
     select session_id, hash(t), null from marts.dim_agents as t
     union all
