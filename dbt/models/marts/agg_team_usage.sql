@@ -17,10 +17,22 @@ with requests as (
 
 ),
 
+-- on a machine of one person this is none, and nothing more is read
+weeks_of_enough_people as (
+
+    select week_start
+    from requests
+    group by week_start
+    having count(distinct person) >= {{ var('team_least_people') }}
+
+),
+
 ended as (
 
     select * from requests
-    where week_start + interval 7 day <= {{ local_date('current_timestamp') }}
+    where
+        week_start + interval 7 day <= {{ local_date('current_timestamp') }}
+        and week_start in (select week_start from weeks_of_enough_people)
 
 ),
 
