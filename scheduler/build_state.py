@@ -56,9 +56,17 @@ class BuildNote:
         """Record that the models may be incomplete: a build has started, or the raw tables are loaded again."""
         self._write(self._read() | {"built": None})
 
+    def ask_for_every_test(self) -> None:
+        """Record that the next build is one from nothing, with each test by itself."""
+        self._write(self._read() | {"built": None, "every_test": True})
+
+    def wants_every_test(self) -> bool:
+        """Whether the next build should run each test by itself."""
+        return bool(self._read().get("every_test"))
+
     def remember_build(self, facts: Facts) -> None:
         """The models are complete for these facts."""
-        self._write(self._read() | {"built": facts})
+        self._write(self._read() | {"built": facts, "every_test": False})
 
     def is_refreshed(self, name: str, generation: Generation) -> bool:
         """True when this refresh has succeeded for this generation."""

@@ -27,7 +27,7 @@ __all__ = ["DbtEvent", "DbtInterruptedError", "DbtOutcome", "DbtProcessError", "
 _OURS = Path(__file__).parent.parent / "dbt"
 _IGNORED_FOLDERS = frozenset({"target", "logs", "dbt_packages", "__pycache__"})
 _PARSED = "partial_parse.msgpack"
-_AFTER_NEW_LINES = "after_new_lines"
+_AFTER_NEW_LINES, _FROM_NOTHING = "after_new_lines", "from_nothing"
 _MADE_BY_DBT = frozenset({"package-lock.yml", ".user.yml"})
 
 
@@ -84,13 +84,17 @@ class DbtProject:
 
     def can_go_on(self) -> bool:
         """Tell whether the project has a selector for builds after new lines; one without it is built from nothing."""
+        return self._has_selector(_AFTER_NEW_LINES)
+
+    def _has_selector(self, name: str) -> bool:
         selectors = self.project_dir / "selectors.yml"
-        return selectors.exists() and f"name: {_AFTER_NEW_LINES}\n" in selectors.read_text(encoding="utf-8")
+        return selectors.exists() and f"name: {name}\n" in selectors.read_text(encoding="utf-8")
 
     def build(
         self,
         *,
         built_load_id: int | None = None,
+        every_test: bool = False,
         on_event: Callable[[DbtEvent], None] | None = None,
         stop: threading.Event | None = None,
         time_limit: float | None = None,
@@ -98,10 +102,12 @@ class DbtProject:
         """Build and test everything. Unit tests check the code on fixed rows, not the data: CI runs those.
 
         After `built_load_id`, the load that every model is complete for, what later loads touch is built and tested.
+        Without `every_test`, the tests of a table are one query, not a node each, which takes longer than most queries.
         Where memory was too short for queries side by side, everything is built from nothing by one thread alone.
         """
         everything = ["build", "--exclude-resource-type", "unit_test", "--full-refresh"]
-        args, env = everything, dict[str, str]()
+        by_table = not every_test and self._has_selector(_FROM_NOTHING)
+        args, env = [*everything, *(["--selector", _FROM_NOTHING] if by_table else [])], dict[str, str]()
         if built_load_id is not None:
             # without the manifest: it is that of the build from nothing, and takes longer to write than most models
             args = ["build", "--selector", _AFTER_NEW_LINES, "--no-write-json"]

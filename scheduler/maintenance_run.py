@@ -36,7 +36,7 @@ def _generations(context: Context) -> Output:
 
 
 def _models(context: Context) -> Output:
-    context.note.forget_build()
+    context.note.ask_for_every_test()
     return Output("the next build is one from nothing, with every test")
 
 

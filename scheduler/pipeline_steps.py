@@ -153,10 +153,15 @@ def _transform(context: Context) -> Output:
     _wait_for_database(context)
     goes_on = context.parts.project.can_go_on()
     built = context.note.built_load_id(context.facts) if goes_on else None
+    every_test = context.full_refresh or context.note.wants_every_test()
     context.note.forget_build()  # one that ends before its end leaves models that the next build does not go on from
     _prepare(context, drop=goes_on and built is None)
     outcome = context.parts.project.build(
-        built_load_id=built, on_event=_dbt_events(context), stop=context.stop, time_limit=context.deadline()
+        built_load_id=built,
+        every_test=every_test,
+        on_event=_dbt_events(context),
+        stop=context.stop,
+        time_limit=context.deadline(),
     )
     context.dbt.extend(outcome.nodes)
     if broken := next((node.message for node in outcome.failures if is_broken(node.message)), None):

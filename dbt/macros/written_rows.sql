@@ -1,11 +1,16 @@
 {#-
-  In a build after new lines, the tests of a model as one query over the rows that it wrote: the same conditions as in the YAML, which a
-  build from nothing tests one by one. Tests of sums (adds_up_to_responses) are not included; they run as separate tests.
+  The tests of a table as one query over the rows that the build wrote: the same conditions as in the YAML, of which dbt would make a
+  node each. Tests of sums (adds_up_to_responses) are not included; they run as separate tests.
 -#}
+
+{#- Whether this build leaves the tests of tables to one query each: selectors.yml names the tests that it runs besides. -#}
+{%- macro tests_by_table() -%}
+    {%- do return(execute and invocation_args_dict.get('selector') in ('after_new_lines', 'from_nothing')) -%}
+{%- endmacro -%}
 
 {#-
   Rows (model, test, failures) of the tests of these models that fail. A query a model, one after the other, for all in one would hold the
-  keys of every table in memory.
+  keys of every table in memory; over all rows those that hold keys are queries of their own.
 -#}
 {%- macro failing_tests_of_written_rows(names) -%}
     {%- set found, tests_of = [], {} -%}
@@ -14,29 +19,31 @@
     {%- endfor -%}
     {%- for name in names -%}
         {%- set node = graph.nodes['model.' ~ project_name ~ '.' ~ name] -%}
-        {%- set counts, columns = [], [] -%}
+        {%- set together, apart = [], [] -%}
         {%- for test in tests_of.get(node.unique_id, []) -%}
-            {%- set check = written_rows_check(test, columns | length) -%}
-            {%- if check is not none -%}
-                {%- do counts.append("{'test': '" ~ test.name | replace("'", "''") ~ "', 'failures': " ~ check.failures ~ "}") -%}
-                {%- do columns.append(check.column) if check.column -%}
+            {%- set check = written_rows_check(test, loop.index) -%}
+            {%- if check -%}
+                {%- do (apart if check.holds_keys and not built_load_id() else together).append(check) -%}
             {%- endif -%}
         {%- endfor -%}
-        {%- if counts -%}
+        {%- for checks in ([together] if together else []) + apart | batch(1) | list -%}
             {%- set rows = run_query(
-                "select * from (select unnest([" ~ counts | join(', ') ~ "], recursive := true) from (select " ~ (['*'] + columns) | join(', ')
+                "select * from (select unnest([" ~ checks | map(attribute='count') | join(', ') ~ "], recursive := true) from (select "
+                ~ (['*'] + checks | map(attribute='column') | select | list) | join(', ')
                 ~ " from " ~ node.relation_name ~ " where " ~ is_written(node) ~ ")) where failures > 0").rows -%}
             {%- for row in rows -%}
                 {%- do found.append("select '" ~ name ~ "' as model, '" ~ row[0] ~ "' as test, " ~ row[1] ~ " as failures") -%}
             {%- endfor -%}
-        {%- endif -%}
+        {%- endfor -%}
     {%- endfor -%}
     {{- found | join(' union all ') if found else "select null as model, null as test, 0 as failures where false" -}}
 {%- endmacro -%}
 
 {#- SQL: did this build write the row? A row without a session key counts as written, so that a lost key is found. -#}
 {%- macro is_written(node) -%}
-    {%- if is_by_session(node) -%}
+    {%- if not built_load_id() -%}
+        true
+    {%- elif is_by_session(node) -%}
         coalesce({{ is_of_touched_sessions(node) }}, true)
     {%- elif node.config.materialized == 'incremental' -%}
         {{- is_of_touched_days() -}}
@@ -45,7 +52,10 @@
     {%- endif -%}
 {%- endmacro -%}
 
-{#- SQL that counts the rows on which a test fails, and the column beside the model's own that it needs; none for other kinds of tests. -#}
+{#-
+  SQL that counts the rows on which a test fails, the column beside the model's own that it needs, and whether it holds every key in memory;
+  none for other kinds of tests.
+-#}
 {%- macro written_rows_check(test, number) -%}
     {%- set kind, given = test.test_metadata.name, test.test_metadata.kwargs -%}
     {%- set applies = test.config.get('where') or 'true' -%}
@@ -71,7 +81,11 @@
         {%- set beside = '(' ~ column ~ ' is not null and ' ~ column ~ ' not in (select ' ~ given['field'] ~ ' from ' ~ parent.relation_name ~ ' where ' ~ given['field'] ~ ' is not null)) as orphan_' ~ number -%}
         {%- set failures = fails_where('orphan_' ~ number, applies) -%}
     {%- endif -%}
-    {%- do return({'failures': failures, 'column': beside} if failures else none) -%}
+    {%- if failures -%}
+        {%- set count = "{'test': '" ~ test.name | replace("'", "''") ~ "', 'failures': " ~ failures ~ "}" -%}
+        {%- set holds_keys = kind in ('unique', 'unique_together', 'relationships') -%}
+        {%- do return({'count': count, 'column': beside, 'holds_keys': holds_keys}) -%}
+    {%- endif -%}
 {%- endmacro -%}
 
 {%- macro repeated(key, applies) -%}

@@ -1,5 +1,5 @@
--- A build after new lines tests the rows that it wrote, all conditions on a table in one scan of these rows; a build from nothing runs each
--- test by itself. Why the rows that it did not write need no test: dbt/README.md.
+-- A run tests the rows that its build wrote, all conditions on a table in one scan of these rows; dbt build, a full refresh and the build
+-- after the maintenance run each test by itself. Why the rows that were not written need no test: dbt/README.md.
 {%- set tables = [
     'int_answer_labels', 'int_equal_lines', 'int_forked_uuids', 'int_history_prompts', 'int_line_copies',
     'int_line_counts', 'int_model_prices', 'int_model_rates', 'int_repeated_lines', 'int_session_projects',
@@ -16,4 +16,4 @@
 -- depends_on: {{ ref(name) }}
 {%- endfor %}
 
-{{ failing_tests_of_written_rows(tables if built_load_id() else []) }}
+{{ failing_tests_of_written_rows(tables if tests_by_table() else []) }}
