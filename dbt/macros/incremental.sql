@@ -9,7 +9,7 @@
     {%- set target = this.incorporate(type='table') -%}
     {{- run_hooks(pre_hooks) -}}
     {%- call statement('main') -%}
-        create or replace table {{ target }} as {{ sql }}
+        create or replace table {{ target }} as {{ get_select_subquery(sql) if config.get('contract').enforced else sql }}
     {%- endcall -%}
     {{- run_hooks(post_hooks) -}}
     {%- do adapter.commit() -%}

@@ -5,7 +5,7 @@
 
 {#- Whether this build leaves the tests of tables to one query each: selectors.yml names the tests that it runs besides. -#}
 {%- macro tests_by_table() -%}
-    {%- do return(execute and invocation_args_dict.get('selector') in ('after_new_lines', 'from_nothing')) -%}
+    {%- do return(built_load_id() or (execute and invocation_args_dict.get('selector') == 'from_nothing')) -%}
 {%- endmacro -%}
 
 {#-

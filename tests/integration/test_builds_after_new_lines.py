@@ -1,4 +1,4 @@
-"""A build after new lines gives what a build from nothing gives, and refuses a fault in whatever it writes.
+"""A build after new lines gives what a build from nothing gives, and either refuses a fault in whatever it writes.
 
 More histories: RANDOM_HISTORIES=2000 RANDOM_SEED=7 ./analytics test tests/integration/test_builds_after_new_lines.py
 """
@@ -23,6 +23,18 @@ LOADS = 4
 MODELS = "models:\n  claude_analytics:\n"
 TEST = "assert_the_rows_that_a_build_wrote_hold"
 OF_THE_RUNS = ("fct_dbt_results", "fct_pipeline_runs")
+# without the tests that would stop the models after theirs
+SELECTORS = "selectors:\n" + "".join(
+    f"""\
+  - name: {name}
+    definition:
+      union:
+        - {{method: config.materialized, value: table, indirect_selection: empty}}
+        - {{method: config.materialized, value: incremental, indirect_selection: empty}}
+        - {TEST}
+"""
+    for name in ("after_new_lines", "from_nothing")
+)
 PLANT = """
 {%- macro plant() -%}
     {%- if execute and model.resource_type == 'model' and model.config.materialized in ['table', 'incremental'] -%}
@@ -92,7 +104,7 @@ def test_builds_after_new_lines_give_what_a_build_from_nothing_gives(tmp_path: P
         assert gone_on[name] == rows, name
 
 
-def test_a_build_after_new_lines_refuses_a_fault_in_every_table_that_it_writes(tmp_path: Path) -> None:
+def test_a_build_refuses_a_fault_in_every_table_that_it_writes(tmp_path: Path) -> None:
     """A row that each model writes is spoilt: the first column that is never NULL is, or the row stands twice."""
     warehouse = Warehouse(tmp_path / "data")
     first, *others = _parts()
@@ -109,14 +121,13 @@ def test_a_build_after_new_lines_refuses_a_fault_in_every_table_that_it_writes(t
         text.replace(MODELS, MODELS + '    +post-hook: "{{ plant() }}"\n'),
         encoding="utf-8",
     )
+    (copy / "selectors.yml").write_text(SELECTORS, encoding="utf-8")
     warehouse.load([line for part in others for line in part])
     with closing(DbtProject(copy, warehouse.volume, warehouse.settings)) as faulty:
-        # without the tests that would stop the models after theirs
-        select = ["config.materialized:table", "config.materialized:incremental", TEST]
-        args = ["build", "--select", *select, "--indirect-selection", "empty"]
-        outcome = faulty.invoke(args, env={"BUILT_LOAD_ID": "1"})
-    [test] = outcome.failures
-    assert test.name == TEST
-    assert test.query is not None
-    _, rows = failing_rows(warehouse.volume.work_database, test.query, limit=1000)
-    assert {name.split(".")[1] for name in written} - {row[0] for row in rows} == set()
+        for built_load_id in (1, None):
+            outcome = faulty.build(built_load_id=built_load_id)
+            [test] = outcome.failures
+            assert test.name == TEST
+            assert test.query is not None
+            _, rows = failing_rows(warehouse.volume.work_database, test.query, limit=1000)
+            assert {name.split(".")[1] for name in written} - {row[0] for row in rows} == set()
