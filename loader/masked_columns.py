@@ -7,20 +7,18 @@ import pyarrow as pa
 from common.masking import Masker
 
 
-def masked_documents(masker: Masker, documents: pa.Array) -> pa.Array:
-    """Return documents with their secrets masked; the array itself where there are none."""
+def masked_documents(masker: Masker, documents: pa.Array) -> pa.ChunkedArray:
+    """Return documents with their secrets masked; those without any are not copied."""
     masked = {
         place: text
         for place in may_hold_secrets(masker, documents)
         if (text := masker.document(raw := documents[place].as_py().encode())) != raw
     }
-    if not masked:
-        return documents
     parts, end = [], 0
     for place, text in masked.items():  # in the order of their places
         parts += [documents[end:place], pa.array([text], pa.binary()).cast(documents.type)]
         end = place + 1
-    return pa.concat_arrays([*parts, documents[end:]])
+    return pa.chunked_array([*parts, documents[end:]])
 
 
 def masked_texts(masker: Masker, contents: list[bytes]) -> list[bytes]:
