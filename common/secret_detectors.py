@@ -10,7 +10,7 @@ from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
@@ -25,6 +25,13 @@ OWN_RULES = Path(__file__).with_name("secret_rules.yaml")
 _OWN = "claude-analytics."
 MOST_SCANNERS = 16
 """So many sets of detectors are loaded by themselves; a history with more of them gets all detectors."""
+
+
+class _Rule(NamedTuple):
+    rule_id: str
+    expression: str
+    definition: str
+    """In JSON: as a value, all of them would be a hundred thousand objects for the garbage collector."""
 
 
 class SecretDetectors:
@@ -49,32 +56,37 @@ class SecretDetectors:
             rules = frozenset(range(len(self._rules))) - self._own
         if rules not in self._scanners:
             with NamedTemporaryFile(suffix=".yaml") as file:
-                file.write(orjson.dumps({"rules": [self._rules[rule] for rule in sorted(rules)]}))
+                definitions = ",".join(self._rules[rule].definition for rule in sorted(rules))
+                file.write(f'{{"rules":[{definitions}]}}'.encode())
                 file.flush()
                 self._scanners[rules] = Scanner(self._load(Path(file.name), builtins=False), base64=False)
         return self._scanners[rules]
 
     @cached_property
     def _own(self) -> frozenset[int]:
-        return frozenset(index for index, rule in enumerate(self._rules) if rule["id"].startswith(_OWN))
+        return frozenset(index for index, rule in enumerate(self._rules) if rule.rule_id.startswith(_OWN))
 
     @cached_property
     def _patterns(self) -> PatternSearch:
-        return PatternSearch([rule["pattern"] for rule in self._rules], self._folder)
+        return PatternSearch([rule.expression for rule in self._rules], self._folder)
 
     @cached_property
-    def _rules(self) -> list[dict[str, Any]]:
+    def _rules(self) -> list[_Rule]:
         name = hashlib.sha256(version(KINGFISHER).encode() + OWN_RULES.read_bytes()).hexdigest()[:16]
-        path = self._folder / f"{name}.rules" if self._folder else None
+        path = self._folder / f"{name}.detectors" if self._folder else None
         if path and path.exists():
-            rules: list[dict[str, Any]] = orjson.loads(path.read_bytes())
-            return rules
-        loaded = self._load(OWN_RULES, builtins=True)
-        rules = [loaded.detail(rule["id"]) for rule in loaded.metadata()]
-        for rule in rules:
-            del rule["detection_regex"]  # Kingfisher makes it of the others
+            return [_Rule(*rule) for rule in orjson.loads(path.read_bytes())]
+        rules = self._all_rules()
         if path:
-            replace_file(path, orjson.dumps(rules))
+            replace_file(path, orjson.dumps([list(rule) for rule in rules]))
+        return rules
+
+    def _all_rules(self) -> list[_Rule]:
+        loaded, rules = self._load(OWN_RULES, builtins=True), []
+        for known in loaded.metadata():
+            rule = loaded.detail(known["id"])
+            del rule["detection_regex"]  # Kingfisher makes it of the others
+            rules.append(_Rule(rule["id"], rule["pattern"], orjson.dumps(rule).decode()))
         return rules
 
     def _load(self, path: Path, *, builtins: bool) -> "Rules":
