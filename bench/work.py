@@ -96,7 +96,7 @@ def _collection(settings: Settings) -> Collection[dict[str, Any]]:
 
 def extract(settings: Settings) -> int:
     """Extract the record store into a new Iceberg table, as a run does."""
-    DataPaths.of(settings).root.mkdir(parents=True)
+    DataPaths.of(settings).root.mkdir(parents=True, exist_ok=True)
     with closing(open_store(settings)) as store:
         return loader.extract(store, open_catalog(settings), masker=Masker.of(settings)).documents
 

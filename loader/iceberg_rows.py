@@ -96,7 +96,9 @@ def _texts(contents: list[bytes]) -> tuple[pa.Array, list[bytes | None]]:
 
 def _table(schema: pa.Schema, columns: dict[str, Any]) -> pa.Table:
     arrays = [
-        column if isinstance(column := columns[field.name], pa.Array) else pa.array(column, field.type)
+        column
+        if isinstance(column := columns[field.name], pa.Array | pa.ChunkedArray)
+        else pa.array(column, field.type)
         for field in schema
     ]
     return pa.table([array.cast(field.type) for array, field in zip(arrays, schema, strict=True)], schema=schema)

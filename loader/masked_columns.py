@@ -1,41 +1,45 @@
-"""Masks secrets in columns of text: only texts in which Arrow found how a secret begins are shown to the detectors."""
+"""Masks secrets in columns of text: only texts in which a secret begins are shown to the detectors."""
 
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial, reduce
+from bisect import bisect_left
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from common.masking import BEGINNINGS, Masker
+from common.masking import Masker
 
 
-def masked_documents(masker: Masker, documents: pa.Array) -> pa.Array:
-    """Return documents with their secrets masked; the array itself where there are none."""
+def masked_documents(masker: Masker, documents: pa.Array) -> pa.ChunkedArray:
+    """Return documents with their secrets masked; those without any are not copied."""
     masked = {
         place: text
-        for place in _may_hold_secrets(documents)
+        for place in may_hold_secrets(masker, documents)
         if (text := masker.document(raw := documents[place].as_py().encode())) != raw
     }
-    if not masked:
-        return documents
-    mask = pa.array([place in masked for place in range(len(documents))])
-    texts = pa.array(masked.values(), pa.binary()).cast(documents.type)  # in the order of their places
-    replaced: pa.Array = pc.replace_with_mask(documents, mask, texts)
-    return replaced
+    parts, end = [], 0
+    for place, text in masked.items():  # in the order of their places
+        parts += [documents[end:place], pa.array([text], pa.binary()).cast(documents.type)]
+        end = place + 1
+    return pa.chunked_array([*parts, documents[end:]])
 
 
 def masked_texts(masker: Masker, contents: list[bytes]) -> list[bytes]:
     """Return texts of any encoding with their secrets masked."""
     masked = list(contents)
     texts = pa.array([content.decode("utf-8", "replace") for content in contents], pa.string())
-    for place in _may_hold_secrets(texts):
+    for place in may_hold_secrets(masker, texts):
         masked[place] = masker.text(contents[place])
     return masked
 
 
-def _may_hold_secrets(texts: pa.Array) -> list[int]:
-    """Return the places of the texts in which a secret may begin."""
-    with ThreadPoolExecutor(len(BEGINNINGS)) as threads:  # Arrow searches without Python's lock
-        found = reduce(pc.or_, threads.map(partial(pc.match_substring_regex, texts), BEGINNINGS))
-    places: list[int] = pc.indices_nonzero(found).to_pylist()
-    return places
+def may_hold_secrets(masker: Masker, texts: pa.StringArray) -> list[int]:
+    """Return the places of the texts in which a secret may begin.
+
+    They are searched in one go, as they lie end to end in Arrow's memory. What matches across two of them shows the
+    detectors the second one, in which they find nothing more.
+    """
+    _, offsets, content = texts.buffers()
+    if not texts or not content:
+        return []
+    ends = memoryview(offsets).cast("i")[texts.offset : texts.offset + len(texts) + 1]
+    places = set()
+    masker.beginnings.search(memoryview(content)[: ends[-1]], lambda _, end: places.add(bisect_left(ends, end) - 1))
+    return sorted(place for place in places if place >= 0)  # before them is what an array was cut from

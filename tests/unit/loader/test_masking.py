@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import stat
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -10,12 +11,14 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from common.errors import UsageError
-from common.masking import MASK, Masker
+from common.masking import BEGINNINGS, MASK, Masker, rule_cache
 from common.settings import load_settings
 from loader.iceberg_rows import rows_of_lines, rows_of_rejected
-from loader.masked_columns import masked_documents
+from loader.masked_columns import masked_documents, may_hold_secrets
 from loader.masked_secrets import masked_secrets
 from records import Place, RejectedLine, StoredLine
 from sample.transcripts import write_sample
@@ -23,6 +26,7 @@ from tests.unit.loader.planted_secrets import Planted, planted
 
 PLACE = Place("here", "p", "p/s.jsonl", 0)
 ALL = list(planted(seed=1))
+MASKER = Masker(b"a key for tests")
 WRITTEN: dict[str, Callable[[str], Any]] = {
     "whole": lambda text: {"content": text},
     "a line of its own": lambda text: {"content": f"see\n{text}\nthanks"},
@@ -34,8 +38,7 @@ WRITTEN: dict[str, Callable[[str], Any]] = {
 @pytest.fixture(scope="module")
 def masker() -> Masker:
     """One with a key, and the compiled rules of this environment."""
-    settings = load_settings(fingerprint_key="a key for tests")
-    found = Masker.of(settings)
+    found = Masker.of(load_settings(fingerprint_key="a key for tests"))
     assert found is not None
     return found
 
@@ -55,10 +58,35 @@ def test_no_part_of_a_secret_stays(masker: Masker, secret: Planted, written: Cal
     assert json.loads(text).keys() == written("").keys()
 
 
+@given(st.data())
+@settings(deadline=None)
+def test_every_text_with_a_beginning_is_selected(data: st.DataObject) -> None:
+    """As Python's own expressions find them, wherever a text stands in an array and whatever is before it."""
+    pieces = st.one_of([st.from_regex(re.compile(beginning, re.ASCII)) for beginning in BEGINNINGS] + [st.text()])
+    texts = data.draw(st.lists(st.lists(pieces, max_size=3).map("".join), min_size=1, max_size=8))
+    start = data.draw(st.integers(0, len(texts)))
+    expected = {
+        place
+        for place, text in enumerate(texts[start:])
+        if any(re.search(beginning.encode(), text.encode()) for beginning in BEGINNINGS)
+    }
+    array = pa.array([text.encode() for text in texts], pa.binary()).cast(pa.string())
+    assert expected <= set(may_hold_secrets(MASKER, array[start:]))
+
+
+def test_no_text_is_selected_without_a_beginning() -> None:
+    texts = pa.array(["AK", "IA2", "", "one", "", None, "xx AKIA2 yy", "", "ghp_x", ""])
+    assert may_hold_secrets(MASKER, texts) == [1, 6, 8]  # the second one for what it has with the first
+    assert may_hold_secrets(MASKER, texts[7:]) == [1]
+    assert may_hold_secrets(MASKER, texts[:1]) == []
+    assert may_hold_secrets(MASKER, texts[:0]) == []
+    assert may_hold_secrets(MASKER, pa.array([], pa.string())) == []
+
+
 def test_the_same_secret_has_the_same_fingerprint_and_another_key_another(masker: Masker) -> None:
     token = ALL[1].text
     once, again = (MASK.search(text) for text in _masked(masker, {"a": token}, {"b": f"so: {token}."}))
-    [elsewhere] = _masked(Masker(b"another key"), {"a": token})
+    [elsewhere] = _masked(Masker(b"another key", rule_cache(load_settings())), {"a": token})
     assert once
     assert again
     assert once[0] == again[0]
@@ -140,8 +168,8 @@ def test_each_secret_is_counted_where_it_stands(masker: Masker) -> None:
 
 
 def test_the_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
-    settings = load_settings(data_dir=tmp_path)
-    first, second = Masker.of(settings), Masker.of(settings)
+    chosen = load_settings(data_dir=tmp_path)
+    first, second = Masker.of(chosen), Masker.of(chosen)
     assert first
     assert second
     assert first.label == second.label
@@ -149,7 +177,7 @@ def test_the_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     path.write_text("", encoding="ascii")
     with pytest.raises(UsageError, match="expected a key, found an empty file"):
-        Masker.of(settings)
+        Masker.of(chosen)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
