@@ -139,16 +139,13 @@ class Sampler:
 
     def add(self, content: bytes) -> None:
         """Take a piece of this line's text, perhaps in the place of another line's."""
-        found = max(_TEXT.findall(content), key=len, default=b"")
-        if not found:
-            return
         self._seen += 1
-        start = max(0, (len(found) - _TEXT_BYTES) // 2)
-        text = found[start : start + _TEXT_BYTES].decode("ascii")
-        if len(self._texts) < MOST_TEXTS:
-            self._texts.append(text)
-        elif (place := self._chance.randrange(self._seen)) < MOST_TEXTS:
-            self._texts[place] = text
+        place = len(self._texts) if len(self._texts) < MOST_TEXTS else self._chance.randrange(self._seen)
+        if place >= MOST_TEXTS:  # before the search for a text, which takes longer than all else
+            return
+        if found := max(_TEXT.findall(content), key=len, default=b""):
+            start = max(0, (len(found) - _TEXT_BYTES) // 2)
+            self._texts[place : place + 1] = [found[start : start + _TEXT_BYTES].decode("ascii")]
 
     def texts(self) -> list[str]:
         """Return the pieces."""
