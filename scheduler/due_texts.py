@@ -179,7 +179,8 @@ class Due:
 
     def _rows(self) -> Iterator[dict[str, Any]]:
         for batch in self._connection.execute(_ROWS).to_arrow_reader(_ROWS_AT_ONCE):
-            yield from batch.to_pylist()
+            filled = [name for name in batch.schema.names if batch[name].null_count < batch.num_rows]
+            yield from batch.select(filled).to_pylist()  # of a hundred columns, most are NULL in all of a batch
 
     def _stream(self, query: str, parameters: list[Any] | None = None) -> Iterator[tuple[Any, ...]]:
         cursor = self._connection.execute(query, parameters or [])

@@ -28,9 +28,11 @@ _AT_ONCE = 8 * 1024 * 1024
 """Bytes of the record store that are searched together; no sample has the line feed between two contents."""
 
 
-def prove(settings: Settings, store: RecordStore, catalog: Catalog, samples: Sequence[str]) -> Search:
+def prove(
+    settings: Settings, store: RecordStore, catalog: Catalog, samples: Sequence[str], *, only_ours: bool = False
+) -> Search:
     """Search our files, the record store and, where they are not among our files, those of Iceberg."""
-    done = search_files(settings, samples)
+    done = search_files(settings, samples, only_ours=only_ours)
     done.found |= search_store(store, samples)
     if settings.iceberg_rest_uri:
         done.found |= search_tables(catalog, samples)

@@ -34,11 +34,14 @@ class Search:
     bytes: int = 0
     found: dict[str, str] = field(default_factory=dict)
     """Files that hold a sample, and which."""
+    elsewhere: list[str] = field(default_factory=list)
+    """Files that hold one and that no step writes, where that keeps nothing open."""
 
     def describe(self) -> str:
         """Say in one line what was searched and that nothing was found."""
         looked = f"{self.samples} samples in {self.files:,} files of {self.bytes / 2**20:,.1f} MiB"
-        return f"searched for {looked}: {len(self.found) or 'nothing'} found"
+        others = f"; not ours, and left as they are: {', '.join(self.elsewhere[:5])}" if self.elsewhere else ""
+        return f"searched for {looked}: {len(self.found) or 'nothing'} found{others}"
 
 
 def search(roots: Sequence[Path], samples: Sequence[str], leave_out: Sequence[Path] = ()) -> Search:
@@ -92,6 +95,14 @@ def first_in(content: bytes, samples: Sequence[str]) -> str | None:
     """Return a sample that stands in these bytes; all are looked for in one pass over them."""
     held = pc.match_substring_regex(pa.array([content], pa.large_binary()), pattern=_any_of(samples))
     return next(sample for sample in samples if sample.encode() in content) if held[0].as_py() else None
+
+
+def not_in(content: bytes, samples: Sequence[str]) -> list[str]:
+    """Return the samples that do not stand in these bytes."""
+    left = list(samples)
+    while left and first_in(content, left):
+        left = [sample for sample in left if sample.encode() not in content]
+    return left
 
 
 def _any_of(samples: Sequence[str]) -> str:

@@ -19,7 +19,7 @@ from records.reduced import original_length, reduced, without_bytes
 from records.sweep import all_lines, all_rejected
 from vault.cleaning import samples_in
 from vault.forget import keep_samples, unfinished
-from vault.search import first_in
+from vault.search import not_in
 from vault.selection import Sampler
 
 _AT_ONCE = 500
@@ -107,7 +107,5 @@ def _gone(store: RecordStore, samples: list[str]) -> list[str]:
     """Return the samples that no line holds any more: others say the same, or what is kept does."""
     contents = chain((line.content for line in all_lines(store)), (line.raw for line in all_rejected(store)))
     for some in chunks(contents, _SEARCHED_BYTES, weight=len):
-        together = b"\n".join(some)
-        while samples and first_in(together, samples):
-            samples = [sample for sample in samples if sample.encode() not in together]
+        samples = not_in(b"\n".join(some), samples)
     return samples
