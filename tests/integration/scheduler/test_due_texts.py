@@ -12,7 +12,6 @@ import duckdb
 import pytest
 
 import scheduler.due_texts
-from common.duckdb_files import DuckDBLimits
 from scheduler.due_texts import Due
 from scheduler.work_database import connect
 
@@ -21,18 +20,19 @@ insert into raw.conversations by name
 select
     format('long{}', n) as document_id, format('long{}:{}', n, block) as conversation_id, block as block_index,
     2 as block_count, 1 as load_id, 'laptop' as host, 'p/long.jsonl' as source_file, n as byte_offset,
-    'long' as session_id, 'user' as line_type, 'user' as message_type, false as is_progress, 'text' as block_type,
-    timestamptz '2026-01-01 00:00:00+00' as event_at, repeat(md5(format('{}:{}', n, block)), 3000) as block_text
-from range($first, $first + 100) as numbers(n), range(2) as blocks(block)
+    'long' as session_id, 'assistant' as line_type, 'assistant' as message_type, 'text' as block_type,
+    false as is_progress,
+    timestamptz '2026-01-01 00:00:00+00' as event_at, repeat(md5(format('{}:{}', n, block)), 256) as block_text
+from range($first, $first + 1000) as numbers(n), range(2) as blocks(block)
 """
-"""A text of 96,000 characters in each of two blocks of 100 lines."""
+"""A text of 8,192 characters in each of two blocks of 1,000 lines."""
 
 
 @pytest.fixture
 def work(demo: Path, tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The work database of a demo, open within a memory limit that is smaller than the texts that a test adds."""
+    """The work database of a demo."""
     database = Path(shutil.copy(demo / "duckdb" / "work" / "analytics.db", tmp_path))
-    with closing(connect(database, DuckDBLimits("128MB", tmp_path))) as connection:
+    with closing(connect(database)) as connection:
         yield connection
 
 
@@ -42,18 +42,23 @@ def facts_of(removed: dict[str, Any]) -> list[dict[str, Any]]:
     return [{name: value for name, value in facts.items() if name != "is_remembered"} for facts in blocks]
 
 
-def test_texts_that_are_larger_than_the_memory_limit_are_no_problem(work: duckdb.DuckDBPyConnection) -> None:
+def test_texts_that_are_larger_than_the_memory_limit_are_no_problem(
+    work: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scheduler.due_texts, "PORTION_BYTES", 2_000_000)
     before = work.execute("select count(distinct document_id) from raw.conversations").fetchall()[0][0]
-    for first in range(0, 1500, 100):  # 288 MB
+    for first in range(0, 8_000, 1_000):  # 131 MB
         work.execute(LONG_TEXTS, {"first": first})
+    work.execute("checkpoint")
+    work.execute("set memory_limit = '96MB'")
     due = Due(work, datetime.now(UTC), again=False)
     long, lines = {}, 0
     for document_id, removed in due.lines():
         lines += 1
         if document_id.startswith("long"):
             long[document_id] = [facts.get("message_length") for facts in facts_of(removed)]
-    assert lines == before + 1500
-    assert list(long.values()) == [[2 * 96_000 + 1, None]] * 1500, "the blocks of a message are put together"
+    assert lines == before + 8_000
+    assert list(long.values()) == [[2 * 8_192 + 1, None]] * 8_000, "the blocks of a message are put together"
 
 
 def test_facts_in_portions_are_those_of_the_view(
