@@ -42,6 +42,11 @@ def open_work_database(database: Path, limits: DuckDBLimits = DEFAULT_LIMITS) ->
     return connection
 
 
+def open_in_memory(limits: DuckDBLimits = DEFAULT_LIMITS) -> duckdb.DuckDBPyConnection:
+    """Open a database that holds nothing and is no file, to read files of other kinds."""
+    return duckdb.connect(config={"memory_limit": limits.memory_limit, "threads": limits.threads})
+
+
 def open_read_only(database: Path, limits: DuckDBLimits = DEFAULT_LIMITS) -> duckdb.DuckDBPyConnection:
     """Open a database for reading.
 

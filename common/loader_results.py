@@ -146,3 +146,8 @@ class ForgetLog(BaseModel):
     def unfinished(self) -> list[str]:
         """The ids of the requests that are not carried out."""
         return [entry["id"] for entry in self.entries if entry["finishedAt"] is None]
+
+    @property
+    def open_kinds(self) -> set[str]:
+        """What kinds of requests are not carried out."""
+        return {entry["kind"] for entry in self.entries if entry["finishedAt"] is None}

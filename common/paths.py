@@ -26,6 +26,11 @@ class DuckDBVolume:
         return self.root / "generations"
 
     @property
+    def as_of(self) -> Path:
+        """One folder per moment whose figures were asked for, a data directory by itself."""
+        return self.root / "as-of"
+
+    @property
     def current(self) -> Path:
         """The relative link to the newest published generation's folder."""
         return self.root / "current"

@@ -24,7 +24,7 @@ from common.settings import Settings
 from scheduler.lock import PipelineLock
 from scheduler.work_database import connect
 
-FOLDER, MARKER = "as-of", "as-of.json"
+MARKER = "as-of.json"
 _COLLECTED = "coalesce(ingested_at, extracted_at) <= $moment"
 _COUNTED = f"""
 select
@@ -111,7 +111,7 @@ def read_moment(text: str, timezone: str, now: datetime | None = None) -> Moment
 
 def settings_as_of(settings: Settings, moment: Moment) -> Settings:
     """Return the settings of that moment's data directory, which is below the folder of the published databases."""
-    folder = DataPaths.of(settings).duckdb.root / FOLDER / moment.name
+    folder = DataPaths.of(settings).duckdb.as_of / moment.name
     separate = {"data_dir": folder, "duckdb_path": None, "scheduler_dir": None, "keep_generations": 1}
     return settings.model_copy(update=separate)
 
@@ -190,7 +190,7 @@ def remove_work_database(volume: DuckDBVolume) -> None:
 
 def remove_folders(volume: DuckDBVolume) -> None:
     """Delete the folders of all moments: they are made on demand, and again when asked for."""
-    if (folders := volume.root / FOLDER).exists():
+    if (folders := volume.as_of).exists():
         shutil.rmtree(folders)
 
 

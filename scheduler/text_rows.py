@@ -26,7 +26,10 @@ _NOT_KEPT = frozenset({"document_id", "is_remembered"})
 
 
 def removed_of_rows(rows: Iterable[Values]) -> Iterator[tuple[str, Values]]:
-    """Yield the id of each line and what replaces its texts; rows come line by line, block by block."""
+    """Yield the id of each line and what replaces its texts; rows come line by line, block by block.
+
+    A value that is NULL may be missing.
+    """
     for document_id, of_line in groupby(rows, key=itemgetter("document_id")):
         yield document_id, _together([_without_texts(row) for row in of_line])
 
@@ -34,21 +37,25 @@ def removed_of_rows(rows: Iterable[Values]) -> Iterator[tuple[str, Values]]:
 def _together(rows: list[Values]) -> Values:
     """Return rows with what they share said once; what is NULL is left out."""
     first = rows[0]
+    if len(rows) == 1:  # as most lines have
+        return {"line": first, "rows": [{}]}
     shared = {name for name, value in first.items() if all(row.get(name) == value for row in rows)}
     own = [{name: value for name, value in row.items() if name not in shared} for row in rows]
     return {"line": {name: first[name] for name in first if name in shared}, "rows": own}
 
 
 def _without_texts(row: Values) -> Values:
-    kept = {name: value for name, value in row.items() if name not in _NOT_KEPT}
-    kept["tool_input"] = _text(_input(_object(row["tool_input"]), row["tool_name"]))
-    kept["attributes"] = _text(_chosen(_object(row["attributes"]), ATTRIBUTES_KEPT))
-    kept["result_git_operation"] = _git(row["result_git_operation"])
-    facts = {name: value for name, value in _object(row["kept_facts"]).items() if value is not None}
-    if row["is_remembered"] is not None:
+    kept = {name: _written(value) for name, value in row.items() if value is not None and name not in _NOT_KEPT}
+    facts = {name: value for name, value in _object(kept.get("kept_facts")).items() if value is not None}
+    if row.get("is_remembered") is not None:
         facts.setdefault("is_remembered", row["is_remembered"])
-    kept["kept_facts"] = orjson.dumps(facts).decode()
-    return {name: _written(value) for name, value in kept.items() if value is not None}
+    shorter = {
+        "tool_input": _text(_input(_object(kept.get("tool_input")), kept.get("tool_name"))),
+        "attributes": _text(_chosen(_object(kept.get("attributes")), ATTRIBUTES_KEPT)),
+        "result_git_operation": _git(kept.get("result_git_operation")),
+        "kept_facts": orjson.dumps(facts).decode(),
+    }
+    return {name: value for name, value in (kept | shorter).items() if value is not None}
 
 
 def _written(value: Any) -> Any:
@@ -56,8 +63,10 @@ def _written(value: Any) -> Any:
 
 
 def _object(text: str | None) -> Values:
+    if not text:
+        return {}
     try:
-        value = orjson.loads(text or "null")
+        value = orjson.loads(text)
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
@@ -82,7 +91,7 @@ def _first_word(value: Any) -> str:
 
 def _chosen(given: Values, paths: tuple[str, ...]) -> Values:
     kept: Values = {}
-    for path in paths:
+    for path in paths if given else ():
         holder, _, name = path.rpartition(".")
         inner = given.get(holder) if holder else given
         if isinstance(inner, dict) and _is_scalar(inner.get(name)):

@@ -14,13 +14,14 @@ from common.paths import DataPaths
 from common.settings import Settings
 from records import RecordStore, StoreError, open_store
 from records.file_state import FileState
+from records.forgotten import TEXT
 from records.sweep import sweep
 from scheduler.forget_steps import NotForgottenError
 from scheduler.history_erase import erase_quotes
 from scheduler.loader_calls import Progress
 from scheduler.runner import history_path
 from standalone.backups import tell_backups
-from vault.cleaning import samples_in
+from vault.cleaning import samples_in, telling
 from vault.forget import begin, finish, log_of, unfinished
 from vault.proof import prove
 from vault.selection import Selection, Wanted, select
@@ -71,9 +72,10 @@ class InProcessForgetting:
     def prove(self, progress: Progress) -> str:
         """Search what is left, and close the requests; return what was searched. Raises NotForgottenError."""
         progress(0, None)
-        samples = self._samples()
+        samples = telling(self.settings, self._samples())
         erase_quotes(history_path(self.settings), samples)
-        done = prove(self.settings, self.store, self.catalog, samples)
+        only_ours = log_of(self.store).open_kinds == {TEXT}
+        done = prove(self.settings, self.store, self.catalog, samples, only_ours=only_ours)
         if done.found:
             some = ", ".join(sorted(done.found)[:5])
             raise NotForgottenError(

@@ -1,28 +1,68 @@
 """Searches our files for what was forgotten, and deletes those that only speed up the next run where they hold it."""
 
 import json
-from collections.abc import Collection, Sequence
+import os
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from common.paths import DataPaths
 from common.private_files import replace_file
 from common.settings import Settings
-from vault.search import Search, find_in, search
+from vault.search import Search, find_in, not_in, search
 
 SAMPLES = "forgetting.json"
 """The file of the data directory with what is searched for; it is there until a request is finished."""
 _DISPOSABLE = ("logs", "cache", "dbt")
 """Folders of the data directory: logs, and what is made again."""
+_PROGRAM = Path(__file__).resolve().parents[1]
+_SAID = ("common", "dashboards", "dbt", "metabase", "report", "scheduler")
+"""Rooms whose own words stand in what the program writes: names, descriptions, scripts, seeds."""
 
 
-def search_files(settings: Settings, samples: Sequence[str]) -> Search:
-    """Delete what may be deleted, then return what was searched and what still holds a sample."""
+def telling(settings: Settings, samples: Sequence[str]) -> list[str]:
+    """Return the samples that only a transcript can have brought: none that our program or the settings hold.
+
+    A report holds the names of its dashboards, and a database those of cost centres, whoever else wrote them.
+    """
+    left = list(samples)
+    for content in _said_by_others(settings):
+        left = not_in(content, left)
+    return left
+
+
+def _said_by_others(settings: Settings) -> Iterator[bytes]:
+    yield "\n".join(os.environ.values()).encode("utf-8", "replace")
+    files = [Path(".env"), settings.model_prices_csv, settings.cost_centres_yaml, DataPaths.of(settings).cost_centres]
+    program = (path for room in _SAID for path in (_PROGRAM / room).rglob("*"))
+    for path in (*files, *program):
+        if path is not None and path.is_file():
+            yield path.read_bytes()
+
+
+def search_files(settings: Settings, samples: Sequence[str], *, only_ours: bool = False) -> Search:
+    """Delete what may be deleted, then return what was searched and what still holds a sample.
+
+    With only_ours, files that no step writes are told apart: they are not made from transcripts.
+    """
     paths = DataPaths.of(settings)
     roots = [paths.root, paths.duckdb.root, *([settings.scheduler_dir] if settings.scheduler_dir else [])]
     done = search(roots, samples, _not_ours(settings))
     done.found = {name: found for name, found in done.found.items() if not _cleaned(Path(name), paths, samples)}
+    if only_ours:
+        ours = [path.resolve() for path in _ours(settings)]
+        done.elsewhere = [name for name in done.found if not any(Path(name).is_relative_to(path) for path in ours)]
+        done.found = {name: found for name, found in done.found.items() if name not in done.elsewhere}
     return done
+
+
+def _ours(settings: Settings) -> list[Path]:
+    """Return the places that steps write to."""
+    paths, volume = DataPaths.of(settings), DataPaths.of(settings).duckdb
+    made = [paths.records.parent, paths.iceberg, volume.work_database.parent, volume.generations, volume.as_of]
+    made += [volume.statusline, volume.budgets, paths.report, paths.report_sessions, paths.plan_limits]
+    made += [paths.git_remotes, *(paths.root / name for name in (*_DISPOSABLE, "sender", "receiver"))]
+    return [*made, settings.scheduler_dir or paths.root / "scheduler"]
 
 
 def _not_ours(settings: Settings) -> list[Path]:

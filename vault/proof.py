@@ -4,8 +4,10 @@ What only speeds up the next run is deleted where it holds a sample; what else h
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
+from itertools import groupby
+from operator import itemgetter
 
-import duckdb
 import pyarrow as pa
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
@@ -13,17 +15,24 @@ from pyiceberg.catalog import Catalog
 from pyiceberg.io.pyarrow import PyArrowFileIO
 
 from common.catalog import CONVERSATIONS, DEAD_LETTERS, TRANSCRIPT_FILES, open_table
+from common.chunks import chunks
+from common.duckdb_files import open_in_memory
 from common.settings import Settings
 from records import RecordStore
 from records.layouts import read_layout
 from records.sweep import all_lines, all_rejected
 from vault.cleaning import search_files
-from vault.search import Search
+from vault.search import Search, find_in_table, first_in
+
+_AT_ONCE = 8 * 1024 * 1024
+"""Bytes of the record store that are searched together; no sample has the line feed between two contents."""
 
 
-def prove(settings: Settings, store: RecordStore, catalog: Catalog, samples: Sequence[str]) -> Search:
+def prove(
+    settings: Settings, store: RecordStore, catalog: Catalog, samples: Sequence[str], *, only_ours: bool = False
+) -> Search:
     """Search our files, the record store and, where they are not among our files, those of Iceberg."""
-    done = search_files(settings, samples)
+    done = search_files(settings, samples, only_ours=only_ours)
     done.found |= search_store(store, samples)
     if settings.iceberg_rest_uri:
         done.found |= search_tables(catalog, samples)
@@ -32,10 +41,11 @@ def prove(settings: Settings, store: RecordStore, catalog: Catalog, samples: Seq
 
 def search_store(store: RecordStore, samples: Sequence[str]) -> dict[str, str]:
     """Search all that the record store gives back; return what was found."""
-    found = {}
-    for name, content in _contents(store):
-        if sample := next((sample for sample in samples if sample.encode() in content), None):
-            found[name] = sample
+    found: dict[str, str] = {}
+    for name, contents in groupby(_contents(store), key=itemgetter(0)):
+        for some in chunks((content for _, content in contents), _AT_ONCE, weight=len) if samples else ():
+            if sample := first_in(b"\n".join(some), samples):
+                found[name] = sample
     return found
 
 
@@ -70,12 +80,9 @@ def search_tables(catalog: Catalog, samples: Sequence[str]) -> dict[str, str]:
 
 
 def _find_in_content(path: str, content: bytes, samples: Sequence[str]) -> str | None:
-    sample = next((sample for sample in samples if sample.encode() in content), None)
+    sample = first_in(content, samples)
     if sample or not path.endswith(".parquet"):
         return sample
-    rows = pq.read_table(pa.BufferReader(content))
-    held = "select sample from (select unnest($1::varchar[]) as sample), rows as t where contains(t::varchar, sample)"
-    with duckdb.connect() as connection:
-        connection.register("rows", rows)
-        row = connection.execute(f"{held} limit 1", [list(samples)]).fetchone()
-    return row[0] if row else None
+    with closing(open_in_memory()) as connection:
+        connection.register("rows", pq.read_table(pa.BufferReader(content)))
+        return find_in_table(connection, "rows", samples)

@@ -1,6 +1,7 @@
 """Searches every byte of our files for samples of what was removed: as they are, unpacked, and row by row.
 
-A database packs what it holds, so that its bytes alone would prove little: Parquet files and DuckDB's are read as well.
+A database packs what it holds, so that its bytes alone would prove little: Parquet files and DuckDB's are read as well,
+within the default limit of DuckDB's memory.
 """
 
 import base64
@@ -13,6 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from common.duckdb_files import open_in_memory, open_read_only
 
 _PIECE = 8 * 1024 * 1024
 _PACKED = re.compile(rb'"([A-Za-z0-9+/]{64,}={0,2})"')
@@ -29,11 +34,14 @@ class Search:
     bytes: int = 0
     found: dict[str, str] = field(default_factory=dict)
     """Files that hold a sample, and which."""
+    elsewhere: list[str] = field(default_factory=list)
+    """Files that hold one and that no step writes, where that keeps nothing open."""
 
     def describe(self) -> str:
         """Say in one line what was searched and that nothing was found."""
         looked = f"{self.samples} samples in {self.files:,} files of {self.bytes / 2**20:,.1f} MiB"
-        return f"searched for {looked}: {len(self.found) or 'nothing'} found"
+        others = f"; not ours, and left as they are: {', '.join(self.elsewhere[:5])}" if self.elsewhere else ""
+        return f"searched for {looked}: {len(self.found) or 'nothing'} found{others}"
 
 
 def search(roots: Sequence[Path], samples: Sequence[str], leave_out: Sequence[Path] = ()) -> Search:
@@ -64,28 +72,41 @@ def _files(roots: Sequence[Path], leave_out: Sequence[Path]) -> Iterator[Path]:
 
 def find_in(path: Path, samples: Sequence[str]) -> str | None:
     """Return a sample that a file holds, in whatever way; None where it holds none."""
-    wanted = [sample.encode() for sample in samples]
-    found = _find_in_bytes(path, wanted)
+    found = _find_in_bytes(path, samples)
     if found is None and path.suffix == ".parquet":
-        found = find_in_rows(f"select t::varchar from read_parquet('{_quoted(path)}') as t", samples)
+        found = find_in_parquet(str(path), samples)
     elif found is None and path.suffix == ".db" and _is_duckdb(path):
         found = _find_in_database(path, samples)
     return found
 
 
-def _find_in_bytes(path: Path, wanted: list[bytes]) -> str | None:
+def _find_in_bytes(path: Path, samples: Sequence[str]) -> str | None:
     with path.open("rb") as file:
-        before, overlap = b"", max(map(len, wanted))
+        before, overlap = b"", max(len(sample.encode()) for sample in samples)
         while piece := file.read(_PIECE):
-            if sample := _first(wanted, before + piece):
+            if sample := first_in(before + piece, samples):
                 return sample
             before = piece[-overlap:]
     unpacked = _unpack(path) if path.suffix in {".js", ".html", ".gz"} else iter(())
-    return next((sample for content in unpacked if (sample := _first(wanted, content))), None)
+    return next((sample for content in unpacked if (sample := first_in(content, samples))), None)
 
 
-def _first(wanted: list[bytes], content: bytes) -> str | None:
-    return next((sample.decode() for sample in wanted if sample in content), None)
+def first_in(content: bytes, samples: Sequence[str]) -> str | None:
+    """Return a sample that stands in these bytes; all are looked for in one pass over them."""
+    held = pc.match_substring_regex(pa.array([content], pa.large_binary()), pattern=_any_of(samples))
+    return next(sample for sample in samples if sample.encode() in content) if held[0].as_py() else None
+
+
+def not_in(content: bytes, samples: Sequence[str]) -> list[str]:
+    """Return the samples that do not stand in these bytes."""
+    left = list(samples)
+    while left and first_in(content, left):
+        left = [sample for sample in left if sample.encode() not in content]
+    return left
+
+
+def _any_of(samples: Sequence[str]) -> str:
+    return "|".join(map(re.escape, samples))
 
 
 def _unpack(path: Path) -> Iterator[bytes]:
@@ -103,26 +124,24 @@ def _is_duckdb(path: Path) -> bool:
 
 
 def _find_in_database(path: Path, samples: Sequence[str]) -> str | None:
-    with closing(duckdb.connect(str(path), read_only=True)) as connection:
+    with closing(open_read_only(path)) as connection:
         tables = "select schema_name, table_name from duckdb_tables() where not internal order by all"
         for schema, table in connection.execute(tables).fetchall():
-            query = f'select t::varchar from "{schema}"."{table}" as t'
-            if found := _find_in_query(connection, query, samples):
+            if found := find_in_table(connection, f'"{schema}"."{table}"', samples):
                 return found
     return None
 
 
-def find_in_rows(query: str, samples: Sequence[str]) -> str | None:
-    """Return a sample that a row of this query of one text column holds."""
-    with closing(duckdb.connect()) as connection:
-        return _find_in_query(connection, query, samples)
+def find_in_parquet(path: str, samples: Sequence[str]) -> str | None:
+    """Return a sample that a row of a Parquet file holds."""
+    with closing(open_in_memory()) as connection:
+        return find_in_table(connection, f"read_parquet('{path.replace(chr(39), chr(39) * 2)}')", samples)
 
 
-def _find_in_query(connection: duckdb.DuckDBPyConnection, query: str, samples: Sequence[str]) -> str | None:
-    held = "select sample from (select unnest($1::varchar[]) as sample), rows_of where contains(text, sample) limit 1"
-    row = connection.execute(f"with rows_of(text) as ({query}) {held}", [list(samples)]).fetchone()
-    return row[0] if row else None
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
+def find_in_table(connection: duckdb.DuckDBPyConnection, table: str, samples: Sequence[str]) -> str | None:
+    """Return a sample that a value of this table holds, whatever its type."""
+    names = [row[0].replace('"', '""') for row in connection.execute(f"describe from {table}").fetchall()]
+    values = ", ".join(f"nullif(regexp_extract(cast(\"{name}\" as varchar), $1), '')" for name in names)
+    query = f"select sample from (select coalesce({values}) as sample from {table}) where sample is not null limit 1"
+    row = connection.execute(query, [_any_of(samples)]).fetchone()
+    return str(row[0]) if row else None

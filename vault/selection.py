@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
+from hashlib import blake2b
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -134,21 +135,18 @@ class Sampler:
 
     @staticmethod
     def few(texts: list[str]) -> list[str]:
-        """Return no more texts than are searched for, whichever."""
-        return random.Random(0).sample(texts, min(len(texts), MOST_TEXTS))  # noqa: S311 - as above
+        """Return no more texts than are searched for: of several batches, as many of each, whatever their order."""
+        return sorted(set(texts), key=lambda text: blake2b(text.encode()).digest())[:MOST_TEXTS]
 
     def add(self, content: bytes) -> None:
         """Take a piece of this line's text, perhaps in the place of another line's."""
-        found = max(_TEXT.findall(content), key=len, default=b"")
-        if not found:
-            return
         self._seen += 1
-        start = max(0, (len(found) - _TEXT_BYTES) // 2)
-        text = found[start : start + _TEXT_BYTES].decode("ascii")
-        if len(self._texts) < MOST_TEXTS:
-            self._texts.append(text)
-        elif (place := self._chance.randrange(self._seen)) < MOST_TEXTS:
-            self._texts[place] = text
+        place = len(self._texts) if len(self._texts) < MOST_TEXTS else self._chance.randrange(self._seen)
+        if place >= MOST_TEXTS:  # before the search for a text, which takes longer than all else
+            return
+        if found := max(_TEXT.findall(content), key=len, default=b""):
+            start = max(0, (len(found) - _TEXT_BYTES) // 2)
+            self._texts[place : place + 1] = [found[start : start + _TEXT_BYTES].decode("ascii")]
 
     def texts(self) -> list[str]:
         """Return the pieces."""

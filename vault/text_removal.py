@@ -7,6 +7,7 @@ searched for, by the next run where this one is killed. No mark belongs to it: n
 import secrets
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,11 @@ from records.reduced import original_length, reduced, without_bytes
 from records.sweep import all_lines, all_rejected
 from vault.cleaning import samples_in
 from vault.forget import keep_samples, unfinished
+from vault.search import not_in
 from vault.selection import Sampler
 
 _AT_ONCE = 500
+_SEARCHED_BYTES = 8 * 1024 * 1024
 
 
 def begin_text(store: RecordStore, before: datetime, lines: int) -> ForgetRequest:
@@ -44,13 +47,14 @@ def begin_text(store: RecordStore, before: datetime, lines: int) -> ForgetReques
 
 def reduce_lines(store: RecordStore, data_dir: Path, removed: Mapping[str, dict[str, Any]]) -> int:
     """Put this in the place of the texts of lines, by their ids; return how many had any."""
-    whole = [line for line in store.read_lines(list(removed)) if original_length(line.content) is None]
-    sampler = Sampler()
-    for line in whole:
-        sampler.add(line.content)
+    sampler, shorter = Sampler(), []
+    for line in store.read_lines(list(removed)):  # one at a time: each may have 100 MB
+        if original_length(line.content) is None:
+            sampler.add(line.content)
+            shorter.append(reduced(line, removed[line.line_id]))
     _add_samples(store, data_dir, sampler.texts())
-    store.rewrite_lines([reduced(line, removed[line.line_id]) for line in whole])
-    return len(whole)
+    store.rewrite_lines(shorter)
+    return len(shorter)
 
 
 def blank_lines(store: RecordStore, data_dir: Path, line_ids: Iterable[str]) -> int:
@@ -101,9 +105,7 @@ def _add_samples(store: RecordStore, data_dir: Path, texts: list[str]) -> None:
 
 def _gone(store: RecordStore, samples: list[str]) -> list[str]:
     """Return the samples that no line holds any more: others say the same, or what is kept does."""
-    left = {sample.encode() for sample in samples}
-    for line in all_lines(store):
-        left -= {sample for sample in left if sample in line.content}
-    for rejected in all_rejected(store):
-        left -= {sample for sample in left if sample in rejected.raw}
-    return [sample for sample in samples if sample.encode() in left]
+    contents = chain((line.content for line in all_lines(store)), (line.raw for line in all_rejected(store)))
+    for some in chunks(contents, _SEARCHED_BYTES, weight=len):
+        samples = not_in(b"\n".join(some), samples)
+    return samples

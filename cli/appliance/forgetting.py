@@ -11,12 +11,13 @@ import structlog
 from common.errors import PassingError
 from common.loader_results import ForgetLog, Selected
 from common.settings import Settings
+from records.forgotten import TEXT
 from scheduler.forget_steps import NotForgottenError
 from scheduler.history_erase import erase_quotes
 from scheduler.loader_calls import Progress
 from scheduler.loader_client import HttpVault
 from scheduler.runner import history_path
-from vault.cleaning import samples_in, search_files
+from vault.cleaning import samples_in, search_files, telling
 
 log = structlog.get_logger()
 
@@ -48,9 +49,10 @@ class ApplianceForgetting:
 
     def prove(self, progress: Progress) -> str:
         """Search our files, have the vault search MongoDB, and close the requests. Raises NotForgottenError."""
-        samples = self._samples()
+        requests = self.vault.forget_log()
+        samples = telling(self.settings, samples_in(self.settings.data_dir, requests.unfinished))
         erase_quotes(history_path(self.settings), samples)
-        done = search_files(self.settings, samples)
+        done = search_files(self.settings, samples, only_ours=requests.open_kinds == {TEXT})
         left = ", ".join(sorted(done.found)[:5]) or self.vault.forget_finish(done.describe(), progress)
         if left:
             raise NotForgottenError(

@@ -44,12 +44,17 @@ def cli() -> list[str]:
 @pytest.fixture
 def analytics(tmp_path: Path, vault_sample: Path, cli: list[str]) -> Command:
     """Runs a command as a person does, in a folder with a `.env`."""
+    return command_in(tmp_path, vault_sample, cli)
+
+
+def command_in(folder: Path, transcripts: Path, cli: list[str]) -> Command:
+    """Return what runs a command in this folder, over these transcripts where it names no others."""
 
     def run(*arguments: object, **variables: str) -> Answer:
         command = [*cli, *map(str, arguments)]
-        named = {"TRANSCRIPTS_DIR": str(vault_sample), "HOST_NAME": "laptop", "TIMEZONE": "UTC"}
+        named = {"TRANSCRIPTS_DIR": str(transcripts), "HOST_NAME": "laptop", "TIMEZONE": "UTC"}
         environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"} | named | variables
-        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
     return run
 

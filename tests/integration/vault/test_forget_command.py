@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +18,51 @@ import pytest
 
 from scheduler.published_text import ONLY_WHERE, TEXT_COLUMNS
 from tests.dbt_forks import Forks
-from tests.integration.vault.conftest import Answer, Command
+from tests.integration.vault.conftest import Answer, Command, command_in
 
 OF_THE_RUN = {"fct_pipeline_runs", "fct_dbt_results"}
 VOLATILE = {"ingested_at", "first_ingested_at", "last_ingested_at", "extracted_at", "loaded_at", "load_id"}
 
 
+@dataclass(frozen=True)
+class History:
+    """Two data directories, each of which one test goes on from: with a session, and without it."""
+
+    projects: Path
+    gone: str
+    """The session: its transcript is the longest."""
+    texts: list[str]
+    """What no other transcript says."""
+    whole: Path
+    others: Path
+    """The other sessions' transcripts."""
+    without: Path
+    marts: dict[str, list[Any]]
+    """What was published of the other sessions."""
+
+
 @pytest.fixture
 def cli(dbt_forks: Forks) -> list[str]:
-    """These tests build the whole project nine times."""
+    """These tests build the whole project four times."""
     return dbt_forks.cli()
 
 
-@pytest.fixture
-def projects(vault_sample: Path, tmp_path: Path) -> Path:
-    """The sample, where a test may change it."""
-    return Path(shutil.copytree(vault_sample, tmp_path / "projects"))
+@pytest.fixture(scope="module")
+def history(vault_sample: Path, tmp_path_factory: pytest.TempPathFactory, dbt_forks: Forks) -> History:
+    """The sample, with and without one of its sessions."""
+    folder = tmp_path_factory.mktemp("forget")
+    projects, others = (Path(shutil.copytree(vault_sample, folder / name)) for name in ("projects", "others"))
+    sessions = (path for path in projects.glob("*/*.jsonl") if len(path.stem) == 36)
+    gone = max(sessions, key=lambda path: path.stat().st_size)
+    for path in list(others.rglob(f"*{gone.stem}*")):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    elsewhere = b"".join(path.read_bytes() for path in others.rglob("*.jsonl"))
+    texts = sorted({text for text in texts_of(gone) if text.encode() not in elsewhere})
+    analytics = command_in(folder, projects, dbt_forks.cli())
+    ran(analytics("run", "--data", folder / "whole"))
+    ran(analytics("run", "--data", folder / "without", TRANSCRIPTS_DIR=str(others)))
+    published = marts(folder / "without")
+    return History(projects, gone.stem, texts, folder / "whole", others, folder / "without", published)
 
 
 def ran(answer: Answer) -> Answer:
@@ -113,71 +143,54 @@ def marts(data: Path) -> dict[str, list[Any]]:
     return {table: rows for table, rows in found.items() if table not in OF_THE_RUN}
 
 
-def test_no_byte_of_a_session_is_left_and_the_rest_is_as_it_was(
-    analytics: Command, projects: Path, tmp_path: Path
-) -> None:
-    data, named = tmp_path / "data", {"TRANSCRIPTS_DIR": str(projects)}
-    files = sorted(
-        (path for path in projects.glob("*/*.jsonl") if len(path.stem) == 36), key=lambda p: p.stat().st_size
-    )
-    gone, others = files[-1], [path for path in projects.rglob("*.jsonl") if files[-1].stem not in str(path)]
-    ran(analytics("run", "--data", data, **named))
-    elsewhere = b"".join(path.read_bytes() for path in others)
-    texts = sorted({text for text in texts_of(gone) if text.encode() not in elsewhere})
-    assert len(texts) > 5
+def test_no_byte_of_a_session_is_left_and_the_rest_is_as_it_was(analytics: Command, history: History) -> None:
+    data, gone, named = history.whole, history.gone, {"TRANSCRIPTS_DIR": str(history.projects)}
+    assert len(history.texts) > 5
     before = everything_in(data)
-    assert all(sample.encode() in before for sample in (*texts, gone.stem)), "the search finds what is there"
+    assert all(sample.encode() in before for sample in (*history.texts, gone)), "the search finds what is there"
 
-    shown = analytics("forget", "--session", gone.stem[:8], "--dry-run", "--data", data, **named)
-    assert f"session {gone.stem}: 1 session, " in ran(shown).stdout
-    refused = analytics("forget", "--session", gone.stem, "--data", data, **named)
+    shown = analytics("forget", "--session", gone[:8], "--dry-run", "--data", data, **named)
+    assert f"session {gone}: 1 session, " in ran(shown).stdout
+    refused = analytics("forget", "--session", gone, "--data", data, **named)
     assert (refused.returncode, "expected --yes where nobody can be asked" in refused.stderr) == (2, True)
-    assert gone.stem.encode() in everything_in(data), "nothing was deleted so far"
+    assert gone.encode() in everything_in(data / "records"), "nothing was deleted so far"
 
-    done = analytics("forget", "--session", gone.stem, "--yes", "--reason", "a test", "--data", data, **named)
+    done = analytics("forget", "--session", gone, "--yes", "--reason", "a test", "--data", data, **named)
     assert "nothing found" in ran(done).stdout
     after = everything_in(data)
-    assert [sample for sample in (*texts, gone.stem) if sample.encode() in after] == []
+    assert [sample for sample in (*history.texts, gone) if sample.encode() in after] == []
     assert len(list((data / "duckdb/generations").iterdir())) == 1
 
     ran(analytics("run", "--data", data, **named))
     ran(analytics("verify", "--data", data, **named))
-    assert gone.stem.encode() not in everything_in(data), "the transcript is still there, and is not read"
+    assert gone.encode() not in everything_in(data), "the transcript is still there, and is not read"
     log = json.loads(ran(analytics("forget", "--list", "--json", "--data", data)).stdout)
     assert [(entry["kind"], entry["reason"], "key" in entry) for entry in log] == [("session", "a test", False)]
     assert log[0]["counts"]["lines"] > 0
     assert log[0]["counts"]["tokens"] > 0
-
-    for file in (gone, *(path for path in projects.rglob("*") if gone.stem in str(path) and path.is_file())):
-        file.unlink(missing_ok=True)
-    ran(analytics("run", "--data", tmp_path / "fresh", **named))
-    assert marts(data) == marts(tmp_path / "fresh"), "as if the session had never been"
+    assert marts(data) == history.marts, "as if the session had never been"
 
 
-def test_without_published_text_figures_stay_and_no_text_is_published(
-    analytics: Command, projects: Path, tmp_path: Path
-) -> None:
-    data, named = tmp_path / "data", {"TRANSCRIPTS_DIR": str(projects)}
-    ran(analytics("run", "--data", data, **named))
-    before = marts(data)
+def test_without_published_text_figures_stay_and_no_text_is_published(analytics: Command, history: History) -> None:
+    data, named = history.without, {"TRANSCRIPTS_DIR": str(history.others)}
     (data / "duckdb/as-of/2026-01-01").mkdir(parents=True)
     ran(analytics("run", "--data", data, PUBLISHED_TEXT="off", **named))
     assert not (data / "duckdb/as-of").exists(), "folders of another day had text"
     after = marts(data)
-    assert {table for table in before if before[table] != after[table]} == set()
+    assert {table for table in history.marts if history.marts[table] != after[table]} == set()
     assert len(list((data / "duckdb/generations").iterdir())) == 1, "the older one had text"
-    texts = {text for file in projects.rglob("*.jsonl") for text in texts_of(file)}
+    texts = {text for file in history.others.rglob("*.jsonl") for text in texts_of(file)}
     shown = [data / "duckdb/current", data / "report_sessions"]
     published = b"".join(map(everything_in, shown)) + (data / "report.html").read_bytes()
-    assert len(texts) > 30
+    assert len(texts) > 15
     assert [text for text in texts if text.encode() in published] == []
     assert "published without text" in ran(analytics("search", "the", "--data", data)).stdout
     ran(analytics("run", "--data", data, **named))
     assert "published without text" not in ran(analytics("search", "the", "--data", data)).stdout
 
 
-def test_every_text_column_is_a_column(demo: Path) -> None:
-    with duckdb.connect(demo / "duckdb/current/analytics.db", read_only=True) as connection:
+def test_every_text_column_is_a_column(history: History) -> None:
+    with duckdb.connect(history.without / "duckdb/current/analytics.db", read_only=True) as connection:
         for table, columns in TEXT_COLUMNS.items():
             connection.execute(
                 f"select {', '.join(columns)} from {table} where {ONLY_WHERE.get(table, 'true')} limit 0"

@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import re
 import shutil
 import signal
 import time
@@ -19,12 +20,14 @@ from common.settings import Settings
 from records import open_store
 from records.reduced import original_length
 from records.store import EARLIEST
+from scheduler.forget_steps import NotForgottenError
 from standalone.backups import bring_back, make_backup, tell_backups
-from tests.integration.collecting import append, write
+from standalone.forgetting import InProcessForgetting
+from tests.integration.collecting import ROOT, append, write
 from tests.integration.vault.backing import contents, on_mongo, silent
 from tests.integration.vault.forgetting import GONE, PUBLIC, SECRET, ask, carry_out, collect, extract, line
 from vault.cleaning import SAMPLES, samples_in
-from vault.forget import finish, unfinished
+from vault.forget import finish, keep_samples, unfinished
 from vault.proof import search_tables
 from vault.selection import SESSION
 from vault.text_removal import begin_text, blank_lines, end_text, reduce_lines
@@ -193,6 +196,26 @@ def test_what_was_reduced_is_forgotten_like_any_line(past: Settings) -> None:
     carry_out(past)
     assert len(contents(past)["lines"]) == 9
     assert reduced(past) == 9
+
+
+def test_only_what_a_transcript_brought_keeps_a_request_open(past: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    remove(past, begin(past))
+    extract(past)
+    ours = (ROOT / "dashboards" / "budgets.yaml").read_text(encoding="utf-8").split("description: ")[1][:40]
+    monkeypatch.setenv("SOME_SETTING", f"has {SECRET}")
+    (past.data_dir / "notes.log").write_text(f"level=info said={PUBLIC}\n", encoding="utf-8")
+    write(past.data_dir / "report.html", f"{SECRET}, {ours}".encode())
+    with closing(open_store(past)) as store:
+        (request,) = unfinished(store)
+        keep_samples(past.data_dir, request.id, [SECRET, PUBLIC, ours])
+        forgetting = InProcessForgetting(past, store, open_catalog(past))
+        write(past.data_dir / "duckdb" / "statusline.json", PUBLIC.encode())
+        with pytest.raises(NotForgottenError, match=r"found 1: .*statusline\.json; close"):
+            forgetting.prove(lambda done, total: None)
+        (past.data_dir / "duckdb" / "statusline.json").unlink()
+        done = forgetting.prove(lambda done, total: None)
+        assert re.match(r"searched for 1 samples .* nothing found; not ours, and left as they are: .*notes\.log", done)
+        assert unfinished(store) == []
 
 
 @pytest.mark.parametrize("pause", [0.0, 0.05, 0.15, 0.4])

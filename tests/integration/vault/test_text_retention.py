@@ -5,8 +5,8 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,10 @@ import duckdb
 import pytest
 
 from scheduler.published_text import TEXT_COLUMNS
+from tests.dbt_forks import Forks
 from tests.integration.collecting import ROOT, append, write
 from tests.integration.published_rows import differences
-from tests.integration.vault.conftest import Answer, Command
+from tests.integration.vault.conftest import Answer, Command, command_in
 from tests.integration.vault.test_forget_command import everything_in, ran
 from tests.integration.weed import rest_catalog
 
@@ -94,11 +95,32 @@ def plant(folder: Path) -> Path:
     return folder / "projects"
 
 
+@dataclass(frozen=True)
+class Built:
+    """A history that was built while its texts were kept."""
+
+    projects: Path
+    data: Path
+    """One test goes on from here."""
+    published: Path
+    """The database that was published, for every test to compare with."""
+
+
 @pytest.fixture
-def projects(vault_sample: Path, tmp_path: Path) -> Path:
+def cli(dbt_forks: Forks) -> list[str]:
+    """These tests build the whole project six times."""
+    return dbt_forks.cli()
+
+
+@pytest.fixture(scope="module")
+def built(vault_sample: Path, tmp_path_factory: pytest.TempPathFactory, dbt_forks: Forks) -> Built:
     """The sample with the planted session."""
-    shutil.copytree(vault_sample, tmp_path / "projects")
-    return plant(tmp_path)
+    folder = tmp_path_factory.mktemp("kept")
+    shutil.copytree(vault_sample, folder / "projects")
+    built = Built(plant(folder), folder / "data", folder / "before.db")
+    ran(command_in(folder, built.projects, dbt_forks.cli())("run", "--data", built.data))
+    shutil.copy(_published(built.data), built.published)
+    return built
 
 
 def _published(data: Path) -> Path:
@@ -122,13 +144,13 @@ def _assert_nothing_is_left(data: Path) -> None:
     assert [text for text in PLANTED if text.encode() in found] == []
 
 
-def _kill(projects: Path, data: Path, step: str, pause: float) -> None:
+def _kill(cli: list[str], built: Built, step: str, pause: float) -> None:
     """Start a run, and kill it so long after this step was done."""
-    command = [sys.executable, "-P", "-m", "cli", "run", "--transcripts", str(projects), "--data", str(data)]
+    command = [*cli, "run", "--transcripts", str(built.projects), "--data", str(built.data)]
     named = {"HOST_NAME": "laptop", "TIMEZONE": "UTC", "TEXT_RETENTION_DAYS": "30", "PYTHONPATH": str(ROOT)}
     environment = os.environ | named
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, cwd=data.parent, text=True
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, cwd=built.data.parent, text=True
     ) as process:
         assert process.stdout is not None
         next((row for row in process.stdout if step in row), None)
@@ -136,35 +158,34 @@ def _kill(projects: Path, data: Path, step: str, pause: float) -> None:
         process.send_signal(signal.SIGKILL)
 
 
-def test_figures_stay_and_no_text_is_left_anywhere(projects: Path, tmp_path: Path, analytics: Command) -> None:
-    places = ["--transcripts", projects, "--data", tmp_path / "data"]
-    ran(analytics("run", *places))
-    ran(analytics("run", *places, "--as-of", datetime.now(UTC).isoformat(timespec="seconds")))
-    found = everything_in(tmp_path / "data")
+def test_figures_stay_and_no_text_is_left_anywhere(
+    built: Built, tmp_path: Path, analytics: Command, cli: list[str]
+) -> None:
+    data, expiring = built.data, {"TEXT_RETENTION_DAYS": "30"}
+    of_a_day = data / "duckdb" / "as-of" / "2026-01-01" / "duckdb" / "generations" / "1"
+    of_a_day.mkdir(parents=True)
+    shutil.copy(built.published, of_a_day / "analytics.db")
+    found = everything_in(data)
     assert [text for text in PLANTED if text.encode() not in found] == [], "the search finds what is there"
-    before = tmp_path / "before.db"
-    shutil.copy(_published(tmp_path / "data"), before)
-    _kill(projects, tmp_path / "data", "transform", 1.0)
-    _kill(projects, tmp_path / "data", "text", 0.5)
-    done = ran(analytics("run", *places, TEXT_RETENTION_DAYS="30"))
+    _kill(cli, built, "transform", 1.0)
+    _kill(cli, built, "text", 0.5)
+    done = ran(analytics("run", "--transcripts", built.projects, "--data", data, **expiring))
     assert "nothing found" in done.stdout
-    _assert_nothing_is_left(tmp_path / "data")
-    _assert_figures_are_as_before(before, tmp_path / "data")
-    shown = ran(analytics("show", SESSION[:8], "--data", tmp_path / "data")).stdout
-    assert "(text no longer kept)" in shown
-    searched = analytics("search", "quince", "--data", tmp_path / "data").stdout
+    _assert_nothing_is_left(data)
+    _assert_figures_are_as_before(built.published, data)
+    assert "(text no longer kept)" in ran(analytics("show", SESSION[:8], "--data", data)).stdout
+    searched = analytics("search", "quince", "--data", data).stdout
     assert "are no longer kept (TEXT_RETENTION_DAYS)" in searched
-    assert "text" in ran(analytics("forget", "--list", "--data", tmp_path / "data")).stdout
-    ran(analytics("run", *places, "--full-refresh", TEXT_RETENTION_DAYS="30"))
-    _assert_figures_are_as_before(before, tmp_path / "data")
-    _assert_nothing_is_left(tmp_path / "data")
-    append(projects / "-home-me-garden" / f"{SESSION}.jsonl", _line(30, "user", message={"content": "quince prompt"}))
-    ran(analytics("run", *places, TEXT_RETENTION_DAYS="30"))
-    _assert_nothing_is_left(tmp_path / "data")
+    assert "text" in ran(analytics("forget", "--list", "--data", data)).stdout
+    shutil.copytree(built.projects.parent, tmp_path / "later", ignore=shutil.ignore_patterns("data", "before.db"))
+    late = _line(30, "user", message={"content": "quince prompt"})
+    append(tmp_path / "later" / "projects" / "-home-me-garden" / f"{SESSION}.jsonl", late)
+    later = ["--transcripts", tmp_path / "later" / "projects", "--data", data]
+    ran(analytics("run", *later, "--full-refresh", **expiring))
+    _assert_nothing_is_left(data)
 
 
-def test_so_it_is_over_mongodb_and_rest(projects: Path, tmp_path: Path, analytics: Command, mongo_server: str) -> None:
-    ran(analytics("run", "--transcripts", projects, "--data", tmp_path / "whole"))
+def test_so_it_is_over_mongodb_and_rest(built: Built, tmp_path: Path, analytics: Command, mongo_server: str) -> None:
     (tmp_path / "weed").mkdir()
     with rest_catalog(tmp_path / "weed") as lake:
         assert lake.s3_access_key_id
@@ -174,10 +195,10 @@ def test_so_it_is_over_mongodb_and_rest(projects: Path, tmp_path: Path, analytic
         servers |= {"S3_ACCESS_KEY_ID": lake.s3_access_key_id.get_secret_value()}
         servers |= {"S3_SECRET_ACCESS_KEY": lake.s3_secret_access_key.get_secret_value()}
         servers |= {"MONGO_URI": mongo_server, "MONGO_DATABASE": f"kept_{os.getpid()}", "TEXT_RETENTION_DAYS": "30"}
-        done = ran(analytics("run", "--transcripts", projects, "--data", tmp_path / "data", **servers))
+        done = ran(analytics("run", "--transcripts", built.projects, "--data", tmp_path / "data", **servers))
         assert "nothing found" in done.stdout
     _assert_nothing_is_left(tmp_path / "data")
-    _assert_figures_are_as_before(_published(tmp_path / "whole"), tmp_path / "data")
+    _assert_figures_are_as_before(built.published, tmp_path / "data")
 
 
 def test_fewer_days_than_a_week_are_refused(analytics: Command, tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import vault.search
-from vault.search import search
+from vault.search import not_in, search
+from vault.selection import MOST_TEXTS, Sampler
 
 SAMPLE = "the quick brown fox jumps over 2026"
 WITHIN = f"before {SAMPLE} after"
@@ -73,3 +74,20 @@ def test_a_file_that_is_linked_to_is_read_once(tmp_path: Path) -> None:
 def test_base64_of_something_else_ends_no_search(tmp_path: Path) -> None:
     (tmp_path / "a.html").write_text(f'x="{"A" * 101}" {SAMPLE}', encoding="ascii")
     assert search([tmp_path], [SAMPLE]).found
+
+
+def test_samples_of_many_batches_are_of_all_of_them() -> None:
+    texts: list[str] = []
+    for batch in range(200):
+        sampler = Sampler()
+        for number in range(500):
+            sampler.add(f"{batch:03} is the batch of the line {number:03}".encode())
+        texts = Sampler.few([*texts, *sampler.texts()])
+    assert len(texts) == MOST_TEXTS
+    assert len({text[:3] for text in texts}) > MOST_TEXTS / 2
+    assert min(int(text[:3]) for text in texts) < 40
+
+
+def test_what_stands_in_a_file_is_left_out_of_the_samples() -> None:
+    samples = ["a sentence that is quoted", "one that is not quoted", "another (quoted) one."]
+    assert not_in(b"a sentence that is quoted\xff, and another (quoted) one.", samples) == ["one that is not quoted"]
