@@ -33,7 +33,7 @@ def invite_machine(
 
     with one_line_errors():
         token = invite(settings_of(data_dir=data), name, person, hours)
-    console.print(token, highlight=False, soft_wrap=True, markup=False)
+    _say(token)
 
 
 @machines_app.command("list")
@@ -43,7 +43,7 @@ def list_machines(data: Data = None) -> None:
 
     with one_line_errors():
         for line in lines(settings_of(data_dir=data)):
-            console.print(line, highlight=False, soft_wrap=True, markup=False)
+            _say(line)
 
 
 @machines_app.command("revoke")
@@ -66,7 +66,7 @@ def enrol(
 
     with one_line_errors():
         settings = settings_of(data_dir=data, transcripts_dir=transcripts)
-        console.print(enrol_here(settings, token, install=install), highlight=False, soft_wrap=True, markup=False)
+        _say(enrol_here(settings, token, install=install))
 
 
 def send(
@@ -86,7 +86,12 @@ def send(
             configure_logs(settings)
         report = install_here(settings) if install else send_from_here(settings, to, once=once)
     if report:
-        console.print(report, highlight=False, soft_wrap=True, markup=False)
+        _say(report)
+
+
+def _say(text: str) -> None:
+    """Print what a person may copy, as it is."""
+    console.print(text, highlight=False, soft_wrap=True, markup=False)
 
 
 def register(app: typer.Typer) -> None:

@@ -19,6 +19,7 @@ from tests.dbt_forks import REAL_WORKER, Forks, forks_of_dbt
 
 ROOT = Path(__file__).resolve().parent.parent
 CORPUS, EXPECTED = "CLAUDE_ANALYTICS_CORPUS", "CLAUDE_ANALYTICS_EXPECTED"
+DEMO = "CLAUDE_ANALYTICS_DEMO"
 LONGEST = (
     *("smoke/test_smoke.py", "integration/spark/test_marts.py"),
     *("unit/test_style_of_sql.py", "unit/test_style.py"),
@@ -113,7 +114,12 @@ def chromium() -> str:
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """The data directory of one `./analytics demo`; it runs once, whichever worker asks first. Only to be read."""
+    """The data directory of one `./analytics demo`; it runs once, whichever worker asks first. Only to be read.
+
+    CLAUDE_ANALYTICS_DEMO names one that has run already, as in `.ci/run`.
+    """
+    if given := os.environ.get(DEMO):
+        return Path(given)
     base = tmp_path_factory.getbasetemp()
     shared = base if worker_id == "master" else base.parent
     data, done = shared / "demo", shared / "demo.done"

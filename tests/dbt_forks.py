@@ -1,6 +1,7 @@
 """dbt processes for tests that run a build: forks (forked_dbt.py) of one process, which starts when first wanted.
 
-A command line that a test starts has the scheduler's real worker, and so have tests of that worker (`real_dbt`).
+A command line that a test starts has the scheduler's real worker, unless it begins with `Forks.cli`, and so have tests
+of that worker (`real_dbt`).
 """
 
 import os

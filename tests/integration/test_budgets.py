@@ -59,7 +59,9 @@ def test_an_empty_history_has_budgets_and_no_statement(story: Story, ask: Termin
     (story.folder / "projects").mkdir()
     (story.folder / "data").mkdir(exist_ok=True)
     story.rules(RULES)
-    story.run()
+    story.run()  # with every test of dbt
+    with closing(database(story)) as connection:
+        assert connection.execute("select count(*) from marts.dim_sessions").fetchall() == [(0,)]
     web, other = ask("budgets")["budgets"]
     assert (web["spent"], web["usedShare"], web["forecastUSD"], web["periodStart"]) == (0, 0, None, f"{TODAY:%Y-%m}-01")
     assert (other["spent"], other["amountUSD"], other["usdRate"]) == (None, None, None)

@@ -21,6 +21,8 @@ COUNT = int(os.environ.get("RANDOM_HISTORIES", "80"))
 SEED = int(os.environ.get("RANDOM_SEED", "1")) * 1_000_000
 LOADS = 4
 MODELS = "models:\n  claude_analytics:\n"
+FROM_NOTHING = ["build", "--full-refresh", "--no-write-json", "--exclude-resource-type", "test", "unit_test"]
+"""Without tests: test_random_histories.py has the whole of them over such histories."""
 TEST = "assert_the_rows_that_a_build_wrote_hold"
 OF_THE_RUNS = ("fct_dbt_results", "fct_pipeline_runs")
 # without the tests that would stop the models after theirs
@@ -93,10 +95,10 @@ def test_builds_after_new_lines_give_what_a_build_from_nothing_gives(tmp_path: P
     with closing(warehouse.dbt):
         for number, part in enumerate(_parts()):
             warehouse.load(part)
-            outcome = warehouse.dbt.build(built_load_id=number or None)
+            outcome = warehouse.dbt.build(built_load_id=number) if number else warehouse.dbt.invoke(FROM_NOTHING)
             assert outcome.success, _why(outcome)
         gone_on = _tables(warehouse.volume.work_database)
-        outcome = warehouse.dbt.build()
+        outcome = warehouse.dbt.invoke(FROM_NOTHING)
         assert outcome.success, _why(outcome)
     at_once = _tables(warehouse.volume.work_database)
     assert gone_on.keys() == at_once.keys()
@@ -110,7 +112,7 @@ def test_a_build_refuses_a_fault_in_every_table_that_it_writes(tmp_path: Path) -
     first, *others = _parts()
     with closing(warehouse.dbt):
         warehouse.load(first)
-        outcome = warehouse.dbt.build()
+        outcome = warehouse.dbt.invoke(FROM_NOTHING)
         assert outcome.success, _why(outcome)
     written = {name for name, rows in _tables(warehouse.volume.work_database).items() if rows}
     copy = Path(shutil.copytree(ROOT / "dbt", tmp_path / "dbt", ignore=shutil.ignore_patterns("target", "logs")))

@@ -7,8 +7,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 import collector
 from collector import CollectProgress
 from records.mongo_documents import OUR_FIELDS
@@ -112,13 +110,3 @@ def test_lines_are_documents_dead_letters_and_duplicates(mongo_database: Mongo, 
     lines, dead, duplicates = (sum(state[name] for state in states) for name in ("lines", "deadLetters", "duplicates"))
     assert lines == 8 + 8 + 3 + 2
     assert lines - dead - duplicates == mongo_database.conversations.count_documents({})
-
-
-@pytest.mark.corpus
-def test_the_corpus_is_stored_to_the_line(mongo_database: Mongo, corpus: Path, expected: dict[str, Any]) -> None:
-    result = collect(mongo_database, corpus / "projects")
-    assert (result.lines, result.dead_letters) == (expected["lines"], expected["malformed"])
-    assert mongo_database.conversations.count_documents({}) == expected["lines"] - expected["malformed"]
-    assert mongo_database.dead_letters.count_documents({}) == expected["malformed"]
-    sessions = mongo_database.conversations.distinct("sessionId")
-    assert len([session for session in sessions if session]) == expected["sessions"]

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 from dashboards.card_query import opened, run_card
 from dashboards.definitions import load_catalog
 from report.html import write_report
+from tests.dbt_forks import Forks
 from verify.compare import verify
 
 pytestmark = pytest.mark.corpus
@@ -40,11 +40,11 @@ class Built:
 
 
 @pytest.fixture(scope="module")
-def built(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
+def built(corpus: Path, tmp_path_factory: pytest.TempPathFactory, dbt_forks: Forks) -> Iterator[Built]:
     folder = tmp_path_factory.mktemp("corpus")
     places = ["--data", str(folder / "data"), "--transcripts", str(corpus / "projects")]
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "cli", "run", "--json", *places],
+        [*dbt_forks.cli(), "run", "--json", *places],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(ROOT), "TIMEZONE": TIMEZONE, "HOST_NAME": "test"},
         capture_output=True,

@@ -18,6 +18,7 @@ import duckdb
 import pytest
 
 from sample.transcripts import write_sample
+from tests.dbt_forks import Forks
 from tests.faults.damage import damage
 from tests.faults.plan import Fault
 from tests.integration.published_rows import differences
@@ -25,6 +26,8 @@ from tests.integration.published_rows import differences
 SEED = int(os.environ.get("FAULTS_SEED", "1"))
 ROUNDS = int(os.environ.get("FAULTS_WHOLE", "1"))
 ROOT = Path(__file__).resolve().parent.parent.parent
+Command = Callable[..., list[str]]
+Run = Callable[..., dict[str, Any]]
 
 
 def _command(data: Path, transcripts: Path, *options: str) -> list[str]:
@@ -41,15 +44,6 @@ def _environment() -> dict[str, str]:
     }
 
 
-def _run(data: Path, transcripts: Path, *options: str) -> dict[str, Any]:
-    done = subprocess.run(
-        _command(data, transcripts, "--json", *options), env=_environment(), capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr[-3000:] + done.stdout[-3000:]
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer
-
-
 def _rows_out(answer: dict[str, Any]) -> dict[str, int | None]:
     return {step["name"]: step["rows_out"] for step in answer["steps"]}
 
@@ -63,6 +57,26 @@ def _differences(left: Path, right: Path) -> dict[str, int]:
 
 
 @pytest.fixture(scope="module")
+def command(dbt_forks: Forks) -> Command:
+    """Returns the command of a run whose dbt is a fork."""
+    return lambda *arguments: [*dbt_forks.cli(), *_command(*arguments)[3:]]
+
+
+@pytest.fixture(scope="module")
+def run(command: Command) -> Run:
+    """Runs the chain to its end, with a fork for dbt."""
+
+    def run(data: Path, transcripts: Path, *options: str) -> dict[str, Any]:
+        words = command(data, transcripts, "--json", *options)
+        done = subprocess.run(words, env=_environment(), capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr[-3000:] + done.stdout[-3000:]
+        answer: dict[str, Any] = json.loads(done.stdout)
+        return answer
+
+    return run
+
+
+@pytest.fixture(scope="module")
 def transcripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small sample."""
     folder = tmp_path_factory.mktemp("sample") / "projects"
@@ -71,10 +85,10 @@ def transcripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory, transcripts: Path) -> Path:
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, transcripts: Path, run: Run) -> Path:
     """The data directory of one run from nothing."""
     data = tmp_path_factory.mktemp("undisturbed")
-    answer = _run(data, transcripts)
+    answer = run(data, transcripts)
     assert answer["status"] == "succeeded"
     assert answer["summary"]["sessions"] > 0
     return data
@@ -87,16 +101,16 @@ def copy(undisturbed: Path, tmp_path: Path) -> Path:
     return target
 
 
-def test_a_second_run_adds_nothing_and_says_so(undisturbed: Path, transcripts: Path) -> None:
+def test_a_second_run_adds_nothing_and_says_so(undisturbed: Path, transcripts: Path, run: Run) -> None:
     """No row in any table, no new generation."""
-    answer = _run(undisturbed, transcripts)
+    answer = run(undisturbed, transcripts)
     assert answer["status"] == "unchanged"
     assert answer["generation"]["number"] == 1
     assert [_rows_out(answer)[name] for name in ("collect", "extract", "load")] == [0, 0, 0]
 
 
 def test_lines_appended_later_are_added_and_nothing_else(
-    copy: Path, undisturbed: Path, transcripts: Path, tmp_path: Path
+    copy: Path, undisturbed: Path, transcripts: Path, tmp_path: Path, run: Run
 ) -> None:
     """A hundred lines more are a hundred documents more, also after a month; the marts of before come back."""
     shutil.copytree(transcripts, grown := tmp_path / "projects")
@@ -109,7 +123,7 @@ def test_lines_appended_later_are_added_and_nothing_else(
             file.write(json.dumps({**line, "uuid": f"late-{number}", "message": said}) + "\n")
     with _published(copy) as connection:
         before = connection.execute("select count(*) from marts.fct_messages").fetchone()
-    answer = _run(copy, grown)
+    answer = run(copy, grown)
     assert [_rows_out(answer)[name] for name in ("collect", "extract", "load")] == [100, 100, 100]
     with _published(copy) as connection:
         after = connection.execute("select count(*) from marts.fct_messages").fetchone()
@@ -119,31 +133,22 @@ def test_lines_appended_later_are_added_and_nothing_else(
     assert before is not None
     assert after == (before[0] + 100,)
     assert day == (100,)
-    then = Path(_run(copy, grown, "--as-of", before_them)["database"]).parents[2]
+    then = Path(run(copy, grown, "--as-of", before_them)["database"]).parents[2]
     assert _differences(undisturbed, then) == {}
     again = subprocess.run(_command(then, grown), env=_environment(), capture_output=True, text=True, check=False)
     assert (again.returncode, "which shows the figures as of" in again.stderr) == (2, True)
 
 
-def test_a_full_refresh_gives_the_same_tables(copy: Path, undisturbed: Path, transcripts: Path) -> None:
-    """Every store rebuilt from the one above it, and the file no larger for having been built twice."""
-    answer = _run(copy, transcripts, "--full-refresh")
-    assert answer["status"] == "succeeded"
-    assert _differences(copy, undisturbed) == {}
-    sizes = [(data / "duckdb" / "current" / "analytics.db").stat().st_size for data in (copy, undisturbed)]
-    assert sizes[0] < 1.2 * sizes[1]
-
-
 def test_a_run_killed_at_ten_points_ends_with_the_same_tables(
-    undisturbed: Path, transcripts: Path, tmp_path: Path
+    undisturbed: Path, transcripts: Path, tmp_path: Path, command: Command, run: Run
 ) -> None:
     """`kill -9` after each step and in the middle of each; then the same command again."""
     data = tmp_path / "data"
     points: list[tuple[str, float]] = [("", 0.5), ("", 3), ("collect", 0), ("collect", 0.7), ("extract", 0)]
     points += [("load", 0), ("load", 3), ("load", 6), ("transform", 0), ("publish", 0)]
     for step, seconds in points:
-        _kill(_command(data, transcripts), step, seconds)
-    _run(data, transcripts)
+        _kill(command(data, transcripts), step, seconds)
+    run(data, transcripts)
     assert _differences(data, undisturbed) == {}
 
 
@@ -163,19 +168,26 @@ def _kill(command: list[str], step: str, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("seed", range(SEED, SEED + ROUNDS))
-def test_a_run_after_faults_gives_the_same_tables(copy: Path, undisturbed: Path, transcripts: Path, seed: int) -> None:
+def test_a_run_after_faults_gives_the_same_tables(
+    copy: Path, undisturbed: Path, transcripts: Path, seed: int, command: Command, run: Run
+) -> None:
     """What the plan of faults does with copies of `raw`, here with dbt; FAULTS_WHOLE=20 makes more rounds."""
     random = Random(seed)
     kinds = ["truncated_parquet", "corrupt_database", *random.sample(("half_made_generation", "lost_current"), 1)]
     for kind in kinds:
         damage(copy, Fault(kind, random.random(), random.randrange(1 << 16)))
-    _kill(_command(copy, transcripts), random.choice(("collect", "extract", "load")), random.random() * 8)
-    _run(copy, transcripts)
+    _kill(command(copy, transcripts), random.choice(("collect", "extract", "load")), random.random() * 8)
+    run(copy, transcripts)
     assert _differences(copy, undisturbed) == {}, kinds
 
 
-def test_a_reader_never_sees_an_error(copy: Path, transcripts: Path) -> None:
-    """One connection held open all the while and new ones all the time, during a rebuild and a publication."""
+def test_a_full_refresh_gives_the_same_tables_and_no_reader_sees_an_error(
+    copy: Path, undisturbed: Path, transcripts: Path, run: Run
+) -> None:
+    """Every store rebuilt from the one above it, and the file no larger for having been built twice.
+
+    One connection is held open all the while, and new ones come all the time, during the build and the publication.
+    """
     stop, errors, reads = threading.Event(), [], []
 
     def read(connect: Callable[[], duckdb.DuckDBPyConnection], held: duckdb.DuckDBPyConnection | None) -> None:
@@ -193,14 +205,17 @@ def test_a_reader_never_sees_an_error(copy: Path, transcripts: Path) -> None:
         ]
         for thread in threads:
             thread.start()
-        answer = _run(copy, transcripts, "--full-refresh")
+        answer = run(copy, transcripts, "--full-refresh")
         stop.set()
         for thread in threads:
             thread.join()
-    assert answer["generation"]["number"] == 2
+    assert (answer["status"], answer["generation"]["number"]) == ("succeeded", 2)
     assert errors == []
     assert len(reads) > 20
     assert len(set(reads)) == 1
+    assert _differences(copy, undisturbed) == {}
+    sizes = [(data / "duckdb" / "current" / "analytics.db").stat().st_size for data in (copy, undisturbed)]
+    assert sizes[0] < 1.2 * sizes[1]
 
 
 def test_a_second_run_at_once_is_refused_with_exit_code_75(tmp_path: Path, transcripts: Path) -> None:

@@ -180,7 +180,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
         warehouse.load(placed)
         for raw in DAMAGED:
             warehouse.reject("-w/damaged.jsonl", raw)
-        warehouse.build("resource_type:seed", *MARTS, command="build")
+        warehouse.build("resource_type:seed", *MARTS, command="build", tests=False)
     return warehouse
 
 

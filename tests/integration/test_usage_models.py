@@ -26,8 +26,7 @@ def seeded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
 
 @pytest.fixture
 def warehouse(seeded: Warehouse) -> Warehouse:
-    seeded.empty()
-    seeded.build("resource_type:seed", command="build")
+    seeded.begin_with_seeds()
     return seeded
 
 
@@ -69,9 +68,9 @@ TREE = [
 @pytest.fixture(scope="module")
 def at_once(seeded: Warehouse) -> dict[str, list[tuple[Any, ...]]]:
     """What the tables say after the whole tree came in one load."""
-    seeded.empty()
+    seeded.begin_with_seeds()
     seeded.load(TREE)
-    seeded.build("resource_type:seed", *USAGE, command="build", full=True)
+    seeded.build(*USAGE, command="build", full=True)
     return seeded.usage()
 
 
@@ -102,8 +101,7 @@ def test_no_order_and_no_split_of_the_loads_changes_a_figure(
     at_once: dict[str, list[tuple[Any, ...]]], seeded: Warehouse, lines: list[tuple[str, bytes]], cuts: list[int]
 ) -> None:
     """Lines that come late correct what was written from the earlier ones; incremental is what a full build is."""
-    seeded.empty()
-    seeded.build("resource_type:seed", command="build")
+    seeded.begin_with_seeds()
     bounds = [0, *sorted(cuts), len(lines)]
     for start, end in pairwise(bounds):
         seeded.load(lines[start:end])

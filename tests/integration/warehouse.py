@@ -1,6 +1,7 @@
 """A work database with the usage models, and the lines that tests fill it with."""
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
@@ -106,16 +107,36 @@ class Warehouse:
                 files,
             )
 
+    def begin_with_seeds(self) -> None:
+        """Begin again, with a database of empty raw tables and the seeds."""
+        seeded = self.volume.work_database.with_suffix(".seeded")
+        self.empty()
+        if seeded.exists():
+            shutil.copy(seeded, self.volume.work_database)
+        else:
+            self.build("resource_type:seed", command="seed")
+            shutil.copy(self.volume.work_database, seeded)
+
     def build(
-        self, *select: str, command: str = "run", env: dict[str, str] | None = None, full: bool = False
+        self,
+        *select: str,
+        command: str = "run",
+        env: dict[str, str] | None = None,
+        full: bool = False,
+        tests: bool = True,
     ) -> DbtOutcome:
-        """Build models; fails with what dbt says. It goes on from the build before, if that was of the same models."""
+        """Build models; fails with what dbt says. It goes on from the build before, if that was of the same models.
+
+        The command `build` builds seeds as well, and tests what it built unless told otherwise.
+        """
         built, self._built = self._built, None
         if built and built[1] == select and env is None and not full:
             env = {"BUILT_LOAD_ID": str(built[0])}
-        args = [command, "--select", *(select or USAGE), *(["--full-refresh"] if full else [])]
+        # without the manifest, which nobody reads here and takes longer to write than some models
+        args = [command, "--no-write-json", "--select", *(select or USAGE), *(["--full-refresh"] if full else [])]
         if command == "build":  # without the tests of tables that are not built here
             args += ["--indirect-selection", "cautious", "--exclude-resource-type", "unit_test"]
+            args += [] if tests else ["--exclude-resource-type", "test"]
         outcome = self.dbt.invoke(args, env=env)
         assert outcome.success, outcome.error or [node.message for node in outcome.failures]
         self._built = (self.loads, select)

@@ -17,6 +17,7 @@ from collector.wire import MAX_BODY, compress
 from common.masking import MASK
 from records.store import EARLIEST
 from sample.transcripts import SampleStats
+from tests.dbt_forks import Forks
 from tests.integration.collecting import LINE, append, wait_until, write
 from tests.integration.machines.receiving import KEY, Receiver, Sender, run
 from tests.unit.loader.planted_secrets import planted
@@ -222,7 +223,7 @@ def test_no_file_of_either_side_holds_the_others_token(receiver: Receiver, lapto
 
 
 def test_the_next_publication_has_the_session_of_two_new_machines_once_and_whose_they_are(
-    receiver: Receiver, laptop: Sender, tmp_path: Path, sample: tuple[Path, SampleStats]
+    receiver: Receiver, laptop: Sender, tmp_path: Path, sample: tuple[Path, SampleStats], dbt_forks: Forks
 ) -> None:
     path = max(sample[0].glob("*/*.jsonl"), key=lambda file: file.stat().st_size)
     (laptop.projects / "p/s.jsonl").unlink()
@@ -230,7 +231,7 @@ def test_the_next_publication_has_the_session_of_two_new_machines_once_and_whose
         write(machine.projects / "p" / path.name, path.read_bytes())
         machine.enrol(receiver.invite(name, "Anna"))
     variables = {"COLLECTOR": "off", "FINGERPRINT_KEY": KEY}
-    done = run("cli", receiver.data, "run", **variables)
+    done = run(dbt_forks.cli()[-1], receiver.data, "run", **variables)
     assert done.returncode == 0, done.stdout + done.stderr
     query = (
         "select person, host_count, session_count, (select count(*) from marts.dim_sessions) as sessions,"

@@ -20,6 +20,15 @@ ROOT = Path(__file__).resolve().parents[3]
 PYTHON = ROOT / ".venv-spark" / "bin" / "python"
 TIMEZONE = "Europe/Berlin"
 START_SECONDS = 600
+JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+"""A process that lives for minutes gains nothing from Java's second compiler and its collector's threads."""
+SPARK = {
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.constraintPropagation.enabled": "false",
+    "spark.sql.maxPlanStringLength": "1000",
+}
+"""Hundreds of statements over a small history: to plan and to compile them takes longer than to run them."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +88,7 @@ def _environment(settings: Settings, folder: Path, jars: str) -> dict[str, str]:
     assert settings.s3_endpoint
     assert settings.s3_access_key_id
     assert settings.s3_secret_access_key
+    (folder / "spark-defaults.conf").write_text("".join(f"{name} {value}\n" for name, value in SPARK.items()))
     return os.environ | {
         "PYTHONPATH": str(ROOT),
         "PYSPARK_PYTHON": str(PYTHON),
@@ -93,7 +103,9 @@ def _environment(settings: Settings, folder: Path, jars: str) -> dict[str, str]:
         "SPARK_JARS": jars,
         "SPARK_ICEBERG_PREFIX": os.environ.get("CLAUDE_ANALYTICS_SPARK_PREFIX", ""),
         "SPARK_MASTER": "local[2]",
-        "SPARK_PARTITIONS": "2",
+        "SPARK_PARTITIONS": "1",
+        "SPARK_CONF_DIR": str(folder),
+        "JAVA_TOOL_OPTIONS": JAVA,
         "SPARK_PORT": str(free_port()),
     }
 

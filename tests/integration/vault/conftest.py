@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 from common.settings import Settings, load_settings
 from sample.transcripts import write_sample
+from tests.dbt_forks import Forks
 from tests.integration.collecting import ROOT, write
 from tests.integration.vault.backing import on_mongo
 from tests.integration.vault.forgetting import collect, extract, write_history
@@ -36,9 +36,9 @@ def settings(tmp_path: Path, vault_sample: Path) -> Settings:
 
 
 @pytest.fixture
-def cli() -> list[str]:
-    """The beginning of a command."""
-    return [sys.executable, "-P", "-m", "cli"]
+def cli(dbt_forks: Forks) -> list[str]:
+    """The beginning of a command; its dbt is a fork."""
+    return dbt_forks.cli()
 
 
 @pytest.fixture

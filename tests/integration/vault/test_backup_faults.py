@@ -108,43 +108,30 @@ def test_a_restore_killed_anywhere_leaves_nothing_and_the_next_one_is_whole(larg
     assert {path.name for path in tmp_path.iterdir()} == {"backups", "back"}, "what the killed ones left is gone"
 
 
-def limited(megabytes: int) -> Any:
-    """A limit on the size of each file stands in for a full disk: the write fails in the same way."""
+def on_a_full_disk(*arguments: object, cwd: Path) -> "subprocess.CompletedProcess[str]":
+    """Run a command under a limit on the size of each file, which stands in: the write fails in the same way."""
 
     def limit() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (megabytes * 2**20, megabytes * 2**20))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2 * 2**20, 2 * 2**20))
 
-    return limit
+    environment = {"PYTHONPATH": str(ROOT), "HOST_NAME": "laptop", "HOME": str(cwd), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [*PROGRAM, *map(str, arguments)]
+    return subprocess.run(
+        command, cwd=cwd, env=environment, preexec_fn=limit, capture_output=True, text=True, check=False
+    )
 
 
 def test_a_full_disk_is_one_line_and_costs_no_backup(large: Path, tmp_path: Path) -> None:
     backups = tmp_path / "backups"
     assert start("backup", "--to", backups, "--data", large, cwd=tmp_path).wait() == 0
     before = {path: path.read_bytes() for path in backups.rglob("*") if path.is_file()}
-    arguments = ["backup", "--full", "--to", str(backups), "--data", str(large)]
-    failed = subprocess.run(
-        [*PROGRAM, *arguments],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(ROOT), "HOST_NAME": "laptop", "HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"},
-        preexec_fn=limited(2),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    failed = on_a_full_disk("backup", "--full", "--to", backups, "--data", large, cwd=tmp_path)
     assert failed.returncode == 1
     assert failed.stderr.count("\n") == 1
     assert "see that its disk has room" in failed.stderr
     assert {path: path.read_bytes() for path in backups.rglob("*") if path.is_file()} == before
-    restoring = subprocess.run(
-        [*PROGRAM, "restore", str(backups), "--data", str(tmp_path / "back")],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(ROOT), "HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"},
-        preexec_fn=limited(2),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    restoring = on_a_full_disk("restore", backups, "--data", tmp_path / "back", cwd=tmp_path)
     assert restoring.returncode == 1
     assert restoring.stderr.count("\n") == 1
     assert {path.name for path in tmp_path.iterdir()} == {"backups"}

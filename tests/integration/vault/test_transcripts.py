@@ -5,6 +5,7 @@ import os
 import stat
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -115,8 +116,13 @@ def test_a_hostile_tree_comes_back_as_it_was(store: RecordStore, tmp_path: Path,
 
 
 @pytest.mark.corpus
-def test_every_file_of_the_corpus_comes_back_as_it_was(store: RecordStore, tmp_path: Path, corpus: Path) -> None:
-    collector.collect(store, corpus / "projects", "laptop")
+def test_every_line_of_the_corpus_is_stored_and_every_file_comes_back_as_it_was(
+    store: RecordStore, tmp_path: Path, corpus: Path, expected: dict[str, Any]
+) -> None:
+    result = collector.collect(store, corpus / "projects", "laptop")
+    assert (result.lines, result.dead_letters) == (expected["lines"], expected["malformed"])
+    assert store.count() == expected["lines"] - expected["malformed"]
+    assert sum(state.dead_letters for state in store.states("laptop").values()) == expected["malformed"]
     assert assert_equal(corpus / "projects", tmp_path / "back", store) > 0
 
 
