@@ -41,12 +41,6 @@ class History:
     """What was published of the other sessions."""
 
 
-@pytest.fixture
-def cli(dbt_forks: Forks) -> list[str]:
-    """These tests build the whole project four times."""
-    return dbt_forks.cli()
-
-
 @pytest.fixture(scope="module")
 def history(vault_sample: Path, tmp_path_factory: pytest.TempPathFactory, dbt_forks: Forks) -> History:
     """The sample, with and without one of its sessions."""
