@@ -28,6 +28,7 @@ from scheduler.lock import LockHeld
 from scheduler.runner import Runner
 from standalone.both_copies import count_copies
 from standalone.engine import open_engine
+from standalone.inputs import check_data_dir
 
 for _late in ("pytz", "sqlalchemy.dialects.sqlite"):  # libraries import them when they are used: once, before a fork
     import_module(_late)
@@ -88,6 +89,8 @@ def run_chain(settings: Settings) -> int:
     """Run everything once and return the exit code; says in one line what went wrong."""
     configure_logs(settings)
     try:
+        if not settings.data_dir.exists():  # as the command does; later it would keep a run from what is tried here
+            check_data_dir(settings)
         with open_engine(settings) as engine:
             parts = replace(engine.parts(), project=TinyProject.of(settings), refresh=())
             with closing(Runner(parts, settings)) as runner:
