@@ -41,7 +41,7 @@ class _Moved(PyArrowFileIO):
 
 
 def bring_home(catalog: SqlCatalog, warehouse: Path) -> None:
-    """Let the catalog name every table below `warehouse`; costs one query where all are there.
+    """Make the catalog point to tables below `warehouse`; one query where it does already.
 
     Raises AnalyticsError where the files of a table were left behind.
     """
@@ -66,7 +66,9 @@ def _bring_home(catalog: SqlCatalog, table: Any, folder: Path) -> None:
             f" or delete {folder.parent.parent.parent}: the next run makes it again from the record store"
         )
     here = _registered_again(StaticTable.from_metadata(str(metadata)), name, folder)
-    with Session(catalog.engine) as session:  # at once; and of two who do this at a time, one is heard
+    with Session(
+        catalog.engine
+    ) as session:  # one statement: of two processes that do this at the same time, only the first changes the row
         session.execute(
             update(IcebergTables)
             .where(

@@ -92,7 +92,7 @@ def _find_in_bytes(path: Path, samples: Sequence[str]) -> str | None:
 
 
 def first_in(content: bytes, samples: Sequence[str]) -> str | None:
-    """Return a sample that stands in these bytes; all are looked for in one pass over them."""
+    """Return a sample that these bytes contain. One pass looks for all of them."""
     held = pc.match_substring_regex(pa.array([content], pa.large_binary()), pattern=_any_of(samples))
     return next(sample for sample in samples if sample.encode() in content) if held[0].as_py() else None
 

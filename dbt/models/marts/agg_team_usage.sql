@@ -17,7 +17,7 @@ with requests as (
 
 ),
 
--- on a machine of one person this is none, and nothing more is read
+-- Where one person works alone no week qualifies, and the steps below read no rows.
 weeks_of_enough_people as (
 
     select week_start

@@ -109,7 +109,7 @@ def test_a_restore_killed_anywhere_leaves_nothing_and_the_next_one_is_whole(larg
 
 
 def on_a_full_disk(*arguments: object, cwd: Path) -> "subprocess.CompletedProcess[str]":
-    """Run a command under a limit on the size of each file, which stands in: the write fails in the same way."""
+    """Run a command under a limit on the size of its files, because a write then fails as it does on a full disk."""
 
     def limit() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -61,7 +61,7 @@ def test_no_part_of_a_secret_stays(masker: Masker, secret: Planted, written: Cal
 @given(st.data())
 @settings(deadline=None)
 def test_every_text_with_a_beginning_is_selected(data: st.DataObject) -> None:
-    """As Python's own expressions find them, wherever a text stands in an array and whatever is before it."""
+    """Python's regular expressions select the same texts, at any position in a whole or sliced array."""
     pieces = st.one_of([st.from_regex(re.compile(beginning, re.ASCII)) for beginning in BEGINNINGS] + [st.text()])
     texts = data.draw(st.lists(st.lists(pieces, max_size=3).map("".join), min_size=1, max_size=8))
     start = data.draw(st.integers(0, len(texts)))
