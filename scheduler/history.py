@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from common.errors import AnalyticsError
 from scheduler.dbt_results import DbtNode
-from scheduler.history_schema import MIGRATIONS
+from scheduler.history_schema import migrate
 from scheduler.run_result import FailedTest, RunResult, StepResult
 
 RunKind = Literal["pipeline", "maintenance", "backup"]
@@ -80,7 +80,7 @@ class History:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         with self._write() as database:
-            _migrate(database)
+            migrate(database)
 
     def begin(
         self,
@@ -143,10 +143,8 @@ class History:
         with self._write() as database:
             for position, node in enumerate(result.dbt):
                 fields = node.model_dump() | {"run_id": run_id, "position": position}
-                test = failed.get(node.unique_id)
-                if test:
-                    rows = json.dumps(test.rows)
-                    fields |= {"failing_columns": json.dumps(test.columns), "failing_rows": rows}
+                if test := failed.get(node.unique_id):
+                    fields |= {"failing_columns": json.dumps(test.columns), "failing_rows": json.dumps(test.rows)}
                 else:
                     fields["query"] = None  # long, and of use only where it shows a failure
                 _insert(database, "dbt_results", fields)
@@ -166,38 +164,38 @@ class History:
     def runs(self, limit: int = 100, kind: RunKind | None = None) -> list[Run]:
         """The newest runs first."""
         sql = "select * from runs where ? is null or kind = ? order by id desc limit ?"
-        return [Run.model_validate(dict(row)) for row in self._read(sql, (kind, kind, limit))]
+        return [Run.model_validate(dict(row)) for row in self.query(sql, (kind, kind, limit))]
 
     def run(self, run_id: int) -> Run | None:
         """One run."""
-        rows = self._read("select * from runs where id = ?", (run_id,))
+        rows = self.query("select * from runs where id = ?", (run_id,))
         return Run.model_validate(dict(rows[0])) if rows else None
 
     def steps(self, run_id: int) -> list[StepResult]:
         """The steps of a run that have ended, in order."""
-        rows = self._read("select * from steps where run_id = ? order by position", (run_id,))
+        rows = self.query("select * from steps where run_id = ? order by position", (run_id,))
         return [StepResult.model_validate(_without(row, "run_id", "position")) for row in rows]
 
     def log_lines(self, run_id: int, after: int = 0, limit: int = 2000) -> list[LogLine]:
         """The lines of a run's log whose id is above `after`; all of them where the limit is negative."""
         sql = "select * from log_lines where run_id = ? and id > ? order by id limit ?"
-        return [LogLine.model_validate(_without(row, "run_id")) for row in self._read(sql, (run_id, after, limit))]
+        return [LogLine.model_validate(_without(row, "run_id")) for row in self.query(sql, (run_id, after, limit))]
 
     def dbt_results(self, run_id: int) -> list[FailedTest]:
         """What dbt said of each node of a run, in order; failing rows where a test failed."""
-        rows = self._read("select * from dbt_results where run_id = ? order by position", (run_id,))
+        rows = self.query("select * from dbt_results where run_id = ? order by position", (run_id,))
         return [_dbt_result(row) for row in rows]
 
     def last(self, *statuses: Status, kind: RunKind = "pipeline") -> Run | None:
         """The newest run of this kind with one of these statuses."""
         marks = ", ".join("?" * len(statuses))
         sql = f"select * from runs where kind = ? and status in ({marks}) order by id desc limit 1"
-        rows = self._read(sql, (kind, *statuses))
+        rows = self.query(sql, (kind, *statuses))
         return Run.model_validate(dict(rows[0])) if rows else None
 
     def began_at(self) -> datetime | None:
         """Return when the oldest run that is still remembered started."""
-        (row,) = self._read("select min(started_at) as at from runs", ())
+        (row,) = self.query("select min(started_at) as at from runs", ())
         return datetime.fromisoformat(row["at"]) if row["at"] else None
 
     def remove_older_than(self, days: int) -> int:
@@ -208,7 +206,7 @@ class History:
 
     def get_state(self, key: str) -> Any:
         """A value that outlives a restart; None when it was never set."""
-        rows = self._read("select value from state where key = ?", (key,))
+        rows = self.query("select value from state where key = ?", (key,))
         return json.loads(rows[0]["value"]) if rows else None
 
     def set_state(self, key: str, value: Any) -> None:
@@ -238,9 +236,6 @@ class History:
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """Read with a custom statement."""
-        return self._read(sql, parameters)
-
-    def _read(self, sql: str, parameters: Sequence[Any]) -> list[sqlite3.Row]:
         with self._open() as database:
             return database.execute(sql, parameters).fetchall()
 
@@ -255,25 +250,30 @@ class History:
                 raise
             database.commit()
 
+    def kept_open(self) -> "closing[sqlite3.Connection]":
+        """Keep a connection: SQLite folds its log into the file, and waits for the disk, when the last one closes."""
+        with self._one_line():
+            return closing(self._connected())
+
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
+        with self._one_line(), closing(self._connected()) as database:
+            yield database
+
+    @contextmanager
+    def _one_line(self) -> Iterator[None]:
         try:
-            with closing(sqlite3.connect(self.path, timeout=30, isolation_level=None)) as database:
-                database.row_factory = sqlite3.Row
-                database.execute("pragma journal_mode = wal")
-                database.execute("pragma synchronous = normal")
-                database.execute("pragma foreign_keys = on")
-                yield database
+            yield
         except sqlite3.DatabaseError as error:
             raise HistoryError(self.path, error) from error
 
-
-def _migrate(database: sqlite3.Connection) -> None:
-    version = database.execute("pragma user_version").fetchone()[0]
-    for number, statements in enumerate(MIGRATIONS[version:], version + 1):
-        for statement in statements.split(";"):
-            database.execute(statement)
-        database.execute(f"pragma user_version = {number}")
+    def _connected(self) -> sqlite3.Connection:
+        database = sqlite3.connect(self.path, timeout=30, isolation_level=None)
+        database.row_factory = sqlite3.Row
+        database.execute("pragma journal_mode = wal")
+        database.execute("pragma synchronous = normal")
+        database.execute("pragma foreign_keys = on")
+        return database
 
 
 def _insert(database: sqlite3.Connection, table: str, fields: dict[str, Any]) -> int:

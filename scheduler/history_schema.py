@@ -1,5 +1,7 @@
 """The tables of the run history. `user_version` says which of the steps below a file has been through."""
 
+import sqlite3
+
 MIGRATIONS: tuple[str, ...] = (
     """
     create table runs (
@@ -62,3 +64,12 @@ MIGRATIONS: tuple[str, ...] = (
     create table state (key text primary key, value text not null);
     """,
 )
+
+
+def migrate(database: sqlite3.Connection) -> None:
+    """Bring a file through the steps that it has not been through."""
+    version = database.execute("pragma user_version").fetchone()[0]
+    for number, statements in enumerate(MIGRATIONS[version:], version + 1):
+        for statement in statements.split(";"):
+            database.execute(statement)
+        database.execute(f"pragma user_version = {number}")

@@ -154,7 +154,7 @@ class Runner:
         scheduled_at: datetime | None,
         full_refresh: bool = False,
     ) -> Iterator[tuple[int, OnEvent]]:
-        with self.lock.hold(kind, wait_seconds, self.stop):
+        with self.lock.hold(kind, wait_seconds, self.stop), self.history.kept_open():
             self.history.mark_interrupted()
             run_id = self.history.begin(kind, trigger, scheduled_at=scheduled_at, full_refresh=full_refresh)
             log.info("run.started", run=run_id, kind=kind, trigger=trigger)

@@ -172,3 +172,14 @@ def test_a_history_that_cannot_be_written_is_told_from_a_broken_one(tmp_path: Pa
     path.mkdir()
     with pytest.raises(HistoryError, match=r"unable to open database file\); see that its disk has room"):
         History(path)
+
+
+def test_while_it_is_kept_open_no_message_waits_for_the_disk(history: History) -> None:
+    log = history.path.with_name(history.path.name + "-wal")
+    run_id = history.begin("pipeline", "page")
+    with history.kept_open():
+        history.log(run_id, "extract", "info", "half way")
+        assert log.stat().st_size > 0
+    history.log(run_id, "extract", "info", "done")
+    assert not log.exists()
+    assert [line.message for line in history.log_lines(run_id)] == ["half way", "done"]
