@@ -84,6 +84,12 @@ _TABLES: dict[str, tuple[Schema, PartitionSpec]] = {
     TRANSCRIPT_FILES: (TRANSCRIPT_FILES_SCHEMA, PartitionSpec()),
     FORGOTTEN: (FORGOTTEN_SCHEMA, PartitionSpec()),
 }
+_PROPERTIES = {
+    "write.parquet.compression-codec": "zstd",
+    "write.metadata.delete-after-commit.enabled": "true",
+    "commit.manifest-merge.enabled": "true",  # else each append leaves a manifest, and each scan opens all of them
+    "commit.manifest.min-count-to-merge": "16",
+}
 
 
 def open_catalog(settings: Settings) -> Catalog:
@@ -126,8 +132,10 @@ def open_table(catalog: Catalog, name: str) -> Table:
         table = catalog.load_table(name)  # first: pyiceberg's create writes a metadata file before it looks
     except (NoSuchTableError, NoSuchNamespaceError):
         catalog.create_namespace_if_not_exists(NAMESPACE)
-        properties = {"write.parquet.compression-codec": "zstd", "write.metadata.delete-after-commit.enabled": "true"}
-        table = catalog.create_table_if_not_exists(name, schema=schema, partition_spec=spec, properties=properties)
+        table = catalog.create_table_if_not_exists(name, schema=schema, partition_spec=spec, properties=_PROPERTIES)
+    if missing := {key: value for key, value in _PROPERTIES.items() if key not in table.properties}:
+        with table.transaction() as transaction:
+            transaction.set_properties(missing)
     if set(schema.column_names) - set(table.schema().column_names):  # made by an earlier version
         with table.update_schema() as update:
             update.union_by_name(schema)

@@ -3,6 +3,9 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import fields
+from datetime import timedelta
+from operator import attrgetter
 from typing import Any
 
 import pyarrow as pa
@@ -14,6 +17,7 @@ from common.chunks import chunks
 from common.masking import Masker
 from loader.iceberg_rows import rejected_of_rows, rows_of_rejected
 from loader.read import read_rows
+from loader.table_maintenance import expire_snapshots
 from loader.table_state import total_rows
 from records import RecordStore, RejectedLine
 from records.file_state import FileState
@@ -21,8 +25,10 @@ from records.file_state import FileState
 DIGEST = "claude-analytics.digest"
 BATCH_BYTES = 16 * 1024 * 1024
 _IDS_PER_READ = 100
-_VOLATILE = frozenset({"collectedAt"})
-"""Changes with every pass of the collector and tells nothing new by itself."""
+_EARLIER_STATES = timedelta(hours=1)
+"""How long a snapshot of the file states stays: each makes a commit dearer, and nobody asks how far a file was read."""
+_told = attrgetter(*(field.name for field in fields(FileState) if field.name != "collected_at"))
+"""What a state tells of a file. The moment of collection changes with every pass and tells nothing new by itself."""
 
 
 def copy_side_tables(store: RecordStore, catalog: Catalog, masker: Masker | None = None) -> None:
@@ -79,17 +85,18 @@ def _batches(store: RecordStore, line_ids: Iterable[str]) -> Iterator[list[Rejec
 
 
 def _copy_states(store: RecordStore, table: Table) -> None:
-    digest = hashlib.sha256()
+    digest, rows = hashlib.sha256(), []
     for state in store.all_states():
-        stable = {key: value for key, value in state.to_document().items() if key not in _VOLATILE}
-        digest.update(json.dumps(stable, default=str).encode())
+        digest.update(repr(_told(state)).encode(errors="surrogatepass"))
+        rows.append(_row(state))
     snapshot = table.current_snapshot()
     properties = snapshot.summary.additional_properties if snapshot and snapshot.summary else {}
-    if properties.get(DIGEST) == digest.hexdigest() or (snapshot is None and next(store.all_states(), None) is None):
+    if properties.get(DIGEST) == digest.hexdigest() or not (snapshot or rows):
         return
     write = table.overwrite if snapshot else table.append
-    rows = pa.Table.from_pylist(list(map(_row, store.all_states())), schema=table.schema().as_arrow())
-    write(rows, snapshot_properties={DIGEST: digest.hexdigest()})
+    written = pa.Table.from_pylist(rows, schema=table.schema().as_arrow())
+    write(written, snapshot_properties={DIGEST: digest.hexdigest()})
+    expire_snapshots(table, _EARLIER_STATES)
 
 
 def _row(state: FileState) -> dict[str, Any]:
@@ -107,7 +114,7 @@ def _row(state: FileState) -> dict[str, Any]:
         "collected_at": state.collected_at,
         "resets": state.resets,
         "person": state.person,
-        "state": json.dumps(state.to_document(), default=lambda moment: moment.isoformat()),
+        "state": state.to_json(),
     }
 
 

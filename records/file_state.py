@@ -11,12 +11,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from common.transcript_files import project_of
 
 OK, MISSING, UNREADABLE = "ok", "missing", "unreadable"
 OFF = "off"
 """Of a transcripts directory that COLLECTOR=off leaves alone."""
 FILE, DIRECTORY = "file", "directory"
+_JSON = json.JSONEncoder(default=lambda moment: moment.isoformat())
 
 
 @dataclass(slots=True)
@@ -115,12 +118,15 @@ class FileState:
 
     def to_json(self) -> str:
         """As SQLite keeps it."""
-        return json.dumps(self.to_document(), default=lambda moment: moment.isoformat())
+        return _JSON.encode(self.to_document())
 
     @classmethod
     def from_json(cls, text: str) -> "FileState":
         """Back from SQLite."""
-        return cls.from_document(json.loads(text))
+        try:
+            return cls.from_document(orjson.loads(text))
+        except orjson.JSONDecodeError:  # a name that is not valid UTF-8 has halves of characters
+            return cls.from_document(json.loads(text))
 
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> "FileState":

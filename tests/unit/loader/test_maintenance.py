@@ -130,3 +130,17 @@ def test_a_compaction_that_is_cut_off_changes_nothing(catalog: Catalog) -> None:
         maintain(catalog, progress=stop)
     assert rows(catalog) == before
     assert maintain(catalog).files_compacted == 6
+
+
+def test_many_appends_leave_few_manifests_also_in_a_table_made_without_that_setting(settings: Settings) -> None:
+    catalog = open_catalog(settings)
+    with open_table(catalog, CONVERSATIONS).transaction() as transaction:
+        transaction.remove_properties("commit.manifest-merge.enabled")
+    state = TableState(open_table(catalog, CONVERSATIONS))
+    for number in range(40):
+        state.append([line(number % 6)], WATERMARK)
+    table = open_table(catalog, CONVERSATIONS)
+    snapshot = table.current_snapshot()
+    assert snapshot is not None
+    assert len(snapshot.manifests(table.io)) <= 16
+    assert table.scan().to_arrow().num_rows == 40
