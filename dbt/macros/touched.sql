@@ -44,7 +44,7 @@
     {%- if has_twin(node) and (is_by_session(model) or (reads == 'session' and node.config.materialized == 'view')) -%}
         {%- do return(relation.incorporate(path={'schema': 'touched'})) -%}
     {%- elif reads == 'session' and is_by_session(node) -%}
-        {%- do return('(select * from ' ~ relation ~ ' where ' ~ is_of_touched_sessions(node) ~ ')') -%}
+        {%- do return(rows_where(relation, is_of_touched_sessions(node))) -%}
     {%- elif reads == 'day' and 'date_key' in node.columns -%}
         {%- do return(of_touched_days(relation)) -%}
     {%- endif -%}
@@ -62,10 +62,18 @@
     coalesce(date_key, 0) in (select touched.days.date_key from touched.days)
 {%- endmacro -%}
 
+{#- The rows of a table that meet a condition, as a subquery, by row ids: DuckDB then reads the other columns of these rows alone. -#}
+{%- macro rows_where(relation, condition) -%}
+    (
+        select * from {{ relation }}
+        where rowid in (select found.rowid from {{ relation }} as found where {{ condition }})
+    )
+{%- endmacro -%}
+
 {#- The rows of a table that a sum by day is made from: in a build after new lines those of the touched days. -#}
 {%- macro of_touched_days(relation) -%}
     {%- if built_load_id() -%}
-        (select * from {{ relation }} where {{ is_of_touched_days() }})
+        {{ rows_where(relation, is_of_touched_days()) }}
     {%- else -%}
         {{ relation }}
     {%- endif -%}

@@ -26,11 +26,13 @@
                 {%- do (apart if check.holds_keys and not built_load_id() else together).append(check) -%}
             {%- endif -%}
         {%- endfor -%}
+        {%- set written = is_written(node) | trim -%}
+        {%- set source = node.relation_name if written == 'true' else rows_where(node.relation_name, written) -%}
         {%- for checks in ([together] if together else []) + apart | batch(1) | list -%}
             {%- set rows = run_query(
                 "select * from (select unnest([" ~ checks | map(attribute='count') | join(', ') ~ "], recursive := true) from (select "
                 ~ (['*'] + checks | map(attribute='column') | select | list) | join(', ')
-                ~ " from " ~ node.relation_name ~ " where " ~ is_written(node) ~ ")) where failures > 0").rows -%}
+                ~ " from " ~ source ~ ")) where failures > 0").rows -%}
             {%- for row in rows -%}
                 {%- do found.append("select '" ~ name ~ "' as model, '" ~ row[0] ~ "' as test, " ~ row[1] ~ " as failures") -%}
             {%- endfor -%}

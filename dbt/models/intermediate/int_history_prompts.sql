@@ -24,22 +24,34 @@ prompts as (
 
 ),
 
+typed as (
+
+    -- the times first: where no prompt waits, or none is near, no text is read
+    select
+        block_text,
+        kept_facts,
+        event_at,
+        cast(floor(epoch(event_at) / 5) as bigint) as around
+    from {{ ref('stg_messages') }}
+    where
+        cast(floor(epoch(event_at) / 5) as bigint) in (select prompts.around from prompts)
+        and message_type = 'user'
+        and block_type = 'text'
+        and not is_sidechain
+
+),
+
 in_transcripts as (
 
     select distinct prompts.document_id
     from prompts
-    inner join {{ ref('stg_messages') }} as messages
-        on
-            prompts.around = cast(floor(epoch(messages.event_at) / 5) as bigint)
-            and abs(epoch_ms(prompts.event_at) - epoch_ms(messages.event_at)) <= 5000
+    inner join typed
+        on prompts.around = typed.around and abs(epoch_ms(prompts.event_at) - epoch_ms(typed.event_at)) <= 5000
     where
-        messages.message_type = 'user'
-        and messages.block_type = 'text'
-        and not messages.is_sidechain
-        and if(
+        if(
             prompts.has_pasted,
-            starts_with({{ typed_text('messages.block_text') }}, prompts.text_before_pasted),
-            md5(prompts.prompt_text) = {{ typed_digest('messages.') }}
+            starts_with({{ typed_text('typed.block_text') }}, prompts.text_before_pasted),
+            md5(prompts.prompt_text) = {{ typed_digest('typed.') }}
         )
     union
     -- was found there when its text was still kept

@@ -15,7 +15,7 @@ calls as (
         tool_call_key,
         tool_name
     from {{ ref('fct_tool_calls') }}
-    where request_key is not null
+    where request_key in (select requests.request_key from requests)
 
 ),
 

@@ -56,11 +56,9 @@ starts as (
 hours_of_blocks as (
 
     select
-        starts.block_start,
-        active_hours.active_hour
+        block_start,
+        unnest(range(block_start, block_start + 5)) as active_hour
     from starts
-    inner join active_hours
-        on starts.block_start <= active_hours.active_hour and starts.block_start + 5 > active_hours.active_hour
 
 ),
 

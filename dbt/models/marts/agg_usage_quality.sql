@@ -12,11 +12,9 @@ reporting_sessions as (
 
 ),
 
-answer_lines as (
+silent_messages as (
 
-    select
-        message_id,
-        usage is not null as has_usage
+    select distinct message_id
     from {{ ref('stg_messages') }}
     where
         message_type = 'assistant'
@@ -24,17 +22,11 @@ answer_lines as (
         and message_id is not null
         and model is distinct from '<synthetic>'
         and not is_api_error
-
-),
-
-silent_messages as (
-
-    select distinct message_id
-    from answer_lines
-    where not has_usage and message_id not in (
-        select reporting.message_id from answer_lines as reporting
-        where reporting.has_usage
-    )
+        and usage is null
+        and message_id not in (
+            select requests.message_id from requests
+            where requests.message_id is not null
+        )
 
 ),
 
