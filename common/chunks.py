@@ -1,7 +1,9 @@
-"""Streams: cut into lists of bounded length or size, and read one item ahead."""
+"""Streams: cut into lists of bounded length or size, and read ahead."""
 
-from collections.abc import Callable, Iterable, Iterator
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -22,17 +24,38 @@ def chunks(items: Iterable[Item], most: int, *, weight: Callable[[Item], int] = 
         yield chunk
 
 
-def ahead(items: Iterable[Item]) -> Iterator[Item]:
-    """Yield the items, the next one being fetched by another thread meanwhile; for a source that waits for a server."""
-    source = iter(items)
+def ahead(batches: Iterable[bytes], most: int) -> Generator[bytes, None, None]:
+    """Yield the batches; another thread fetches further ones meanwhile, until `most` bytes wait; for a slow source."""
+    found: SimpleQueue[bytes | None] = SimpleQueue()
+    taken = threading.Condition()
+    waiting, is_over = 0, False
+
+    def has_room() -> bool:
+        return waiting < most or is_over
+
+    def fetch() -> None:
+        nonlocal waiting
+        try:
+            for batch in batches:
+                found.put(batch)
+                with taken:
+                    waiting += len(batch)
+                    taken.wait_for(has_room)
+                if is_over:
+                    return
+        finally:
+            found.put(None)
+
     with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(_next, source)
-        while found := coming.result():
-            coming = pool.submit(_next, source)
-            yield found[0]
-
-
-def _next(source: Iterator[Item]) -> tuple[Item] | None:
-    for item in source:
-        return (item,)
-    return None
+        fetching = pool.submit(fetch)
+        try:
+            while (batch := found.get()) is not None:
+                with taken:
+                    waiting -= len(batch)
+                    taken.notify()
+                yield batch
+            fetching.result()  # raises what the source has raised
+        finally:
+            with taken:
+                is_over = True
+                taken.notify()

@@ -28,6 +28,8 @@ SETTLED = timedelta(seconds=10)
 
 _SAVED_AT_ONCE = 1000
 _READ_AT_ONCE = 1000
+_READ_AHEAD = 32 * 1024 * 1024
+"""Bytes that the server may send while a commit is written."""
 _UNDATED = {"$nor": [{"ingestedAt": {"$gte": EARLIEST, "$lte": LATEST, "$not": {"$type": "array"}}}]}
 
 
@@ -242,7 +244,7 @@ class MongoStore(MongoLayouts):
     def _read(self, match: dict[str, Any], sort: dict[str, int] | None = None) -> Iterator[StoredLine]:
         with self._one_line():
             batches: Any = self._database[CONVERSATIONS].find_raw_batches(match, batch_size=_READ_AT_ONCE, sort=sort)
-            for batch in ahead(batches):
+            for batch in ahead(batches, _READ_AHEAD):
                 yield from decode_batch(batch, self._parts)
 
     def _parts(self, line_id: str) -> bytes:
