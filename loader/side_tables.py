@@ -85,16 +85,15 @@ def _batches(store: RecordStore, line_ids: Iterable[str]) -> Iterator[list[Rejec
 
 
 def _copy_states(store: RecordStore, table: Table) -> None:
-    digest, rows = hashlib.sha256(), []
-    for state in store.all_states():
+    digest, states = hashlib.sha256(), list(store.all_states())
+    for state in states:
         digest.update(repr(_told(state)).encode(errors="surrogatepass"))
-        rows.append(_row(state))
     snapshot = table.current_snapshot()
     properties = snapshot.summary.additional_properties if snapshot and snapshot.summary else {}
-    if properties.get(DIGEST) == digest.hexdigest() or not (snapshot or rows):
+    if properties.get(DIGEST) == digest.hexdigest() or not (snapshot or states):
         return
     write = table.overwrite if snapshot else table.append
-    written = pa.Table.from_pylist(rows, schema=table.schema().as_arrow())
+    written = pa.Table.from_pylist(list(map(_row, states)), schema=table.schema().as_arrow())
     write(written, snapshot_properties={DIGEST: digest.hexdigest()})
     expire_snapshots(table, _EARLIER_STATES)
 
