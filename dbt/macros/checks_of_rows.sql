@@ -4,7 +4,7 @@
 -#}
 {%- macro written_rows_check(test, number) -%}
     {%- set kind, given = test.test_metadata.name, test.test_metadata.kwargs -%}
-    {%- set applies = test.config.get('where') or 'true' -%}
+    {%- set applies = render(test.config.get('where') or 'true') -%}
     {%- set column, failures, beside = given.get('column_name'), none, none -%}
     {%- if kind == 'not_null' -%}
         {%- set failures = fails_where(column ~ ' is null', applies) -%}
@@ -13,7 +13,7 @@
     {%- elif kind == 'not_negative' -%}
         {%- set failures = fails_where((given.get('columns') or [column]) | join(' < 0 or ') ~ ' < 0', applies) -%}
     {%- elif kind == 'holds' -%}
-        {%- set failures = fails_where('not (' ~ given['condition'] ~ ')', applies) -%}
+        {%- set failures = fails_where('not (' ~ render(given['condition']) ~ ')', applies) -%}
     {%- elif kind == 'accepted_values' -%}
         {%- set mark = "'" if given.get('quote', true) else '' -%}
         {%- set failures = fails_where(column ~ ' not in (' ~ mark ~ given['values'] | join(mark ~ ', ' ~ mark) ~ mark ~ ')', applies) -%}

@@ -18,7 +18,7 @@
         {%- do tests_of.setdefault(test.attached_node, []).append(test) -%}
     {%- endfor -%}
     {%- for name in names -%}
-        {%- set node = graph.nodes['model.' ~ project_name ~ '.' ~ name] -%}
+        {%- set node = graph.nodes['model.' ~ project_name ~ '.' ~ name] or graph.nodes['seed.' ~ project_name ~ '.' ~ name] -%}
         {%- set together, apart = [], [] -%}
         {%- for test in tests_of.get(node.unique_id, []) -%}
             {%- set check = written_rows_check(test, loop.index) -%}

@@ -3,6 +3,7 @@
 More histories: RANDOM_HISTORIES=2000 RANDOM_SEED=7 ./analytics test tests/integration/test_builds_after_new_lines.py
 """
 
+import json
 import os
 import random
 import shutil
@@ -24,6 +25,7 @@ MODELS = "models:\n  claude_analytics:\n"
 FROM_NOTHING = ["build", "--full-refresh", "--no-write-json", "--exclude-resource-type", "test", "unit_test"]
 """Without tests: test_random_histories.py has the whole of them over such histories."""
 TEST = "assert_the_rows_that_a_build_wrote_hold"
+VIEWS_TEST = "assert_views_and_seeds_hold"
 OF_THE_RUNS = ("fct_dbt_results", "fct_pipeline_runs")
 # without the tests that would stop the models after theirs
 SELECTORS = "selectors:\n" + "".join(
@@ -133,3 +135,60 @@ def test_a_build_refuses_a_fault_in_every_table_that_it_writes(tmp_path: Path) -
             assert test.query is not None
             _, rows = failing_rows(warehouse.volume.work_database, test.query, limit=1000)
             assert {name.split(".")[1] for name in written} - {row[0] for row in rows} == set()
+
+
+def test_a_build_from_nothing_refuses_a_fault_in_every_view_and_seed(tmp_path: Path) -> None:
+    """Each that has rows is replaced by a view of them that is spoilt as above; then its test is asked."""
+    copy = Path(shutil.copytree(ROOT / "dbt", tmp_path / "dbt", ignore=shutil.ignore_patterns("target", "logs")))
+    (copy / "selectors.yml").write_text(SELECTORS.replace(TEST, VIEWS_TEST), encoding="utf-8")
+    warehouse = Warehouse(tmp_path / "data")
+    with closing(warehouse.dbt):
+        warehouse.load([line for part in _parts() for line in part])
+        outcome = warehouse.dbt.invoke(FROM_NOTHING)
+        assert outcome.success, _why(outcome)
+    with closing(DbtProject(copy, warehouse.volume, warehouse.settings)) as faulty:
+        outcome = faulty.build()
+        assert outcome.success, _why(outcome)
+        spoilt = _spoil(warehouse.volume.work_database, _nodes(faulty))
+        [test] = faulty.invoke(["test", "--selector", "from_nothing"]).failures
+    assert test.name == VIEWS_TEST
+    assert test.query is not None
+    _, rows = failing_rows(warehouse.volume.work_database, test.query, limit=1000)
+    assert len(spoilt) >= 20
+    assert spoilt - {row[0] for row in rows} == set()
+
+
+def _nodes(project: DbtProject) -> dict[str, Any]:
+    text = (project.target_path() / "manifest.json").read_text(encoding="utf-8")
+    nodes: dict[str, Any] = json.loads(text)["nodes"]
+    return nodes
+
+
+def _spoil(database: Path, nodes: dict[str, Any]) -> set[str]:
+    """Spoil a row of each view and seed that the test reads; return their names, but of those without rows."""
+    [test] = [node for node in nodes.values() if node["name"] == VIEWS_TEST]
+    relations = [nodes[name] for name in test["depends_on"]["nodes"]]
+    spoilt = set()
+    with duckdb.connect(str(database)) as connection:
+        connection.execute("create schema whole")
+        for node in relations:  # all at first: one is over another
+            connection.execute(f"create table whole.{node['name']} as from {node['schema']}.{node['name']}")
+        for node in relations:
+            name, where = node["name"], f"{node['schema']}.{node['name']}"
+            kind = "table" if node["resource_type"] == "seed" else "view"
+            connection.execute(f"drop {kind} {where}")
+            connection.execute(f"create {kind} {where} as {_spoilt(node, nodes)}")
+            if connection.execute(f"select 1 from whole.{name} limit 1").fetchone():
+                spoilt.add(name)
+    return spoilt
+
+
+def _spoilt(node: dict[str, Any], nodes: dict[str, Any]) -> str:
+    tests = [test["test_metadata"] for test in nodes.values() if test.get("attached_node") == node["unique_id"]]
+    given = [(test["name"], test["kwargs"]) for test in tests]
+    whole = f"whole.{node['name']}"
+    columns = [kwargs["column_name"] for kind, kwargs in given if kind == "not_null"]
+    columns += [kwargs["columns"][0] for kind, kwargs in given if kind == "never_null"]
+    if columns:
+        return f"select * replace (null as {columns[0]}) from {whole}"
+    return f"from {whole} union all from {whole}"

@@ -1,9 +1,11 @@
--- Results of tools whose call is in no line, by session and id.
+-- Results of tools whose call is in no line, by session and id. Asked of the ids alone: int_tool_pairs would rank every call for it.
 {{ config(materialized='incremental', incremental_strategy='by_session') }}
 
-select distinct
-    {{ session_key('results.') }} as session_key,
-    results.tool_use_id
-from {{ ref('stg_tool_calls') }} as results
-left join {{ ref('int_tool_pairs') }} as pairs on results.tool_block_id = pairs.tool_block_id
-where results.block_kind = 'result' and pairs.tool_block_id is null
+select
+    {{ session_key('blocks.') }} as session_key,
+    blocks.tool_use_id
+from {{ ref('stg_tool_calls') }} as blocks
+group by all
+having
+    bool_or(blocks.block_kind = 'result')
+    and (blocks.tool_use_id is null or not bool_or(blocks.block_kind = 'use'))
