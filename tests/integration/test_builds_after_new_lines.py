@@ -26,6 +26,11 @@ FROM_NOTHING = ["build", "--full-refresh", "--no-write-json", "--exclude-resourc
 """Without tests: test_random_histories.py has the whole of them over such histories."""
 TEST = "assert_the_rows_that_a_build_wrote_hold"
 VIEWS_TEST = "assert_views_and_seeds_hold"
+ONE_QUERY_HAS = (
+    *("not_null", "never_null", "not_negative", "holds", "accepted_values"),
+    *("unique", "unique_together", "relationships"),
+)
+"""Tests that macros/checks_of_rows.sql knows."""
 OF_THE_RUNS = ("fct_dbt_results", "fct_pipeline_runs")
 # without the tests that would stop the models after theirs
 SELECTORS = "selectors:\n" + "".join(
@@ -149,7 +154,9 @@ def test_a_build_from_nothing_refuses_a_fault_in_every_view_and_seed(tmp_path: P
     with closing(DbtProject(copy, warehouse.volume, warehouse.settings)) as faulty:
         outcome = faulty.build()
         assert outcome.success, _why(outcome)
-        spoilt = _spoil(warehouse.volume.work_database, _nodes(faulty))
+        nodes = _nodes(faulty)
+        _is_every_test_asked(nodes)
+        spoilt = _spoil(warehouse.volume.work_database, nodes)
         [test] = faulty.invoke(["test", "--selector", "from_nothing"]).failures
     assert test.name == VIEWS_TEST
     assert test.query is not None
@@ -162,6 +169,16 @@ def _nodes(project: DbtProject) -> dict[str, Any]:
     text = (project.target_path() / "manifest.json").read_text(encoding="utf-8")
     nodes: dict[str, Any] = json.loads(text)["nodes"]
     return nodes
+
+
+def _is_every_test_asked(nodes: dict[str, Any]) -> None:
+    attached = [node for node in nodes.values() if node.get("attached_node") in nodes]
+    tests = [node for node in attached if node["config"]["severity"] == "ERROR"]
+    assert {test["test_metadata"]["name"] for test in tests} == {*ONE_QUERY_HAS, "adds_up_to_responses"}
+    tested = {test["attached_node"] for test in tests if test["test_metadata"]["name"] in ONE_QUERY_HAS}
+    [test] = [node for node in nodes.values() if node["name"] == VIEWS_TEST]
+    asked = {name for name in tested if nodes[name]["config"]["materialized"] in ("view", "seed")}
+    assert set(test["depends_on"]["nodes"]) == asked
 
 
 def _spoil(database: Path, nodes: dict[str, Any]) -> set[str]:

@@ -41,11 +41,6 @@ ZONE = "America/New_York"
 CATALOG = load_catalog()
 RUN = ("run", "--target", "prod", "--no-write-json")
 """Without the manifest, which takes longer to write than some models."""
-ONE_QUERY_HAS = (
-    *("not_null", "never_null", "not_negative", "holds", "accepted_values"),
-    *("unique", "unique_together", "relationships"),
-)
-"""Tests that macros/checks_of_rows.sql knows."""
 WITHOUT_TESTS = ("build", "--target", "prod", "--exclude-resource-type", "test", "exposure")
 Dbt = Callable[..., subprocess.CompletedProcess[str]]
 Tables = dict[str, list[tuple[Any, ...]]]
@@ -150,17 +145,6 @@ def test_what_a_build_writes_is_all_in_the_list_of_what_it_tests(manifest: dict[
     tables = {node["unique_id"] for node in nodes if node["config"].get("materialized") in kinds}
     [test] = [node for node in nodes if node["name"] == "assert_the_rows_that_a_build_wrote_hold"]
     assert set(test["depends_on"]["nodes"]) == tables
-
-
-def test_no_test_of_a_view_or_a_seed_is_lost_in_a_build_from_nothing(manifest: dict[str, Any]) -> None:
-    nodes = manifest["nodes"]
-    attached = [node for node in nodes.values() if node.get("attached_node") in nodes]
-    tests = [node for node in attached if node["config"]["severity"] == "ERROR"]
-    assert {test["test_metadata"]["name"] for test in tests} == {*ONE_QUERY_HAS, "adds_up_to_responses"}
-    tested = {test["attached_node"] for test in tests if test["test_metadata"]["name"] in ONE_QUERY_HAS}
-    [test] = [node for node in nodes.values() if node["name"] == "assert_views_and_seeds_hold"]
-    asked = {name for name in tested if nodes[name]["config"]["materialized"] in ("view", "seed")}
-    assert set(test["depends_on"]["nodes"]) == asked
 
 
 def test_dates_do_not_depend_on_the_session_that_reads_them(built: SmallHistory) -> None:

@@ -1,4 +1,5 @@
 {{ config(materialized='incremental', incremental_strategy='by_session') }}
+-- depends_on: {{ ref('int_tool_call_blocks') }}, which a long history leaves no memory beside
 
 with messages as (
 

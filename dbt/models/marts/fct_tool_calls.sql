@@ -1,4 +1,5 @@
 {{ config(materialized='incremental', incremental_strategy='by_session') }}
+-- depends_on: {{ ref('fct_messages') }}, which a long history leaves no memory beside
 
 with calls as (
 
