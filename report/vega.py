@@ -1,11 +1,14 @@
 """What Vega's own tools make for the page: the library as one script, and charts compiled to specifications.
 
 Both take longer than a report's queries and change only with the library, the cards and the series they show: what was
-made once is kept in a folder, one file each, named by what it was made from.
+made once is kept in a folder, one file each, named by what it was made from. The library is the same for every history:
+it is kept in this Python environment, unless only others may write that.
 """
 
 import hashlib
 import json
+import os
+import sys
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -24,7 +27,7 @@ _ANY_CHART: Spec = {
 
 
 class Vega:
-    """Vega's tools, with a cache in `folder`; without a folder everything is made again."""
+    """Vega's tools, with a cache in `folder`; without a folder every chart is made again."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
@@ -33,7 +36,8 @@ class Vega:
     def script(self) -> str:
         """The library as one script that sets `window.vegaEmbed`."""
         source = "window.vegaEmbed = vegaEmbed;"
-        return self._kept(source, lambda: str(vl_convert.javascript_bundle(source)))
+        folder = _of_the_environment() or self._folder
+        return self._kept(source, lambda: str(vl_convert.javascript_bundle(source)), folder)
 
     def chart(self, chart: Spec) -> Spec:
         """The same chart as a Vega specification in the light theme's colours, for a page that brings Vega alone.
@@ -59,17 +63,19 @@ class Vega:
     def _compiled(self, chart: Spec, *, dark: bool) -> Spec:
         config = theme(dark)
         compiled_json = self._kept(
-            json.dumps([chart, config]), lambda: json.dumps(vl_convert.vegalite_to_vega(chart, config=config))
+            json.dumps([chart, config]),
+            lambda: json.dumps(vl_convert.vegalite_to_vega(chart, config=config)),
+            self._folder,
         )
         compiled: dict[str, Any] = json.loads(compiled_json)
         return compiled
 
-    def _kept(self, source: str, make: Callable[[], str]) -> str:
-        if self._folder is None:
+    def _kept(self, source: str, make: Callable[[], str], folder: Path | None) -> str:
+        if folder is None:
             return make()
         key = hashlib.sha256(f"{version('vl-convert-python')}\0{source}".encode()).hexdigest()
         self._used.add(key)
-        path = self._folder / key
+        path = folder / key
         if path.exists():
             return path.read_text(encoding="utf-8")
         text = make()
@@ -78,3 +84,9 @@ class Vega:
         unfinished.write_text(text, encoding="utf-8")
         unfinished.replace(path)
         return text
+
+
+def _of_the_environment() -> Path | None:
+    """Return a folder of this Python environment; None where it is read-only, as in the scheduler's container."""
+    environment = Path(sys.prefix)
+    return environment / "share" / "claude-analytics" / "vega" if os.access(environment, os.W_OK) else None

@@ -5,7 +5,6 @@ The macros in dbt/macros/spark.sql set the marks. What dbt-spark says itself, su
 
 import re
 import time
-from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
@@ -15,15 +14,13 @@ from sqlglot import exp, parse_one
 
 from spark.dialect import Columns
 from spark.dialect.source import Source
-from spark.recursion import without_recursion
+from spark.parts import Ask, with_parts_computed
 
 BEGIN, END = "/* duckdb */", "/* end of duckdb */"
 _MARKED = re.compile(re.escape(BEGIN) + r"(.*?)" + re.escape(END), re.DOTALL)
 _MADE = re.compile(r"create or replace table `?(\w+)`?\.`?(\w+)`? ")
 _UNFINISHED = (0, 1, 7)  # initialised, running, pending
 POLL_SECONDS = 0.05
-
-Ask = Callable[[str], list[Any]]
 
 
 def install() -> None:
@@ -40,7 +37,7 @@ def install() -> None:
         ask = connection.ask
         before, behind = sql[: marked.start()], sql[marked.end() :]
         columns = tables.of(query, ask)
-        with without_recursion(query, columns, connection.run, lambda count: int(ask(count)[0][0])) as written:
+        with with_parts_computed(query, columns, connection.run, ask) as written:
             made = _MADE.search(before)
             run_as_it_is(self, before + (_typed(written, ask) if made else written) + behind, bindings)
         if made:

@@ -24,8 +24,8 @@ spending as (
             case listed.scope
                 when 'all' then true
                 when 'project' then coalesce(listed.scope_name in (projects.project_name, projects.project_path), false)
-                when 'cost centre' then listed.scope_name = usage.cost_centre
-                else listed.scope_name = usage.team
+                when 'cost centre' then usage.cost_centre = listed.scope_name
+                else usage.team = listed.scope_name
             end
     group by all
 

@@ -57,4 +57,6 @@ matched as (
 
 )
 
+-- A star takes whatever columns another model has, on purpose.
+-- noqa: disable=AM04
 select * from matched

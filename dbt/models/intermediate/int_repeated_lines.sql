@@ -37,4 +37,6 @@ keyed as (
 
 )
 
+-- A star takes whatever columns another model has, on purpose.
+-- noqa: disable=AM04
 select * from keyed

@@ -100,4 +100,6 @@ final as (
 
 )
 
+-- A star takes whatever columns another model has, on purpose.
+-- noqa: disable=AM04
 select * from final

@@ -24,11 +24,13 @@ JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 """A process that lives for minutes gains nothing from Java's second compiler and its collector's threads."""
 SPARK = {
     "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.ui.liveUpdate.period": "1h",
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.constraintPropagation.enabled": "false",
     "spark.sql.maxPlanStringLength": "1000",
 }
-"""Hundreds of statements over a small history: to plan and to compile them takes longer than to run them."""
+"""Hundreds of statements over a small history: planning, compiling and keeping book take longer than running them."""
 
 
 @dataclass(frozen=True)

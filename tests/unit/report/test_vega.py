@@ -1,5 +1,6 @@
 """What Vega's tools make is made once, and kept no longer than it is used."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,13 @@ import report.vega
 from report.vega import Vega
 
 CHART = {"data": {"name": "rows"}, "mark": "line", "encoding": {"y": {"field": "a", "type": "quantitative"}}}
+
+
+@pytest.fixture(autouse=True)
+def environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a Python environment that has made no report."""
+    monkeypatch.setattr(sys, "prefix", str(folder := tmp_path_factory.mktemp("environment")))
+    return folder
 
 
 def test_what_was_kept_is_not_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,3 +45,21 @@ def test_only_what_the_last_report_used_stays(tmp_path: Path) -> None:
 
 def test_without_a_folder_it_is_the_same(tmp_path: Path) -> None:
     assert Vega().chart(CHART) == Vega(tmp_path).chart(CHART)
+
+
+def test_the_library_is_kept_for_every_history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = Vega(tmp_path / "one").script()
+    monkeypatch.delattr(vl_convert, "javascript_bundle")
+    other = Vega(tmp_path / "other")
+    assert other.script() == script
+    assert Vega().script() == script
+    other.forget_others()
+    assert Vega().script() == script
+
+
+def test_where_the_environment_is_read_only_the_history_keeps_the_library(
+    tmp_path: Path, environment: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("report.vega.os.access", lambda *_: False)
+    Vega(tmp_path).script()
+    assert (len(list(tmp_path.iterdir())), list(environment.iterdir())) == (1, [])

@@ -3,7 +3,7 @@
 import pytest
 
 from spark.dialect import to_spark
-from spark.recursion import Place, without_recursion
+from spark.parts import Place, with_parts_computed
 
 COLUMNS = {
     "s": {
@@ -112,8 +112,10 @@ def test_a_recursive_query_is_a_table_a_round_until_a_round_is_empty() -> None:
     ran: list[str] = []
     counts = iter([2, 1, 0])
     sql = "with recursive r as (select n from s.t union all select n + 1 from r where n < 9) select sum(n) as h from r"
-    with without_recursion(sql, COLUMNS, ran.append, lambda _: next(counts), Place("scratch", "parquet")) as query:
-        assert query.count("round_") == 3
+    with with_parts_computed(
+        sql, COLUMNS, ran.append, lambda _: [(next(counts),)], Place("scratch", "parquet")
+    ) as query:
+        assert query.count("part_") == 3
         assert "RECURSIVE" not in query
     assert [statement.split()[0] for statement in ran] == [
         "create",
@@ -124,3 +126,33 @@ def test_a_recursive_query_is_a_table_a_round_until_a_round_is_empty() -> None:
         "drop",
         "drop",
     ]
+
+
+SUMS = "with a as (select t.k, sum(u.v) as v from s.t join s.u on t.k = u.k group by all), "
+
+
+def made_for(sql: str, kind: str = "bigint") -> tuple[list[str], str]:
+    """Return the tables that are made before a query of columns of this type, and the query."""
+    ran: list[str] = []
+    with with_parts_computed(sql, COLUMNS, ran.append, lambda _: [("v", kind, None)], Place()) as query:
+        return [statement for statement in ran if statement.startswith("create table")], query.replace("`", "")
+
+
+def test_a_part_that_spark_would_read_many_times_is_a_table() -> None:
+    often = " union all ".join(["select v from a"] * 6)
+    made, query = made_for(SUMS + f"b as ({often}) select sum(v) as h from b")
+    assert len(made) == 1
+    assert "SUM(`u`.`v`) AS `v`" in made[0]
+    assert query.count("scratch.part_") == 1
+    assert "s.t" not in query
+
+
+def test_a_part_that_reads_little_again_stays_in_its_query() -> None:
+    often = " union all ".join(["select v from a"] * 5)
+    assert made_for(SUMS + f"b as ({often}) select sum(v) as h from b")[0] == []
+    assert made_for(SUMS + "b as (select * from a) select sum(v) as h from b")[0] == []
+
+
+def test_a_part_with_a_column_of_nothing_but_null_is_no_table() -> None:
+    often = " union all ".join(["select v from a"] * 6)
+    assert made_for(SUMS + f"b as ({often}) select sum(v) as h from b", "void")[0] == []

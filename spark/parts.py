@@ -1,4 +1,7 @@
-"""Recursive queries on Spark 3.5, which has none: each round is a table, until a round finds nothing.
+"""Parts of a query that are computed before it: those that Spark 3.5 does not know, and those that it would repeat.
+
+Spark knows no recursion: each round is a table, until a round finds nothing. And it puts the text of a `with` part
+wherever the part is named: one that would read many tables again and again is a table, too.
 
 Tables and not views: Spark reads a view's text again wherever it is named, and each round names the one before thrice.
 """
@@ -15,13 +18,16 @@ from spark.dialect.source import Source
 from spark.dialect.transpile import Columns, resolved, written
 
 Run = Callable[[str], Any]
+Ask = Callable[[str], list[Any]]
 
 MOST_ROUNDS = 1_000
 """A query that still finds rows then would never end."""
+MOST_READ_AGAIN = 8
+"""Tables that Spark may read again for one part of a query: about what it costs to write another table."""
 
 
 class Place(NamedTuple):
-    """Where the tables of the rounds are made, and in which format."""
+    """Where those tables are made, and in which format."""
 
     schema: str = "scratch"
     format: str = "iceberg"
@@ -31,33 +37,32 @@ IN_THE_LAKE = Place()
 
 
 @contextmanager
-def without_recursion(
-    sql: str, columns: Columns, run: Run, count: Callable[[str], int], place: Place = IN_THE_LAKE
-) -> Iterator[str]:
-    """Give the query in Spark's words, with its recursive parts computed; their tables are there until the block ends.
+def with_parts_computed(sql: str, columns: Columns, run: Run, ask: Ask, place: Place = IN_THE_LAKE) -> Iterator[str]:
+    """Give the query in Spark's words, with some of its parts computed; their tables are there until the block ends.
 
     Args:
         sql: A query of DuckDB.
         columns: Columns of the tables that it reads.
         run: Runs a statement of Spark in the session that will run the query.
-        count: Runs a query of one number, and returns it.
-        place: Where the tables of the rounds are made.
+        ask: Runs a query there, and returns its rows.
+        place: Where the tables are made.
     """
     tree = resolved(sqlglot.parse_one(sql, dialect=Source), columns)
-    tables = _Tables(run, count, place)
+    tables = _Tables(run, ask, place)
     try:
         for with_ in tree.find_all(exp.With):
             tables.compute(with_)
+        tables.keep_repeated(tree)
         yield written(tree)
     finally:
         tables.drop()
 
 
 class _Tables:
-    """The tables of one query's rounds."""
+    """The tables that one query needs."""
 
-    def __init__(self, run: Run, count: Callable[[str], int], place: Place) -> None:
-        self._run, self._count, self._place = run, count, place
+    def __init__(self, run: Run, ask: Ask, place: Place) -> None:
+        self._run, self._ask, self._place = run, ask, place
         self._made: list[str] = []
 
     def drop(self) -> None:
@@ -77,12 +82,31 @@ class _Tables:
                 selects = [_rows_of(table, names) for table in self._rounds(part, before)]
                 part.set("this", selects[0] if len(selects) == 1 else exp.union(*selects, distinct=False))
 
+    def keep_repeated(self, tree: exp.Expr) -> None:
+        """Compute once what Spark would read again wherever it is named."""
+        with_ = tree.args.get("with_")
+        parts: list[exp.CTE] = with_.expressions if with_ else []
+        reads: dict[str, int] = {}
+        for number, part in enumerate(parts):
+            reads[part.alias] = _tables_read(part.this, reads)
+            again = (_times_named(tree, part.alias) - 1) * reads[part.alias]
+            if again > MOST_READ_AGAIN and self._has_types(_alone(part.this, parts[:number])):
+                self._replace(part, parts[:number])
+                reads[part.alias] = 1
+
+    def _has_types(self, query: exp.Expr) -> bool:
+        """Tell whether no column is NULL throughout: such a one has no type, and a table must give it one."""
+        return all("void" not in kind for _, kind, *_ in self._ask(f"describe query {written(query)}"))
+
+    def _replace(self, part: exp.CTE, before: list[exp.CTE]) -> None:
+        names = part.this.named_selects
+        part.set("this", _rows_of(self._make(_alone(part.this, before)), names))
+
     def _keep(self, step: exp.Expr, before: list[exp.CTE]) -> None:
         """Compute once what every round reads."""
         for number, part in enumerate(before):
             if _asks(step, part.alias):
-                names = part.this.named_selects
-                part.set("this", _rows_of(self._make(_alone(part.this, before[:number])), names))
+                self._replace(part, before[:number])
 
     def _rounds(self, part: exp.CTE, before: list[exp.CTE]) -> list[str]:
         """Return the tables that hold the rows of each round."""
@@ -91,14 +115,14 @@ class _Tables:
         _name(part.this.expression, names)
         while len(rounds) < MOST_ROUNDS:
             rounds.append(self._make(_alone(query, known)))
-            if self._count(f"select count(*) from {rounds[-1]}") == 0:
+            if self._ask(f"select count(*) from {rounds[-1]}")[0][0] == 0:
                 return rounds
             last = exp.CTE(this=_rows_of(rounds[-1], names), alias=part.args["alias"].copy())
             query, known = part.this.expression, [*before, last]
         raise RecursionError(f"{part.alias}: expected the rounds to end, found rows in round {MOST_ROUNDS}")
 
     def _make(self, query: exp.Expr) -> str:
-        name = f"{self._place.schema}.round_{uuid.uuid4().hex[:12]}"
+        name = f"{self._place.schema}.part_{uuid.uuid4().hex[:12]}"
         if not self._made:
             self._run(f"create schema if not exists {self._place.schema}")
         self._made.append(name)
@@ -131,4 +155,13 @@ def _rows_of(table: str, names: list[str]) -> exp.Select:
 
 
 def _asks(query: exp.Expr, name: str) -> bool:
-    return any(table.name == name and not table.db for table in query.find_all(exp.Table))
+    return _times_named(query, name) > 0
+
+
+def _times_named(query: exp.Expr, name: str) -> int:
+    return sum(table.name == name and not table.db for table in query.find_all(exp.Table))
+
+
+def _tables_read(query: exp.Expr, reads: dict[str, int]) -> int:
+    """Return how many tables Spark reads for a query, each part of which reads so many."""
+    return sum(1 if table.db else reads.get(table.name, 1) for table in query.find_all(exp.Table))
