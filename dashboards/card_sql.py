@@ -34,6 +34,13 @@ period as (
     where year between 2000 and 2100
 )"""
 
+_GIVEN_PERIOD = """\
+period as (
+    select
+        cast({{date_from}} as date) as first_day,
+        cast({{date_to}} as date) as last_day
+)"""
+
 BOTH_PERIODS = """\
 periods as (
     select first_day, last_day from period
@@ -97,6 +104,11 @@ def bind(sql: str, values: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     kept = OPTIONAL.sub(keep, sql)
     used = tags_of(kept)
     return TAG.sub(r"$\1", kept), {name: values[name] for name in used}
+
+
+def for_given_period(sql: str) -> str:
+    """Return the statement for a period of which both ends are given: no table need be asked for them."""
+    return sql.replace(PERIOD, _GIVEN_PERIOD)
 
 
 def measure_sql(value: Value, row_count: str = "*") -> str:

@@ -211,7 +211,9 @@ def session_rows(connection: duckdb.DuckDBPyConnection, ids: list[str]) -> Itera
             ("commits", COMMITS, Commit),
         )
     }
-    abouts = {row[0]: About._make(row) for row in connection.execute(SESSIONS.format(chosen=of_chosen), chosen).fetchall()}
+    abouts = {
+        row[0]: About._make(row) for row in connection.execute(SESSIONS.format(chosen=of_chosen), chosen).fetchall()
+    }
     said = groupby(_streamed(connection, BLOCKS.format(chosen=of_chosen), chosen), key=itemgetter(0))
     for session_id, rows in said:
         about = abouts.pop(session_id, None)

@@ -7,6 +7,7 @@ period or project. Conversations are too much for one file: they are beside it, 
 import base64
 import hashlib
 import json
+from concurrent.futures import Future
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -25,7 +26,9 @@ from dashboards.card_sql import DEFAULT_DAYS
 from dashboards.definitions import Card, Catalog, Dashboard, load_catalog
 from dashboards.formats import show, show_cell
 from report.charts import OTHER, has_chart
-from report.payload import TABLE_ROWS, Shown, days_since_epoch, encode_catalog
+from report.datasets import days_since_epoch
+from report.payload import TABLE_ROWS, Shown, encode_catalog
+from report.readers import Readers, readers
 from report.script import bundled
 from report.session_files import Kept, folder_of, write_sessions
 from report.vega import Vega
@@ -51,9 +54,9 @@ def write_report(
     """
     catalog, vega = load_catalog(), Vega(vega_dir)
     target.parent.mkdir(parents=True, exist_ok=True)
-    with opened(database, timezone) as connection:
-        kept = write_sessions(connection, folder_of(target))
-        page = _render(connection, catalog, timezone, vega, kept, sample=sample)
+    with opened(database, timezone) as connection, readers(connection) as threads:
+        kept = threads.start(write_sessions, folder_of(target))
+        page = _render(connection, threads, catalog, timezone, vega, kept, sample=sample)
     vega.forget_others()
     # Its own name, for a run and a person may write the same report at once.
     unfinished = target.with_name(f".{target.name}.{uuid4().hex[:8]}.unfinished")
@@ -65,11 +68,19 @@ def write_report(
 
 
 def _render(
-    connection: duckdb.DuckDBPyConnection, catalog: Catalog, timezone: str, vega: Vega, kept: Kept, *, sample: bool
+    connection: duckdb.DuckDBPyConnection,
+    threads: Readers,
+    catalog: Catalog,
+    timezone: str,
+    vega: Vega,
+    kept: "Future[Kept]",
+    *,
+    sample: bool,
 ) -> str:
     meta = period_of(connection, timezone)
-    payload, shown = encode_catalog(connection, catalog, vega, date_from=meta["from_text"], date_to=meta["to_text"])
-    payload["meta"] = meta | {"table_rows": TABLE_ROWS, "other": OTHER, "kept": asdict(kept)}
+    period = {"date_from": meta["from_text"], "date_to": meta["to_text"]}
+    payload, shown = encode_catalog(connection, threads, catalog, vega, **period)
+    payload["meta"] = meta | {"table_rows": TABLE_ROWS, "other": OTHER, "kept": asdict(kept.result())}
     scripts = _own(vega.script().replace("</script", "<\\/script")), _own(bundled(PAGE / "page.js"))
     environment = Environment(
         loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True
