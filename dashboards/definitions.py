@@ -73,6 +73,8 @@ class Dataset(_Strict):
     pick: Pick | None = None
     report_limit: int | None = Field(default=None, gt=0)
     """The report carries at most this many rows, the newest ones, and says so."""
+    ordered_by: str = ""
+    """A table's column in the SQL that says how new a row is: by one that is computed DuckDB skips no older rows."""
 
     @field_validator("columns", mode="before")
     @classmethod

@@ -1,25 +1,16 @@
-"""The datasets of the page: held in memory while the report is made, and written by column, texts as codes.
+"""The datasets as the page carries them: by column, texts as codes, of the large ones the newest rows."""
 
-The copies in memory serve the cards as well: the query of a dataset runs once, and not once a card.
-"""
-
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Any
-from uuid import uuid4
 
 import duckdb
 
 from dashboards.card_query import plain_columns, run_sql
-from dashboards.definitions import Catalog, Column, Dataset
-from report.readers import Readers
+from dashboards.definitions import Column, Dataset
 
 TEXT_LIMIT = 160
 EPOCH = date(1970, 1, 1).toordinal()
-_CARDS_WORTH_HOLDING = 3
 
 Facts = dict[str, Sequence[Any]]
 """The rows of a dataset by column."""
@@ -33,36 +24,6 @@ def days_since_epoch(day: date) -> int:
 def plain_number(value: Any) -> Any:
     """Round to ten significant digits: money to a millionth of a cent, and no tail of binary noise to download."""
     return float(f"{value:.10g}") if isinstance(value, float) else value
-
-
-@contextmanager
-def held_catalog(connection: duckdb.DuckDBPyConnection, readers: Readers, catalog: Catalog) -> Iterator[Catalog]:
-    """Yield a catalog that reads datasets from copies in memory.
-
-    One of which the report carries only the newest rows is large: it is held where several cards share it.
-    """
-    place = f"held_{uuid4().hex}"  # two reports of one process share what is attached
-    connection.execute(f"attach ':memory:' as {place} (read_write)")
-    try:
-        uses = Counter(card.dataset for card in catalog.cards.values() if card.dataset)
-        names = [name for name, cards in uses.items() if _is_worth_holding(catalog.datasets[name], cards)]
-        datasets = [(place, name, catalog.datasets[name]) for name in names]
-        held = dict(zip(names, readers.map(_hold, datasets), strict=True))
-        yield replace(catalog, datasets=catalog.datasets | held)
-    finally:
-        connection.execute(f"detach {place}")
-
-
-def _is_worth_holding(dataset: Dataset, cards: int) -> bool:
-    return dataset.report_limit is None or cards >= _CARDS_WORTH_HOLDING
-
-
-def _hold(connection: duckdb.DuckDBPyConnection, given: tuple[str, str, Dataset]) -> Dataset:
-    place, name, dataset = given
-    with suppress(duckdb.CatalogException):  # a mart is missing: the card says so
-        connection.execute(f"create table {place}.{name} as {dataset.sql}")
-        return dataset.model_copy(update={"sql": f"select * from {place}.{name}"})
-    return dataset
 
 
 def encode_dataset(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> tuple[dict[str, Any], Facts]:
@@ -88,21 +49,21 @@ def _read(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> tuple[Fact
     # No period holds the days of a broken clock.
     facts = f"from ({dataset.sql.strip()}) as facts where "
     facts += "year(day) between 2000 and 2100" if "day" in dataset.columns else "true"
-    newest = next((name for name, column in dataset.columns.items() if column.kind in ("day", "time")), "")
-    values: list[Any] = []
-    if limit := dataset.report_limit:
-        # The rows with every column are sorted only from where the oldest of them is.
-        times = f"select {newest} as moment {facts} order by moment desc nulls last limit {limit + 1}"
-        [(rows, dated, oldest)] = connection.execute(
-            f"select count(*), count(moment), min(moment) from ({times})"
-        ).fetchall()
-        if dated > limit:
-            facts += f" and {newest} >= ?"
-            values = [oldest]
-        facts += f" order by {newest} desc nulls last limit {limit}"
+    if dataset.report_limit is None:
+        return _columns(connection, dataset, facts), False
+    newest = dataset.ordered_by or next(name for name, it in dataset.columns.items() if it.kind in ("day", "time"))
+    most = dataset.report_limit + 1
+    bounds = f"select count(*), count({newest}), list_min(max({newest}, {most})) {facts}"
+    [(rows, dated, oldest)] = connection.execute(bounds).fetchall()
+    # What is shown of the rows is read and sorted only from where the oldest of them is.
+    since, values = (f" and {newest} >= ?", [oldest]) if dated >= most else ("", [])
+    facts += f"{since} order by {newest} desc nulls last limit {dataset.report_limit}"
+    return _columns(connection, dataset, facts, values), rows >= most
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, dataset: Dataset, facts: str, values: Sequence[Any] = ()) -> Facts:
     result = connection.execute(f"select {', '.join(dataset.columns)} {facts}", values or None)
-    columns = plain_columns(result)
-    return dict(zip(dataset.columns, columns, strict=True)), bool(limit and rows > limit)
+    return dict(zip(dataset.columns, plain_columns(result), strict=True))
 
 
 def _encode(column: Column, values: Sequence[Any]) -> dict[str, Any]:

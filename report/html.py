@@ -55,6 +55,7 @@ def write_report(
     catalog, vega = load_catalog(), Vega(vega_dir)
     target.parent.mkdir(parents=True, exist_ok=True)
     with opened(database, timezone) as connection, readers(connection) as threads:
+        connection.execute("set threads = 1")
         kept = threads.start(write_sessions, folder_of(target))
         page = _render(connection, threads, catalog, timezone, vega, kept, sample=sample)
     vega.forget_others()

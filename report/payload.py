@@ -8,11 +8,12 @@ from typing import Any
 import duckdb
 
 from dashboards.card_query import run_card, shown_columns
-from dashboards.card_sql import for_given_period, sort_keys
+from dashboards.card_sql import sort_keys
 from dashboards.definitions import Card, Catalog, Column
 from dashboards.palette import DARK, LIGHT
 from report.charts import OTHER, SERIES_LIMIT, folds, has_chart, specification
-from report.datasets import Facts, encode_dataset, held_catalog, plain_number
+from report.datasets import Facts, encode_dataset, plain_number
+from report.held import Held, held
 from report.readers import Readers
 from report.vega import Vega
 
@@ -120,11 +121,11 @@ def encode_catalog(
     connection: duckdb.DuckDBPyConnection, readers: Readers, catalog: Catalog, vega: Vega, **period: str
 ) -> tuple[dict[str, Any], dict[str, Shown]]:
     """Return datasets and cards for the page, and what each card shows in the period given."""
-    with held_catalog(connection, readers, catalog) as held:
+    with held(connection, readers, catalog) as copies:
         names = list(dict.fromkeys(card.dataset for card in catalog.cards.values() if card.dataset))
-        encoded = dict(zip(names, readers.map(encode_dataset, [held.datasets[name] for name in names]), strict=True))
-        cards = list(catalog.cards.values())
-        found = readers.map(lambda cursor, card: _shown(cursor, held, card, **period), cards)
+        datasets = [copies.catalog.datasets[name] for name in names]
+        encoded = dict(zip(names, readers.map(encode_dataset, datasets), strict=True))
+        found = readers.map(lambda cursor, card: _shown(cursor, copies, card, **period), catalog.cards.values())
         shown = dict(zip(catalog.cards, found, strict=True))
     themes = {
         "light": vega.theme(dark=False),
@@ -141,7 +142,7 @@ def encode_catalog(
     }, shown
 
 
-def _shown(connection: duckdb.DuckDBPyConnection, catalog: Catalog, card: Card, **period: str) -> Shown:
+def _shown(connection: duckdb.DuckDBPyConnection, copies: Held, card: Card, **period: str) -> Shown:
     whole = card.model_copy(update={"limit": None})
-    found = run_card(connection, catalog, whole, rewritten=for_given_period, **period)
+    found = run_card(connection, copies.catalog, whole, rewritten=copies.rewritten, **period)
     return Shown(found.rows[: card.limit], len(found.rows), found.missing)
