@@ -6,6 +6,7 @@ the tests run the very statement a dashboard runs.
 
 import re
 from collections.abc import Mapping
+from datetime import date
 
 from dashboards.definitions import Card, Catalog, Column, Dataset, Value
 
@@ -32,13 +33,6 @@ period as (
     from marts.agg_daily_summary
     inner join marts.dim_date using (date_key)
     where year between 2000 and 2100
-)"""
-
-_GIVEN_PERIOD = """\
-period as (
-    select
-        cast({{date_from}} as date) as first_day,
-        cast({{date_to}} as date) as last_day
 )"""
 
 BOTH_PERIODS = """\
@@ -106,9 +100,9 @@ def bind(sql: str, values: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     return TAG.sub(r"$\1", kept), {name: values[name] for name in used}
 
 
-def for_given_period(sql: str) -> str:
-    """Return the statement for a period of which both ends are given: no table need be asked for them."""
-    return sql.replace(PERIOD, _GIVEN_PERIOD)
+def for_given_period(sql: str, first: date, last: date) -> str:
+    """Return the statement for one period, which then need not be looked up or handed over."""
+    return sql.replace(PERIOD, f"period as (select date '{first}' as first_day, date '{last}' as last_day)")
 
 
 def measure_sql(value: Value, row_count: str = "*") -> str:

@@ -55,10 +55,12 @@ def _read(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> tuple[Fact
     most = dataset.report_limit + 1
     bounds = f"select count(*), count({newest}), list_min(max({newest}, {most})) {facts}"
     [(rows, dated, oldest)] = connection.execute(bounds).fetchall()
+    if rows < most:
+        return _columns(connection, dataset, facts), False
     # What is shown of the rows is read and sorted only from where the oldest of them is.
     since, values = (f" and {newest} >= ?", [oldest]) if dated >= most else ("", [])
     facts += f"{since} order by {newest} desc nulls last limit {dataset.report_limit}"
-    return _columns(connection, dataset, facts, values), rows >= most
+    return _columns(connection, dataset, facts, values), True
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, dataset: Dataset, facts: str, values: Sequence[Any] = ()) -> Facts:

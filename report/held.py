@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from datetime import date
 from uuid import uuid4
 
 import duckdb
@@ -26,13 +27,13 @@ class Held:
     place: str
     views: frozenset[str]
 
-    def rewritten(self, sql: str) -> str:
-        """Return the statement of a card for a period of which both ends are given, with copies in place of views."""
+    def rewritten(self, sql: str, first: date, last: date) -> str:
+        """Return the statement of a card for this period, with copies in place of views."""
 
         def source(found: re.Match[str]) -> str:
             return f"{self.place}.{found[1]}" if found[1] in self.views else found[0]
 
-        return for_given_period(_MART.sub(source, sql))
+        return for_given_period(_MART.sub(source, sql), first, last)
 
 
 @contextmanager

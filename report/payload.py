@@ -143,6 +143,11 @@ def encode_catalog(
 
 
 def _shown(connection: duckdb.DuckDBPyConnection, copies: Held, card: Card, **period: str) -> Shown:
+    first, last = (date.fromisoformat(period[name]) for name in ("date_from", "date_to"))
     whole = card.model_copy(update={"limit": None})
-    found = run_card(connection, copies.catalog, whole, rewritten=copies.rewritten, **period)
+
+    def rewritten(sql: str) -> str:
+        return copies.rewritten(sql, first, last)
+
+    found = run_card(connection, copies.catalog, whole, rewritten=rewritten, **period)
     return Shown(found.rows[: card.limit], len(found.rows), found.missing)
