@@ -1,5 +1,6 @@
 """What the report's page carries as JSON: the datasets by column, and for each card how to count and draw it."""
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -7,8 +8,8 @@ from typing import Any
 
 import duckdb
 
-from dashboards.card_query import run_card, shown_columns
-from dashboards.card_sql import sort_keys
+from dashboards.card_query import run_statement, shown_columns
+from dashboards.card_sql import bind, card_sql, sort_keys
 from dashboards.definitions import Card, Catalog, Column
 from dashboards.palette import DARK, LIGHT
 from report.charts import OTHER, SERIES_LIMIT, folds, has_chart, specification
@@ -117,37 +118,56 @@ def series_of(card: Card, columns: dict[str, Column], rows: Iterable[dict[str, A
     return largest if len(largest) <= SERIES_LIMIT + 1 else [*largest[:SERIES_LIMIT], OTHER]
 
 
+@dataclass(frozen=True)
+class Encoded:
+    """The page's datasets, what its cards show first, and the JSON of both, by the name the page knows it by."""
+
+    datasets: dict[str, dict[str, Any]]
+    shown: dict[str, Shown]
+    json: dict[str, str]
+
+
 def encode_catalog(
     connection: duckdb.DuckDBPyConnection, readers: Readers, catalog: Catalog, vega: Vega, **period: str
-) -> tuple[dict[str, Any], dict[str, Shown]]:
-    """Return datasets and cards for the page, and what each card shows in the period given."""
+) -> Encoded:
+    """Return datasets and cards for the page; the cards are shown in the period given."""
+    datasets: dict[str, dict[str, Any]] = {}
+    facts: dict[str | None, Facts] = {None: {}}
+    shown: dict[str, Shown] = {}
+    texts: dict[str, str] = {}
+    cards: dict[str, str] = {}
     with held(connection, readers, catalog) as copies:
         names = list(dict.fromkeys(card.dataset for card in catalog.cards.values() if card.dataset))
-        datasets = [copies.catalog.datasets[name] for name in names]
-        encoded = dict(zip(names, readers.map(encode_dataset, datasets), strict=True))
-        found = readers.map(lambda cursor, card: _shown(cursor, copies, card, **period), catalog.cards.values())
-        shown = dict(zip(catalog.cards, found, strict=True))
+        read = readers.map(encode_dataset, [copies.catalog.datasets[name] for name in names])
+        counted = readers.map(lambda cursor, card: _shown(cursor, copies, card, **period), catalog.cards.values())
+        # This thread writes what is there while the others wait for DuckDB.
+        for name, (datasets[name], facts[name]) in zip(names, read, strict=True):
+            texts[name] = as_json(datasets[name])
+        for (key, card), shown[key] in zip(catalog.cards.items(), counted, strict=True):
+            cards[key] = as_json(encode_card(catalog, key, card, facts[card.dataset], shown[key], vega))
     themes = {
         "light": vega.theme(dark=False),
         "dark": vega.theme(dark=True),
         "swap": dict(zip(LIGHT, DARK, strict=True)),
     }
-    return {
-        "datasets": {name: content for name, (content, _) in encoded.items()},
-        "cards": {
-            key: encode_card(catalog, key, card, encoded[card.dataset][1] if card.dataset else {}, shown[key], vega)
-            for key, card in catalog.cards.items()
-        },
-        "themes": themes,
-    }, shown
+    return Encoded(
+        datasets, shown, {"datasets": json_object(texts), "cards": json_object(cards), "themes": as_json(themes)}
+    )
+
+
+def as_json(value: Any) -> str:
+    """Write a value for the page; a figure that is not finite is refused."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=str)
+
+
+def json_object(members: dict[str, str]) -> str:
+    """Join values that are JSON already."""
+    return "{" + ",".join(f"{as_json(name)}:{text}" for name, text in members.items()) + "}"
 
 
 def _shown(connection: duckdb.DuckDBPyConnection, copies: Held, card: Card, **period: str) -> Shown:
     first, last = (date.fromisoformat(period[name]) for name in ("date_from", "date_to"))
     whole = card.model_copy(update={"limit": None})
-
-    def rewritten(sql: str) -> str:
-        return copies.rewritten(sql, first, last)
-
-    found = run_card(connection, copies.catalog, whole, rewritten=rewritten, **period)
+    sql = copies.rewritten(card_sql(copies.catalog, whole), first, last)
+    found = run_statement(connection, copies.catalog, whole, *bind(sql, period))
     return Shown(found.rows[: card.limit], len(found.rows), found.missing)

@@ -19,36 +19,40 @@ Read = Callable[[duckdb.DuckDBPyConnection, _Item], _Result]
 class Readers:
     """A few threads, each with its own connection to the same database in the same time zone."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, pool: ThreadPoolExecutor, connections: list[duckdb.DuckDBPyConnection]) -> None:
         self._pool = pool
         self._free: SimpleQueue[duckdb.DuckDBPyConnection] = SimpleQueue()
-        [zone] = connection.execute("select current_setting('TimeZone')").fetchall()
-        for _ in range(_THREADS):
-            cursor = connection.cursor()
-            cursor.execute("set timezone = ?", zone)
-            self._free.put(cursor)
+        for connection in connections:
+            self._free.put(connection)
 
     def start(self, read: Read[_Item, _Result], item: _Item) -> "Future[_Result]":
         """Call `read` with a connection and the item as soon as a thread is free."""
         return self._pool.submit(self._read, read, item)
 
-    def map(self, read: Read[_Item, _Result], items: Iterable[_Item]) -> list[_Result]:
-        """Return what `read` gives for each item, in their order; raise the first error."""
-        return [future.result() for future in [self.start(read, item) for item in items]]
+    def map(self, read: Read[_Item, _Result], items: Iterable[_Item]) -> Iterator[_Result]:
+        """Start with all items, and return what `read` gives for each as it is asked for, in their order."""
+        begun = [self.start(read, item) for item in items]
+        return (future.result() for future in begun)
 
     def _read(self, read: Read[_Item, _Result], item: _Item) -> _Result:
-        cursor = self._free.get()
+        connection = self._free.get()
         try:
-            return read(cursor, item)
+            return read(connection, item)
         finally:
-            self._free.put(cursor)
+            self._free.put(connection)
 
 
 @contextmanager
 def readers(connection: duckdb.DuckDBPyConnection) -> Iterator[Readers]:
     """Start the threads; at the end, or after an error, wait for what they have begun and drop the rest."""
+    [zone] = connection.execute("select current_setting('TimeZone')").fetchall()
+    cursors = [connection.cursor() for _ in range(_THREADS)]
     pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="report")
     try:
-        yield Readers(connection, pool)
+        for cursor in cursors:
+            cursor.execute("set timezone = ?", zone)
+        yield Readers(pool, cursors)
     finally:
         pool.shutdown(cancel_futures=True)
+        for cursor in cursors:
+            cursor.close()
