@@ -213,7 +213,7 @@ def _refresh(context: Context) -> Output:
 
 @contextmanager
 def _held_open(context: Context, generation: Generation) -> Iterator[None]:
-    """Keep the published database open: each reader of the step then joins it at once, and finds read what others read."""
+    """Keep the published database open: what opens it in this step joins at once, and finds read what others read."""
     with ExitStack() as stack:
         with suppress(duckdb.Error):  # each reader says by itself what it cannot read
             stack.enter_context(open_read_only(context.parts.volume.database_of(generation.number)))
