@@ -10,12 +10,11 @@ from concurrent.futures import Future
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import duckdb
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from common import numbers
@@ -31,6 +30,9 @@ from report.readers import Readers, readers
 from report.script import bundled
 from report.session_files import Kept, folder_of, write_sessions
 from report.vega import Vega
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 PAGE = Path(__file__).parent / "page"
 TITLE = "Claude Code history"
@@ -77,15 +79,13 @@ def _render(
     *,
     sample: bool,
 ) -> str:
+    template = _template()
     meta = period_of(connection, timezone)
     period = {"date_from": meta["from_text"], "date_to": meta["to_text"]}
     encoded = encode_catalog(connection, threads, catalog, vega, **period)
     known = as_json(meta | {"table_rows": TABLE_ROWS, "other": OTHER, "kept": asdict(kept.result())})
     scripts = _own(vega.script().replace("</script", "<\\/script")), _own(bundled(PAGE / "page.js"))
-    environment = Environment(
-        loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    return environment.get_template("page.html").render(
+    return template.render(
         title=TITLE,
         about=_about(connection, meta, timezone),
         footer=f"Made {datetime.now(ZoneInfo(timezone)):%Y-%m-%d %H:%M} ({timezone}) by claude-analytics. "
@@ -105,6 +105,15 @@ def _render(
         vega=scripts[0],
         script=scripts[1],
     )
+
+
+def _template() -> "Template":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415  loads while sessions are read
+
+    environment = Environment(
+        loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    return environment.get_template("page.html")
 
 
 def _hash(script: str) -> str:

@@ -70,8 +70,9 @@ def test_every_card_shows_what_its_own_statement_gives(
         shown = encoded.shown[key]
         assert (shown.total, shown.missing) == (len(expected.rows), None), key
         if card.limit is None or shown.total <= card.limit:
-            for here, there in zip(_sorted(shown.rows), _sorted(expected.rows), strict=True):
-                assert here == (there[0], pytest.approx(there[1])), key
+            for (here, floats), (there, others) in zip(_sorted(shown.rows), _sorted(expected.rows), strict=True):
+                assert here == there, key
+                assert floats == pytest.approx(others), key
 
 
 def test_what_was_held_is_gone_afterwards(
