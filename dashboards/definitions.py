@@ -26,7 +26,6 @@ ColumnKind = Literal["day", "label", "text", "number", "time"]
 Format = Literal["count", "tokens", "usd", "amount", "percent", "duration", "days", "bytes", "text", "day", "time"]
 CardKind = Literal["number", "line", "area", "bar", "row", "heatmap", "table", "pivot"]
 
-
 _Model = TypeVar("_Model", bound=BaseModel)
 
 

@@ -93,11 +93,8 @@ def _json(value: Any) -> Any:
 
 def _weighed(card: Card, facts: Facts) -> Iterator[dict[str, Any]]:
     """The facts as rows of what `series_of` reads; none are made for a card that has no series."""
-    names = [
-        name
-        for name in facts
-        if name in {*card.by, *card.values, *(n for v in card.values.values() for n in v.parts[1])}
-    ]
+    used = {*card.by, *card.values, *(name for value in card.values.values() for name in value.parts[1])}
+    names = [name for name in facts if name in used]
     for row in zip(*(facts[name] for name in names), strict=True):
         yield dict(zip(names, row, strict=True))
 
