@@ -53,18 +53,19 @@ def _read(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> tuple[Fact
         return _columns(connection, dataset, facts), False
     newest = dataset.ordered_by or next(name for name, it in dataset.columns.items() if it.kind in ("day", "time"))
     most = dataset.report_limit + 1
-    bounds = f"select count(*), count({newest}), list_min(max({newest}, {most})) {facts}"
-    [(rows, dated, oldest)] = connection.execute(bounds).fetchall()
+    # The moment stays in DuckDB, whose calendar is longer than Python's.
+    bounds = f"select {{'rows': count(*), 'dated': count({newest}), 'oldest': list_min(max({newest}, {most}))}} {facts}"
+    connection.execute(f"set variable bounds = ({bounds})")
+    [(rows, dated)] = connection.execute("select getvariable('bounds').rows, getvariable('bounds').dated").fetchall()
     if rows < most:
         return _columns(connection, dataset, facts), False
     # What is shown of the rows is read and sorted only from where the oldest of them is.
-    since, values = (f" and {newest} >= ?", [oldest]) if dated >= most else ("", [])
-    facts += f"{since} order by {newest} desc nulls last limit {dataset.report_limit}"
-    return _columns(connection, dataset, facts, values), True
+    facts += f" and {newest} >= getvariable('bounds').oldest" if dated >= most else ""
+    return _columns(connection, dataset, f"{facts} order by {newest} desc nulls last limit {most - 1}"), True
 
 
-def _columns(connection: duckdb.DuckDBPyConnection, dataset: Dataset, facts: str, values: Sequence[Any] = ()) -> Facts:
-    result = connection.execute(f"select {', '.join(dataset.columns)} {facts}", values or None)
+def _columns(connection: duckdb.DuckDBPyConnection, dataset: Dataset, facts: str) -> Facts:
+    result = connection.execute(f"select {', '.join(dataset.columns)} {facts}")
     return dict(zip(dataset.columns, plain_columns(result), strict=True))
 
 

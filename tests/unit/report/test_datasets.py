@@ -89,3 +89,12 @@ def test_without_the_mart_there_are_columns_and_no_rows(connection: duckdb.DuckD
     content, facts = encode_dataset(connection, missing)
     assert content == {"rows": 0, "columns": {"day": {"values": []}, "project": {"dictionary": [], "codes": []}}}
     assert facts == {"day": (), "project": ()}
+
+
+def test_moments_that_pythons_calendar_does_not_have_are_no_error(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute("""
+        set timezone = 'Asia/Tokyo';
+        insert into facts select timestamptz '9999-12-31 23:00:00+00', null, 'late', 1 from range(2);
+    """)
+    content, _ = encode_dataset(connection, _dataset({"project": "label"}, report_limit=1, ordered_by="sent"))
+    assert _values(content, "project") == ["late"]
