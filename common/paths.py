@@ -25,6 +25,10 @@ class DuckDBVolume:
         """One folder per published generation, named by its number, never written again."""
         return self.root / "generations"
 
+    def database_of(self, generation: int) -> Path:
+        """The database that was published with this number."""
+        return self.generations / str(generation) / DATABASE_FILE
+
     @property
     def as_of(self) -> Path:
         """One folder per moment whose figures were asked for, a data directory by itself."""

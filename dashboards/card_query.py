@@ -1,9 +1,8 @@
 """Cards run against a database: the statement a dashboard would send, and its rows under the card's own names."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -46,12 +45,19 @@ def shown_columns(catalog: Catalog, card: Card) -> dict[str, Column]:
 
 def run_card(connection: duckdb.DuckDBPyConnection, catalog: Catalog, card: Card, **given: str) -> Rows:
     """Run the card's SQL with these parameters; a missing mart is an answer, any other error is raised."""
+    return run_statement(connection, catalog, card, *bind(card_sql(catalog, card), given))
+
+
+def run_statement(
+    connection: duckdb.DuckDBPyConnection, catalog: Catalog, card: Card, sql: str, values: dict[str, str]
+) -> Rows:
+    """Run a statement that gives what the card's SQL gives, and return its rows as the card's."""
     names = tuple(shown_columns(catalog, card))
     if card.opens and "session_id" not in names:
         names = (*names, "session_id")
     if has_change(catalog, card):
         names = ("period_from", "period_before", *names)
-    found = run_sql(connection, *bind(card_sql(catalog, card), given), names=names)
+    found = run_sql(connection, sql, values, names=names)
     return _filled(card, found) if card.kind == "heatmap" else found
 
 
@@ -69,14 +75,20 @@ def run_sql(
     except duckdb.CatalogException as error:
         return Rows(names or (), [], str(error).splitlines()[0])
     found = names or tuple(column[0] for column in result.description)
-    rows = [dict(zip(found, map(_plain, row), strict=True)) for row in result.fetchall()]
+    rows = [dict(zip(found, row, strict=True)) for row in zip(*plain_columns(result), strict=True)]
     return Rows(found, rows)
 
 
-def _plain(value: Any) -> Any:
-    """Decimals and huge integers as floats, instants as local wall-clock time: what a page and a CSV can hold."""
-    if isinstance(value, datetime):
-        return value.replace(tzinfo=None)
-    if hasattr(value, "as_tuple"):
-        return float(value)
-    return value
+def plain_columns(result: duckdb.DuckDBPyConnection) -> list[Sequence[Any]]:
+    """Return a result by column, as a page and a CSV can hold it: decimals as floats, instants as local time."""
+    types = [str(column[1]) for column in result.description]
+    columns: list[Sequence[Any]] = list(zip(*result.fetchall(), strict=True)) or [() for _ in types]
+    return [_plain(type_, values) for type_, values in zip(types, columns, strict=True)]
+
+
+def _plain(type_: str, values: Sequence[Any]) -> Sequence[Any]:
+    if type_.startswith("DECIMAL"):
+        return [None if value is None else float(value) for value in values]
+    if type_ == "TIMESTAMP WITH TIME ZONE":
+        return [None if value is None else value.replace(tzinfo=None) for value in values]
+    return values

@@ -6,6 +6,7 @@ the tests run the very statement a dashboard runs.
 
 import re
 from collections.abc import Mapping
+from datetime import date
 
 from dashboards.definitions import Card, Catalog, Column, Dataset, Value
 
@@ -97,6 +98,11 @@ def bind(sql: str, values: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     kept = OPTIONAL.sub(keep, sql)
     used = tags_of(kept)
     return TAG.sub(r"$\1", kept), {name: values[name] for name in used}
+
+
+def for_given_period(sql: str, first: date, last: date) -> str:
+    """Return the statement for one period, which then need not be looked up or handed over."""
+    return sql.replace(PERIOD, f"period as (select date '{first}' as first_day, date '{last}' as last_day)")
 
 
 def measure_sql(value: Value, row_count: str = "*") -> str:

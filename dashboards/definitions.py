@@ -26,7 +26,6 @@ ColumnKind = Literal["day", "label", "text", "number", "time"]
 Format = Literal["count", "tokens", "usd", "amount", "percent", "duration", "days", "bytes", "text", "day", "time"]
 CardKind = Literal["number", "line", "area", "bar", "row", "heatmap", "table", "pivot"]
 
-
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -73,6 +72,8 @@ class Dataset(_Strict):
     pick: Pick | None = None
     report_limit: int | None = Field(default=None, gt=0)
     """The report carries at most this many rows, the newest ones, and says so."""
+    ordered_by: str = ""
+    """A table's column in the SQL that says how new a row is: by one that is computed DuckDB skips no older rows."""
 
     @field_validator("columns", mode="before")
     @classmethod

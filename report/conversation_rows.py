@@ -11,7 +11,13 @@ import duckdb
 
 _CHUNK = 2000
 _LOCAL = "strftime(timezone(current_setting('TimeZone'), {0}), '%Y-%m-%d %H:%M:%S')"
-_CHOSEN = """(select unnest(from_json($ids, '["VARCHAR"]')))"""
+
+# DuckDB reads of the other columns only what a list function lets pass, but everything for `in`, of which it makes a
+# join. The function compares with each id, so that it is for a few.
+_FEW = 100
+_ONE_OF_FEW = """list_contains(from_json($ids, '["VARCHAR"]'), session_id)"""
+_ONE_OF_MANY = """session_id in (select unnest(from_json($ids, '["VARCHAR"]')))"""
+_CHOSEN = "{chosen}"
 
 NO_LONGER_KEPT = "(text no longer kept)"
 """Stands where TEXT_RETENTION_DAYS removed a text."""
@@ -31,7 +37,7 @@ with kept as (
         command_name, if(turn_type in ('human_prompt', 'slash_command', 'shell_command', 'agent_prompt'),
         message_text, null) as typed
     from marts.fct_messages
-    where session_id in {_CHOSEN}
+    where {_CHOSEN}
     qualify row_number() over (
         partition by session_id, copy_key order by is_copy, is_progress, sent_at nulls last, message_key
     ) = 1
@@ -46,9 +52,8 @@ select
     b.is_error,
     c.tool_call_key, c.outcome, c.duration_ms, c.lines_added, c.lines_removed
 from kept as m
-inner join raw.conversations as b on m.message_key = b.document_id
+inner join (select * from raw.conversations where {_CHOSEN}) as b on m.message_key = b.document_id
 left join marts.fct_tool_calls as c on m.message_key = c.message_key and b.tool_use_id = c.tool_use_id
-where b.session_id in {_CHOSEN}
 order by m.session_id, m.sent_at nulls last, b.source_file, b.byte_offset nulls last, m.message_key, b.block_index"""
 
 REQUESTS = f"""\
@@ -56,21 +61,21 @@ select
     session_id, request_key, {_LOCAL.format("requested_at")}, agent_id, model, input_tokens, output_tokens,
     cache_read_tokens, cache_creation_tokens, cost_usd
 from marts.fct_api_requests
-where session_id in {_CHOSEN}
+where {_CHOSEN}
 order by session_id, requested_at nulls last, request_key"""
 
 AGENTS = f"""\
 select
     session_id, agent_id, spawn_tool_call_key, {_LOCAL.format("started_at")}, agent_type, description, duration_ms
 from marts.dim_agents
-where session_id in {_CHOSEN}
+where {_CHOSEN}
 order by session_id, started_at nulls last, agent_key"""
 
 # Errors and interruptions are messages, too, and shown as such.
 EVENTS = f"""\
 select session_id, {_LOCAL.format("occurred_at")}, agent_id, replace(event_kind, '_', ' '), note
 from marts.fct_session_events
-where event_kind in ('api_retry', 'compaction', 'model_fallback', 'note') and session_id in {_CHOSEN}
+where event_kind in ('api_retry', 'compaction', 'model_fallback', 'note') and {_CHOSEN}
 order by session_id, occurred_at nulls last, event_key"""
 
 COMMITS = f"""\
@@ -78,7 +83,7 @@ select
     session_id, {_LOCAL.format("occurred_at")}, tool_call_key, replace(git_event, '_', ' '),
     coalesce(left(commit_sha, 10), pull_request_url, branch, '')
 from marts.fct_commits
-where session_id in {_CHOSEN}
+where {_CHOSEN}
 order by session_id, occurred_at nulls last, commit_key"""
 
 SESSIONS = f"""\
@@ -87,7 +92,7 @@ select
     s.last_git_branch, s.last_version
 from marts.dim_sessions as s
 left join marts.dim_projects as p on s.project_id = p.project_id
-where s.session_id in {_CHOSEN}
+where {_CHOSEN}
 order by s.session_id"""
 
 
@@ -195,9 +200,10 @@ class SessionRows:
 
 def session_rows(connection: duckdb.DuckDBPyConnection, ids: list[str]) -> Iterator[SessionRows]:
     """Yield the rows of each of these sessions. Only one session's are in memory beside the short ones of all."""
+    of_chosen = _ONE_OF_FEW if len(ids) <= _FEW else _ONE_OF_MANY
     chosen = {"ids": json.dumps(ids)}  # as one text: of a list DuckDB looks at every element for what Python type it is
     short = {
-        name: _by_session(connection, sql, row, chosen)
+        name: _by_session(connection, sql.format(chosen=of_chosen), row, chosen)
         for name, sql, row in (
             ("requests", REQUESTS, Request),
             ("agents", AGENTS, Agent),
@@ -205,8 +211,10 @@ def session_rows(connection: duckdb.DuckDBPyConnection, ids: list[str]) -> Itera
             ("commits", COMMITS, Commit),
         )
     }
-    abouts = {row[0]: About._make(row) for row in connection.execute(SESSIONS, chosen).fetchall()}
-    said = groupby(_streamed(connection, BLOCKS, chosen), key=itemgetter(0))
+    abouts = {
+        row[0]: About._make(row) for row in connection.execute(SESSIONS.format(chosen=of_chosen), chosen).fetchall()
+    }
+    said = groupby(_streamed(connection, BLOCKS.format(chosen=of_chosen), chosen), key=itemgetter(0))
     for session_id, rows in said:
         about = abouts.pop(session_id, None)
         if about:

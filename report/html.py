@@ -6,16 +6,15 @@ period or project. Conversations are too much for one file: they are beside it, 
 
 import base64
 import hashlib
-import json
+from concurrent.futures import Future
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import duckdb
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from common import numbers
@@ -25,10 +24,15 @@ from dashboards.card_sql import DEFAULT_DAYS
 from dashboards.definitions import Card, Catalog, Dashboard, load_catalog
 from dashboards.formats import show, show_cell
 from report.charts import OTHER, has_chart
-from report.payload import TABLE_ROWS, Shown, days_since_epoch, encode_catalog
+from report.datasets import days_since_epoch
+from report.payload import TABLE_ROWS, Shown, as_json, encode_catalog, json_object
+from report.readers import Readers, readers
 from report.script import bundled
 from report.session_files import Kept, folder_of, write_sessions
 from report.vega import Vega
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 PAGE = Path(__file__).parent / "page"
 TITLE = "Claude Code history"
@@ -49,11 +53,12 @@ def write_report(
     The sessions' conversations go into the folder `<target>_sessions` beside it, of which only what changed is written.
     `vega_dir` keeps what Vega's tools make for the next report.
     """
-    catalog, vega = load_catalog(), Vega(vega_dir)
     target.parent.mkdir(parents=True, exist_ok=True)
-    with opened(database, timezone) as connection:
-        kept = write_sessions(connection, folder_of(target))
-        page = _render(connection, catalog, timezone, vega, kept, sample=sample)
+    with opened(database, timezone) as connection, readers(connection) as threads:
+        connection.execute("set threads = 1")  # the readers use the cores, and sums come out alike each time
+        kept = threads.start(write_sessions, folder_of(target))
+        catalog, vega = load_catalog(), Vega(vega_dir)
+        page = _render(connection, threads, catalog, timezone, vega, kept, sample=sample)
     vega.forget_others()
     # Its own name, for a run and a person may write the same report at once.
     unfinished = target.with_name(f".{target.name}.{uuid4().hex[:8]}.unfinished")
@@ -65,35 +70,50 @@ def write_report(
 
 
 def _render(
-    connection: duckdb.DuckDBPyConnection, catalog: Catalog, timezone: str, vega: Vega, kept: Kept, *, sample: bool
+    connection: duckdb.DuckDBPyConnection,
+    threads: Readers,
+    catalog: Catalog,
+    timezone: str,
+    vega: Vega,
+    kept: "Future[Kept]",
+    *,
+    sample: bool,
 ) -> str:
+    template = _template()
     meta = period_of(connection, timezone)
-    payload, shown = encode_catalog(connection, catalog, vega, date_from=meta["from_text"], date_to=meta["to_text"])
-    payload["meta"] = meta | {"table_rows": TABLE_ROWS, "other": OTHER, "kept": asdict(kept)}
+    period = {"date_from": meta["from_text"], "date_to": meta["to_text"]}
+    encoded = encode_catalog(connection, threads, catalog, vega, **period)
+    known = as_json(meta | {"table_rows": TABLE_ROWS, "other": OTHER, "kept": asdict(kept.result())})
     scripts = _own(vega.script().replace("</script", "<\\/script")), _own(bundled(PAGE / "page.js"))
-    environment = Environment(
-        loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    return environment.get_template("page.html").render(
+    return template.render(
         title=TITLE,
         about=_about(connection, meta, timezone),
         footer=f"Made {datetime.now(ZoneInfo(timezone)):%Y-%m-%d %H:%M} ({timezone}) by claude-analytics. "
         "Costs are list prices of the day the tokens were spent, not a bill. "
         "./analytics serve keeps this report up to date and has a status page.",
-        boards=[_board(catalog, board, shown) for board in catalog.dashboards],
-        session_cards=_session_cards(catalog, shown),
+        boards=[_board(catalog, board, encoded.shown) for board in catalog.dashboards],
+        session_cards=_session_cards(catalog, encoded.shown),
         meta=meta,
-        projects=_labels(payload["datasets"], "project"),
-        sessions=_sessions(payload["datasets"]),
-        offered=_offered(payload["datasets"]),
-        first_session=next((data["first"] for data in payload["datasets"].values() if "first" in data), None),
+        projects=_labels(encoded.datasets, "project"),
+        sessions=_sessions(encoded.datasets),
+        offered=_offered(encoded.datasets),
+        first_session=next((data["first"] for data in encoded.datasets.values() if "first" in data), None),
         sample=sample,
         allowed=" ".join(_hash(text) for text in scripts),
         style=_own(stylesheet() + (PAGE / "page.css").read_text(encoding="utf-8")),
-        data=_json_for_script(payload),
+        data=_for_script(json_object(encoded.json | {"meta": known})),
         vega=scripts[0],
         script=scripts[1],
     )
+
+
+def _template() -> "Template":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415  loads while sessions are read
+
+    environment = Environment(
+        loader=FileSystemLoader(PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    return environment.get_template("page.html")
 
 
 def _hash(script: str) -> str:
@@ -106,9 +126,8 @@ def _own(text: str) -> Markup:
     return Markup(text)  # noqa: S704  see above
 
 
-def _json_for_script(value: Any) -> Markup:
+def _for_script(text: str) -> Markup:
     """JSON that no content can end early: inside a script element only `<` could."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=str)
     safe = text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
     return Markup(safe)  # noqa: S704  every < is escaped
 
@@ -176,7 +195,7 @@ def _sessions(datasets: dict[str, Any]) -> list[tuple[str, str]]:
         code = columns[name]["codes"][row]
         return str(columns[name]["dictionary"][code]) if code >= 0 else ""
 
-    rows = sorted(range(listed["rows"]), key=lambda row: text("started", row), reverse=True)
+    rows = sorted(range(listed["rows"]), key=lambda row: (text("started", row), text("session_id", row)), reverse=True)
     return [
         (text("session_id", row), f"{text('started', row)[:16]} · {text('project', row)} · {text('title', row)}")
         for row in rows[:SESSIONS_OFFERED]

@@ -18,6 +18,7 @@ SUFFIX = ".js"
 _HEAD = "// claude-analytics "
 _RECEIVE = re.compile(r'^receiveClaudeAnalytics\("[\w-]+","([A-Za-z0-9+/=]+)"\);\n$')
 _LEVEL = 4
+_LONGEST_HEAD = 200
 _READER_ONLY, _FOLDER_OF_READER = 0o600, 0o700
 
 
@@ -46,11 +47,17 @@ def write_packed(folder: Path, name: str, fingerprint: str, value: Any) -> None:
 def fingerprint_of(path: Path) -> str | None:
     """Return what the file was made from; None if it does not exist, or was not written by `write_packed`."""
     try:
-        with path.open(encoding="ascii") as file:
-            head = file.readline()
-    except (OSError, UnicodeDecodeError):
+        descriptor = os.open(path, os.O_RDONLY)  # without Python's buffers: a report asks thousands of files
+    except OSError:
         return None
-    return head.removeprefix(_HEAD).rstrip("\n") if head.startswith(_HEAD) else None
+    try:
+        head = os.read(descriptor, _LONGEST_HEAD)
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+    line = head.partition(b"\n")[0].decode("ascii", "replace")
+    return line.removeprefix(_HEAD) if line.startswith(_HEAD) else None
 
 
 def read_packed(path: Path) -> Any:

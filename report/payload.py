@@ -1,25 +1,24 @@
 """What the report's page carries as JSON: the datasets by column, and for each card how to count and draw it."""
 
-from collections import Counter
-from collections.abc import Iterable
-from contextlib import suppress
-from dataclasses import dataclass, replace
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 import duckdb
 
-from dashboards.card_query import Rows, run_card, run_sql, shown_columns
-from dashboards.card_sql import sort_keys
-from dashboards.definitions import Card, Catalog, Column, Dataset
+from dashboards.card_query import run_statement, shown_columns
+from dashboards.card_sql import bind, card_sql, sort_keys
+from dashboards.definitions import Card, Catalog, Column
 from dashboards.palette import DARK, LIGHT
 from report.charts import OTHER, SERIES_LIMIT, folds, has_chart, specification
+from report.datasets import Facts, encode_dataset, plain_number
+from report.held import Held, held
+from report.readers import Readers
 from report.vega import Vega
 
 TABLE_ROWS = 200
-TEXT_LIMIT = 160
-EPOCH = date(1970, 1, 1)
-_CARDS_WORTH_HOLDING = 3
 
 
 @dataclass(frozen=True)
@@ -31,67 +30,10 @@ class Shown:
     missing: str | None
 
 
-def days_since_epoch(day: date) -> int:
-    """The number by which the page knows a day."""
-    return (day - EPOCH).days
-
-
-def encode_dataset(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> tuple[dict[str, Any], Rows]:
-    """The dataset's rows by column, and the rows themselves."""
-    found = run_sql(connection, _limited(dataset), {}, tuple(dataset.columns))
-    left_out = dataset.report_limit is not None and len(found.rows) > dataset.report_limit
-    if left_out:
-        del found.rows[dataset.report_limit :]
-    columns = {name: _encode(column, [row[name] for row in found.rows]) for name, column in dataset.columns.items()}
-    content: dict[str, Any] = {"rows": len(found.rows), "columns": columns}
-    if left_out and "day" in columns:
-        content["since"] = min(columns["day"]["values"])
-    if dataset.pick and not found.missing:
-        content["pick"] = dataset.pick.column
-        [first] = run_sql(connection, f"select {dataset.pick.first}", {}, ("first",)).rows
-        content["first"] = first["first"]
-    return content, found
-
-
-def _limited(dataset: Dataset) -> str:
-    # No period holds the days of a broken clock. One row more than the report carries tells whether there are more.
-    columns = ", ".join(dataset.columns)
-    sql = f"select {columns} from ({dataset.sql.strip()}) as facts"
-    if "day" in dataset.columns:
-        sql += " where year(day) between 2000 and 2100"
-    if dataset.report_limit:
-        newest = next(name for name, column in dataset.columns.items() if column.kind in ("day", "time"))
-        sql += f" order by {newest} desc nulls last limit {dataset.report_limit + 1}"
-    return sql
-
-
-def _encode(column: Column, values: list[Any]) -> dict[str, Any]:
-    if column.kind == "day":
-        return {"values": [None if value is None else days_since_epoch(value) for value in values]}
-    if column.kind == "number":
-        return {"values": [_number(value) for value in values]}
-    texts = [_text(value) for value in values]
-    known = {text: code for code, text in enumerate(dict.fromkeys(text for text in texts if text is not None))}
-    return {"dictionary": list(known), "codes": [-1 if text is None else known[text] for text in texts]}
-
-
-def _number(value: Any) -> Any:
-    # Ten significant digits: money to a millionth of a cent, and no tail of binary noise to download.
-    return float(f"{value:.10g}") if isinstance(value, float) else value
-
-
-def _text(value: Any) -> str | None:
-    if value is None:
-        return None
-    # Milliseconds keep the order of what happened within one minute; the page shows minutes.
-    text = value.isoformat(" ", "milliseconds") if isinstance(value, datetime) else str(value)
-    return text if len(text) <= TEXT_LIMIT else text[: TEXT_LIMIT - 1] + "…"
-
-
-def encode_card(catalog: Catalog, key: str, card: Card, facts: Rows | None, own: Shown, vega: Vega) -> dict[str, Any]:
+def encode_card(catalog: Catalog, key: str, card: Card, facts: Facts, own: Shown, vega: Vega) -> dict[str, Any]:
     """One card: its measures, order, columns and chart. `facts` are its dataset's rows, `own` its SQL's."""
     columns = catalog.columns_of(card)
-    series = series_of(card, columns, facts.rows if facts else own.rows)
+    series = series_of(card, columns, _weighed(card, facts))
     content: dict[str, Any] = {
         "key": key,
         "title": card.title,
@@ -146,7 +88,15 @@ def _value(parts: tuple[str, tuple[str, ...]], label: str, format_: str) -> dict
 def _json(value: Any) -> Any:
     if isinstance(value, datetime | date):
         return value.strftime("%Y-%m-%d %H:%M") if isinstance(value, datetime) else value.isoformat()
-    return _number(value)
+    return plain_number(value)
+
+
+def _weighed(card: Card, facts: Facts) -> Iterator[dict[str, Any]]:
+    """The facts as rows of what `series_of` reads; none are made for a card that has no series."""
+    used = {*card.by, *card.values, *(name for value in card.values.values() for name in value.parts[1])}
+    names = [name for name in facts if name in used]
+    for row in zip(*(facts[name] for name in names), strict=True):
+        yield dict(zip(names, row, strict=True))
 
 
 def series_of(card: Card, columns: dict[str, Column], rows: Iterable[dict[str, Any]]) -> list[str]:
@@ -165,44 +115,56 @@ def series_of(card: Card, columns: dict[str, Column], rows: Iterable[dict[str, A
     return largest if len(largest) <= SERIES_LIMIT + 1 else [*largest[:SERIES_LIMIT], OTHER]
 
 
-def _held(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> Catalog:
-    """Return a catalog that reads datasets from temporary tables: their queries run once, not once a card.
+@dataclass(frozen=True)
+class Encoded:
+    """The page's datasets, what its cards show first, and the JSON of both, by the name the page knows it by."""
 
-    One of which the report carries only the newest rows is large: it is held where several cards share it.
-    """
-    held = dict(catalog.datasets)
-    for name, cards in Counter(card.dataset for card in catalog.cards.values() if card.dataset).items():
-        dataset = catalog.datasets[name]
-        if dataset.report_limit is not None and cards < _CARDS_WORTH_HOLDING:
-            continue
-        with suppress(duckdb.CatalogException):  # a mart is missing: the card says so
-            connection.execute(f"create or replace temp table dataset_{name} as {dataset.sql}")
-            held[name] = dataset.model_copy(update={"sql": f"select * from dataset_{name}"})
-    return replace(catalog, datasets=held)
-
-
-def _shown(connection: duckdb.DuckDBPyConnection, catalog: Catalog, card: Card, **period: str) -> Shown:
-    found = run_card(connection, catalog, card.model_copy(update={"limit": None}), **period)
-    return Shown(found.rows[: card.limit], len(found.rows), found.missing)
+    datasets: dict[str, dict[str, Any]]
+    shown: dict[str, Shown]
+    json: dict[str, str]
 
 
 def encode_catalog(
-    connection: duckdb.DuckDBPyConnection, catalog: Catalog, vega: Vega, **period: str
-) -> tuple[dict[str, Any], dict[str, Shown]]:
-    """Return datasets and cards for the page, and what each card shows in the period given."""
-    catalog = _held(connection, catalog)
-    datasets: dict[str, Any] = {}
-    facts: dict[str, Rows] = {}
-    for name in dict.fromkeys(card.dataset for card in catalog.cards.values() if card.dataset):
-        datasets[name], facts[name] = encode_dataset(connection, catalog.datasets[name])
-    shown = {key: _shown(connection, catalog, card, **period) for key, card in catalog.cards.items()}
-    cards = {
-        key: encode_card(catalog, key, card, facts.get(card.dataset or ""), shown[key], vega)
-        for key, card in catalog.cards.items()
-    }
+    connection: duckdb.DuckDBPyConnection, readers: Readers, catalog: Catalog, vega: Vega, **period: str
+) -> Encoded:
+    """Return datasets and cards for the page; the cards are shown in the period given."""
+    datasets: dict[str, dict[str, Any]] = {}
+    facts: dict[str | None, Facts] = {None: {}}
+    shown: dict[str, Shown] = {}
+    texts: dict[str, str] = {}
+    cards: dict[str, str] = {}
+    with held(connection, readers, catalog) as copies:
+        names = list(dict.fromkeys(card.dataset for card in catalog.cards.values() if card.dataset))
+        read = readers.map(encode_dataset, [copies.catalog.datasets[name] for name in names])
+        counted = readers.map(lambda cursor, card: _shown(cursor, copies, card, **period), catalog.cards.values())
+        # This thread writes what is there while the others wait for DuckDB.
+        for name, (datasets[name], facts[name]) in zip(names, read, strict=True):
+            texts[name] = as_json(datasets[name])
+        for (key, card), shown[key] in zip(catalog.cards.items(), counted, strict=True):
+            cards[key] = as_json(encode_card(catalog, key, card, facts[card.dataset], shown[key], vega))
     themes = {
         "light": vega.theme(dark=False),
         "dark": vega.theme(dark=True),
         "swap": dict(zip(LIGHT, DARK, strict=True)),
     }
-    return {"datasets": datasets, "cards": cards, "themes": themes}, shown
+    return Encoded(
+        datasets, shown, {"datasets": json_object(texts), "cards": json_object(cards), "themes": as_json(themes)}
+    )
+
+
+def as_json(value: Any) -> str:
+    """Write a value for the page; a figure that is not finite is refused."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=str)
+
+
+def json_object(members: dict[str, str]) -> str:
+    """Join values that are JSON already."""
+    return "{" + ",".join(f"{as_json(name)}:{text}" for name, text in members.items()) + "}"
+
+
+def _shown(connection: duckdb.DuckDBPyConnection, copies: Held, card: Card, **period: str) -> Shown:
+    first, last = (date.fromisoformat(period[name]) for name in ("date_from", "date_to"))
+    whole = card.model_copy(update={"limit": None})
+    sql = copies.rewritten(card_sql(copies.catalog, whole), first, last)
+    found = run_statement(connection, copies.catalog, whole, *bind(sql, period))
+    return Shown(found.rows[: card.limit], len(found.rows), found.missing)

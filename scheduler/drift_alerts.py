@@ -46,7 +46,7 @@ def tell_drift(volume: DuckDBVolume, alerts: Alerts, generation: Generation | No
 def _newest_alarms(volume: DuckDBVolume, generation: Generation) -> dict[str, str]:
     """Return the sentences of the newest alarms by metric, model and direction: late lines may move the day by one."""
     since = datetime.now(UTC) - _NEWS
-    with open_read_only(volume.generations / str(generation.number) / volume.published_database.name) as connection:
+    with open_read_only(volume.database_of(generation.number)) as connection:
         try:
             return dict(connection.execute(_ALARMS, [int(since.strftime("%Y%m%d"))]).fetchall())
         except duckdb.CatalogException:  # of another project, or a version that had no alarms yet

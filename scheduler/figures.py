@@ -138,7 +138,7 @@ class FiguresFile:
             last = database.execute("select * from publications order by published_at desc limit 1").fetchone()
             if last and last["published_at"] >= generation.created_at.isoformat():
                 return 0
-            path = volume.generations / str(generation.number) / volume.published_database.name
+            path = volume.database_of(generation.number)
             with open_read_only(path) as published:
                 found = _Found(published, generation, last)
             return _add(database, found)

@@ -1,13 +1,14 @@
 """The steps of the pipeline, in order: collect (standalone only), extract, load, transform, publish, refresh."""
 
 import threading
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Literal
 
 import duckdb
 
+from common.duckdb_files import open_read_only
 from common.errors import AnalyticsError
 from common.loader_results import ExtractResult, LoadResult
 from scheduler.as_of import remove_folders
@@ -202,11 +203,21 @@ def _refresh(context: Context) -> Output:
     due = [reader for reader in context.parts.refresh if not _is_done(context, reader, generation)]
     if not due:
         return Output("all up to date", status="skipped")
-    done = [reader.name for reader in due if _refreshed(context, reader, generation)]
+    with _held_open(context, generation):
+        done = [reader.name for reader in due if _refreshed(context, reader, generation)]
     failed = [reader.name for reader in due if reader.name not in done]
     said = ((done, "refreshed"), (failed, "failed"))
     message = "; ".join(f"{', '.join(names)} {what}" for names, what in said if names)
     return Output(message, status="warned" if failed else "succeeded")
+
+
+@contextmanager
+def _held_open(context: Context, generation: Generation) -> Iterator[None]:
+    """Keep the published database open: what opens it in this step joins at once, and finds read what others read."""
+    with ExitStack() as stack:
+        with suppress(duckdb.Error):  # each reader says by itself what it cannot read
+            stack.enter_context(open_read_only(context.parts.volume.database_of(generation.number)))
+        yield
 
 
 def _is_done(context: Context, refresh: Refresh, generation: Generation) -> bool:

@@ -56,7 +56,7 @@ def statusline_refresh(volume: DuckDBVolume) -> Refresh:
 
 def write_statusline_file(volume: DuckDBVolume, generation: Generation) -> None:
     """Write the figures of this generation."""
-    with open_read_only(volume.generations / str(generation.number) / volume.published_database.name) as connection:
+    with open_read_only(volume.database_of(generation.number)) as connection:
         days, blocks = _rows(connection, _LATEST_DAYS), _rows(connection, _LATEST_BLOCK)
         budgets = _rows(connection, _NEAREST_BUDGET)
     said = {

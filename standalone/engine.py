@@ -107,12 +107,12 @@ class Engine:
             forgetting=InProcessForgetting(self.settings, self.store, self.loader.catalog),
         )
 
-    def _report(self, _: Generation) -> None:
+    def _report(self, generation: Generation) -> None:
         from report.html import write_report  # noqa: PLC0415 (half a second that a run without news does not need)
 
         paths = self.paths
         write_report(
-            paths.duckdb.published_database,
+            paths.duckdb.database_of(generation.number),
             paths.report,
             timezone=self.settings.timezone,
             sample=paths.demo_marker.exists(),

@@ -71,7 +71,7 @@ def make_runner(settings: Settings) -> Runner:
     """The pipeline over the appliance's services, and what follows a generation."""
     project = DbtProject.of(settings)
     volume = DataPaths.of(settings).duckdb
-    report = Refresh("report", lambda _: _write_report(settings))
+    report = Refresh("report", partial(_write_report, settings))
     figures = figures_refresh(figures_path(settings), volume)
     refresh = [statusline_refresh(volume), figures, *budget_refreshes(settings), report]
     if settings.metabase_url and settings.metabase_user and settings.metabase_password:
@@ -87,9 +87,11 @@ def make_runner(settings: Settings) -> Runner:
     return Runner(parts, settings)
 
 
-def _write_report(settings: Settings) -> None:
+def _write_report(settings: Settings, generation: Generation) -> None:
     paths = DataPaths.of(settings)
-    write_report(paths.duckdb.published_database, paths.report, timezone=settings.timezone, vega_dir=paths.vega)
+    write_report(
+        paths.duckdb.database_of(generation.number), paths.report, timezone=settings.timezone, vega_dir=paths.vega
+    )
 
 
 def _show_in_metabase(account: Account, settings: Settings, manifest: Path, generation: Generation) -> None:

@@ -73,6 +73,6 @@ def _day(moment: datetime, zone: ZoneInfo) -> date:
 @contextmanager
 def _published(volume: DuckDBVolume, generation: Generation) -> Iterator[Figures]:
     zone = generation.facts.get("dbt_vars", {}).get("timezone", "UTC")
-    file = volume.generations / str(generation.number) / volume.published_database.name
+    file = volume.database_of(generation.number)
     with closing(open_read_only(file)) as connection:
         yield Figures(connection, generation.number, generation.created_at, zone)

@@ -37,7 +37,7 @@ def budgets_refresh(volume: DuckDBVolume) -> Refresh:
 
 
 def _write(volume: DuckDBVolume, generation: Generation) -> None:
-    with open_read_only(volume.generations / str(generation.number) / volume.published_database.name) as connection:
+    with open_read_only(volume.database_of(generation.number)) as connection:
         periods = _rows(connection, _PERIODS)
     replace_file(volume.budgets, json.dumps({"generation": generation.number, "periods": periods}).encode())
 

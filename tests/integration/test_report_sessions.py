@@ -8,6 +8,7 @@ import duckdb
 import pytest
 
 from dashboards.card_query import opened
+from report import conversation_rows
 from report.packed import read_packed
 from report.session_files import Kept, file_name, write_sessions
 
@@ -76,6 +77,17 @@ def test_every_session_is_there_with_each_prompt_call_and_cent(database: Path, f
         assert conversation["cost"] == pytest.approx(cost), session_id
         spent = [step["usage"]["cost"] for step in steps if "usage" in step]
         assert sum(step_cost for step_cost in spent if step_cost is not None) == pytest.approx(cost or 0), session_id
+
+
+def test_few_sessions_are_read_as_many_are(database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    few, many = tmp_path / "few", tmp_path / "many"
+    monkeypatch.setattr(conversation_rows, "_FEW", 1_000)
+    _write(database, few)
+    monkeypatch.setattr(conversation_rows, "_FEW", 0)
+    _write(database, many)
+    assert {path.name: path.read_bytes() for path in few.iterdir()} == {
+        path.name: path.read_bytes() for path in many.iterdir()
+    }
 
 
 def test_a_second_report_writes_nothing(database: Path, folder: Path) -> None:

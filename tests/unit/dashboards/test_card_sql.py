@@ -5,7 +5,7 @@ from datetime import date
 import duckdb
 import pytest
 
-from dashboards.card_sql import bind, card_sql, tags_of
+from dashboards.card_sql import bind, card_sql, for_given_period, tags_of
 from dashboards.definitions import Card, Catalog, Column, Dataset, load_catalog
 
 SQL = "select 1 where true [[and project = {{project}}]] [[and day between {{date_from}} and {{date_to}}]]"
@@ -140,3 +140,15 @@ def test_every_statement_of_the_product_is_the_same_each_time_it_is_made() -> No
     first, second = load_catalog(), load_catalog()
     for key, card in first.cards.items():
         assert card_sql(first, card) == card_sql(second, second.cards[key])
+
+
+@pytest.mark.parametrize("more", [{}, {"kind": "number"}, {"by": ["project"]}, {"kind": "line", "by": ["day"]}])
+def test_the_statement_for_one_period_gives_what_the_parameters_give(
+    connection: duckdb.DuckDBPyConnection, numbers: Catalog, more: dict[str, object]
+) -> None:
+    sql = card_sql(numbers, _card(**({"kind": "table", "by": ["day"]} | more)))
+    given = {"date_from": "2026-02-09", "date_to": "2026-02-20"}
+    for_it = for_given_period(sql, date(2026, 2, 9), date(2026, 2, 20))
+    assert tags_of(for_it) == tuple(tag for tag in tags_of(sql) if tag not in given)
+    expected = connection.execute(*bind(sql, given)).fetchall()
+    assert connection.execute(*bind(for_it, {})).fetchall() == expected != []

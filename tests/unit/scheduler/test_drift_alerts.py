@@ -45,7 +45,7 @@ def volume(tmp_path: Path) -> DuckDBVolume:
 
 def publish(volume: DuckDBVolume, number: int, *alarms: tuple[str, int, int]) -> Generation:
     """A generation with these alarms: what changed, days ago, detected days ago."""
-    database = volume.generations / str(number) / volume.published_database.name
+    database = volume.database_of(number)
     database.parent.mkdir(parents=True)
     with duckdb.connect(str(database)) as connection:
         connection.execute("create schema marts")
