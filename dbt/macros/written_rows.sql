@@ -9,11 +9,11 @@
 {%- endmacro -%}
 
 {#-
-  Rows (model, test, failures) of the tests of these models that fail. A query a model, one after the other, for all in one would hold the
-  keys of every table in memory; over all rows those that hold keys are queries of their own.
+  Rows (model, test, failures) of the tests of these models that fail. Over all rows there is a query a model, one after the other, and those
+  that hold keys are queries of their own: all in one would hold the keys of every table in memory. Over written rows eight go together.
 -#}
 {%- macro failing_tests_of_written_rows(names) -%}
-    {%- set found, tests_of = [], {} -%}
+    {%- set found, queries, tests_of = [], [], {} -%}
     {%- for test in (graph.nodes.values() if execute else []) if test.resource_type == 'test' and test.config.severity | lower == 'error' -%}
         {%- do tests_of.setdefault(test.attached_node, []).append(test) -%}
     {%- endfor -%}
@@ -29,13 +29,15 @@
         {%- set written = is_written(node) | trim -%}
         {%- set source = node.relation_name if written == 'true' else rows_where(node.relation_name, written) -%}
         {%- for checks in ([together] if together else []) + apart | batch(1) | list -%}
-            {%- set rows = run_query(
-                "select * from (select unnest([" ~ checks | map(attribute='count') | join(', ') ~ "], recursive := true) from (select "
-                ~ (['*'] + checks | map(attribute='column') | select | list) | join(', ')
-                ~ " from " ~ source ~ ")) where failures > 0").rows -%}
-            {%- for row in rows -%}
-                {%- do found.append("select '" ~ name ~ "' as model, '" ~ row[0] ~ "' as test, " ~ row[1] ~ " as failures") -%}
-            {%- endfor -%}
+            {%- do queries.append(
+                "select '" ~ name ~ "' as model, test, failures from (select unnest([" ~ checks | map(attribute='count') | join(', ')
+                ~ "], recursive := true) from (select " ~ (['*'] + checks | map(attribute='column') | select | list) | join(', ')
+                ~ " from " ~ source ~ ")) where failures > 0") -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {%- for some in queries | batch(8 if built_load_id() else 1) -%}
+        {%- for row in run_query(some | join(' union all ')).rows -%}
+            {%- do found.append("select '" ~ row[0] ~ "' as model, '" ~ row[1] ~ "' as test, " ~ row[2] ~ " as failures") -%}
         {%- endfor -%}
     {%- endfor -%}
     {{- found | join(' union all ') if found else "select null as model, null as test, 0 as failures where false" -}}
