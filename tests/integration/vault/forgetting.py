@@ -1,6 +1,7 @@
 """What the tests of forgetting share: a history of two sessions, requests carried out without dbt, a search."""
 
 import json
+import shutil
 from contextlib import closing
 from pathlib import Path
 
@@ -54,6 +55,15 @@ def collect(settings: Settings) -> CollectResult:
 def extract(settings: Settings) -> None:
     with closing(open_store(settings)) as store:
         loader.extract(store, open_catalog(settings))
+
+
+def iceberg_becomes(settings: Settings, older: Path) -> None:
+    """An older copy of Iceberg takes the place of the newer one; a run follows, which finds nothing to bring back."""
+    shutil.rmtree(settings.data_dir / "iceberg")
+    shutil.copytree(older, settings.data_dir / "iceberg")
+    with closing(open_store(settings)) as store:
+        assert loader.refill(store, open_catalog(settings)) == 0
+    extract(settings)
 
 
 def ask(settings: Settings, kind: str, value: str) -> Selection:

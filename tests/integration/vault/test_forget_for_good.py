@@ -22,7 +22,7 @@ from standalone.backups import backups_before_forgetting, bring_back, make_backu
 from standalone.forgetting import InProcessForgetting
 from tests.integration.collecting import write
 from tests.integration.vault.backing import contents, on_mongo, silent
-from tests.integration.vault.forgetting import GONE, PUBLIC, ask, carry_out, collect, extract, left
+from tests.integration.vault.forgetting import GONE, PUBLIC, ask, carry_out, collect, extract, iceberg_becomes, left
 from vault.cleaning import SAMPLES
 from vault.forget import keep_samples, unfinished
 from vault.selection import HOST, PROJECT, SESSION
@@ -158,10 +158,6 @@ def test_an_older_copy_of_iceberg_does_not_bring_it_back(tmp_path: Path, past: S
     shutil.copytree(past.data_dir / "iceberg", tmp_path / "older")
     ask(past, SESSION, GONE)
     carry_out(past)
-    shutil.rmtree(past.data_dir / "iceberg")
-    shutil.copytree(tmp_path / "older", past.data_dir / "iceberg")
-    with closing(open_store(past)) as store:
-        assert loader.refill(store, open_catalog(past)) == 0
-    extract(past)
+    iceberg_becomes(past, tmp_path / "older")
     assert left(past) == []
     assert len(contents(past)["lines"]) == 9

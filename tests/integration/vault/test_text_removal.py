@@ -25,7 +25,17 @@ from standalone.backups import bring_back, make_backup, tell_backups
 from standalone.forgetting import InProcessForgetting
 from tests.integration.collecting import ROOT, append, write
 from tests.integration.vault.backing import contents, on_mongo, silent
-from tests.integration.vault.forgetting import GONE, PUBLIC, SECRET, ask, carry_out, collect, extract, line
+from tests.integration.vault.forgetting import (
+    GONE,
+    PUBLIC,
+    SECRET,
+    ask,
+    carry_out,
+    collect,
+    extract,
+    iceberg_becomes,
+    line,
+)
 from vault.cleaning import SAMPLES, samples_in
 from vault.forget import finish, keep_samples, unfinished
 from vault.proof import search_tables
@@ -142,11 +152,7 @@ def test_a_transcript_that_is_still_there_brings_no_text_back(past: Settings, tm
 def test_neither_copy_brings_texts_back(past: Settings, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     shutil.copytree(past.data_dir / "iceberg", tmp_path / "older")
     expire(past)
-    shutil.rmtree(past.data_dir / "iceberg")
-    shutil.copytree(tmp_path / "older", past.data_dir / "iceberg")
-    with closing(open_store(past)) as store:
-        assert loader.refill(store, open_catalog(past)) == 0
-    extract(past)
+    iceberg_becomes(past, tmp_path / "older")
     assert places(past) == []
     lost = on_mongo(past, request, "lost") if past.mongo_uri else past
     if not past.mongo_uri:
