@@ -66,9 +66,8 @@ def _bring_home(catalog: SqlCatalog, table: Any, folder: Path) -> None:
             f" or delete {folder.parent.parent.parent}: the next run makes it again from the record store"
         )
     here = _registered_again(StaticTable.from_metadata(str(metadata)), name, folder)
-    with Session(
-        catalog.engine
-    ) as session:  # one statement: of two processes that do this at the same time, only the first changes the row
+    # One statement: of two processes that do this at the same time, only the first changes the row.
+    with Session(catalog.engine) as session:
         session.execute(
             update(IcebergTables)
             .where(

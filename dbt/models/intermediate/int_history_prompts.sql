@@ -26,7 +26,7 @@ prompts as (
 
 typed as (
 
-    -- the times first: where no prompt waits, or none is near, no text is read
+    -- the times first: where no prompt waits, no message is read
     select
         block_text,
         kept_facts,
