@@ -30,7 +30,8 @@ from standalone.both_copies import count_copies
 from standalone.engine import open_engine
 from standalone.inputs import check_data_dir
 
-for _late in ("pytz", "records.mongo_store", "sqlalchemy.dialects.sqlite"):  # libraries import them when they are used: once, before a fork
+# Imported when they are used: here once, before a fork.
+for _late in ("pytz", "records.mongo_store", "sqlalchemy.dialects.sqlite"):
     import_module(_late)
 
 Task = dict[str, Any]
