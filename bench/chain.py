@@ -44,10 +44,14 @@ OURS = tuple(python("cli"))
 
 
 def run(
-    transcripts: Path, data: Path, *, command: tuple[str | Path, ...] = OURS, settings: Mapping[str, str] | None = None
+    transcripts: Path, data: Path, *, launcher: Path | None = None, settings: Mapping[str, str] | None = None
 ) -> Sample:
-    """Run the chain once as a new process. Raises BenchError where the run does not succeed."""
-    what = "./analytics run" if command == OURS else f"{command[0]} run"
+    """Run the chain once as a new process: ours, or what a launcher starts.
+
+    Raises BenchError where the run does not succeed.
+    """
+    command: tuple[str | Path, ...] = OURS if launcher is None else (launcher,)
+    what = f"{launcher or './analytics'} run"
     places = ("--transcripts", transcripts, "--data", data)
     beside = data.with_name(f"{data.name}.run")
     done = measure(what, [*command, "run", "--json", *places], beside, environment(**settings or {}))

@@ -73,7 +73,7 @@ def _first_imports(plan: Plan, size: Size, history: History, data: Path) -> None
         if earlier is not None:
             plan.say(f"{size.lines:,} lines: first import of {plan.against}")
             other = data.with_name("earlier")
-            theirs.append(chain.run(history.root, other, command=(earlier,)))
+            theirs.append(chain.run(history.root, other, launcher=earlier))
             shutil.rmtree(other)
     size.stages["first_import"] = Stage.of(ours, history.documents, history.bytes)
     absent = Absent("no earlier release was given; give one with --against DIR")

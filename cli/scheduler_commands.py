@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-import requests
 import typer
 from rich.markup import escape
 from rich.table import Column, Table
@@ -141,6 +140,8 @@ def _address(settings: Settings) -> str:
 
 def ask_service(settings: Settings, *, full_refresh: bool) -> None:
     """Start a run in the service at work; its status page shows it."""
+    import requests  # it takes a while, and no other command here needs it
+
     base = _address(settings)
     headers = {"Authorization": f"Bearer {_token(settings)}"}
     try:

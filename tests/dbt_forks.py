@@ -61,6 +61,13 @@ class Forks:
         self.begin("cli")
         return [sys.executable, "-P", str(FORKED), "cli"]
 
+    def cli_module(self) -> str:
+        """Return the module that is the command line in an interpreter of its own; its dbt is a fork."""
+        if WORKER != FORKED:
+            return "cli"
+        self.begin("dbt")
+        return "tests.cli_with_forks"
+
     def close(self) -> None:
         """End the processes."""
         for process in self._processes.values():

@@ -21,11 +21,16 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 
 
 @pytest.fixture
-def page(context: BrowserContext, report: Path) -> Iterator[Page]:
+def blank(context: BrowserContext) -> Iterator[Page]:
     opened_page = context.new_page()
-    open_report(opened_page, report)
     yield opened_page
     opened_page.close()
+
+
+@pytest.fixture
+def page(blank: Page, report: Path) -> Page:
+    open_report(blank, report)
+    return blank
 
 
 def _seen(page: Page) -> dict[str, Any]:
@@ -79,25 +84,21 @@ def test_a_period_of_ones_own_is_in_the_address(page: Page, report: Path) -> Non
     assert (page.input_value("#from"), page.input_value("#period")) == (last, "custom")
 
 
-def test_an_address_of_another_report_opens_what_there_is(page: Page, report: Path) -> None:
-    open_report(page, report, "#nothing?project=elsewhere&period=soon")
-    page.reload()
-    page.wait_for_selector("html[data-ready]", state="attached")
-    assert _seen(page)["tab"] == "#overview"
-    assert (page.input_value("#project"), page.input_value("#period")) == ("", "30")
+def test_an_address_of_another_report_opens_what_there_is(blank: Page, report: Path) -> None:
+    open_report(blank, report, "#nothing?project=elsewhere&period=soon")
+    assert _seen(blank)["tab"] == "#overview"
+    assert (blank.input_value("#project"), blank.input_value("#period")) == ("", "30")
 
 
 @pytest.mark.parametrize("width", [390, 1200])
-def test_no_heading_is_hidden_under_the_bar(context: BrowserContext, report: Path, width: int) -> None:
-    page = context.new_page()
-    page.set_viewport_size({"width": width, "height": 700})
-    open_report(page, report, "#cost")
-    assert _is_below_the_bar(page, "cost")
-    page.evaluate("scrollTo(0, document.body.scrollHeight)")
-    page.click("nav a[href='#code']")
-    page.wait_for_function("() => scrollY <= document.querySelector('.top').offsetHeight")
-    assert _is_below_the_bar(page, "code")
-    page.close()
+def test_no_heading_is_hidden_under_the_bar(blank: Page, report: Path, width: int) -> None:
+    blank.set_viewport_size({"width": width, "height": 700})
+    open_report(blank, report, "#cost")
+    assert _is_below_the_bar(blank, "cost")
+    blank.evaluate("scrollTo(0, document.body.scrollHeight)")
+    blank.click("nav a[href='#code']")
+    blank.wait_for_function("() => scrollY <= document.querySelector('.top').offsetHeight")
+    assert _is_below_the_bar(blank, "code")
 
 
 def test_a_table_sorts_by_a_click_and_returns_to_its_own_order(page: Page) -> None:
@@ -222,11 +223,9 @@ def test_the_period_and_the_streak_name_the_day_they_end_with(page: Page) -> Non
     assert page.inner_text("[data-card='rhythm.current_streak'] .change") == f"up to {last}"
 
 
-def test_a_period_in_which_nothing_happened_says_when_something_did(page: Page, report: Path) -> None:
-    open_report(page, report, "#overview?from=2020-01-01&to=2020-01-31")
-    page.reload()
-    page.wait_for_selector("html[data-ready]", state="attached")
-    assert "The newest day with anything is" in page.inner_text(".nothing")
-    page.click(".nothing button")
-    assert page.is_hidden(".nothing")
-    assert page.inner_text("[data-card='overview.prompts'] .figure") != "0"
+def test_a_period_in_which_nothing_happened_says_when_something_did(blank: Page, report: Path) -> None:
+    open_report(blank, report, "#overview?from=2020-01-01&to=2020-01-31")
+    assert "The newest day with anything is" in blank.inner_text(".nothing")
+    blank.click(".nothing button")
+    assert blank.is_hidden(".nothing")
+    assert blank.inner_text("[data-card='overview.prompts'] .figure") != "0"

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,13 +37,14 @@ class MeasuredRun:
         return max(self.peaks.values(), default=0)
 
 
+CLI = (sys.executable, "-m", "cli")
 RUN, VERIFY = ("run", "--json"), ("verify",)
 
 
-def run(transcripts: Path, data: Path, arguments: tuple[str, ...] = RUN) -> MeasuredRun:
+def run(transcripts: Path, data: Path, arguments: tuple[str, ...] = RUN, cli: Sequence[str] = CLI) -> MeasuredRun:
     """Run the whole chain, or another command, over these transcripts, days in UTC, and wait for its end."""
     places = ["--transcripts", str(transcripts), "--data", str(data)]
-    command = [sys.executable, "-m", "cli", *arguments, *places]
+    command = [*cli, *arguments, *places]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "TIMEZONE": "UTC", "HOST_NAME": "test"}
     started, peaks = time.monotonic(), dict[int, tuple[str, int]]()
     data.parent.mkdir(parents=True, exist_ok=True)

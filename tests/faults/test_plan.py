@@ -18,8 +18,10 @@ from tests.faults.rig import OtherTime, Rig, usable_clock
 from tests.faults.rounds import Player, play_all
 from tests.faults.small_volume import SmallVolume
 
-ROUNDS = int(os.environ.get("FAULTS_ROUNDS", "36"))
-SEED = int(os.environ.get("FAULTS_SEED", "1"))
+ALL_KINDS = (20, 586)
+"""Few rounds, and a seed whose journeys have each kind of fault twice in them."""
+ROUNDS = int(os.environ.get("FAULTS_ROUNDS", ALL_KINDS[0]))
+SEED = int(os.environ.get("FAULTS_SEED", ALL_KINDS[1]))
 
 
 @pytest.fixture(scope="module")
@@ -40,4 +42,4 @@ def test_a_run_after_any_fault_gives_every_table_as_undisturbed(rig: Rig) -> Non
     played = play_all(rig, kinds, SEED, ROUNDS)
     print(f"\n{played}")
     assert not played.failures, played.explained()
-    assert set(played.faults) == set(kinds) or ROUNDS < 36
+    assert set(played.faults) == set(kinds) or (ROUNDS < 36 and (ROUNDS, SEED) != ALL_KINDS)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.dbt_forks import Forks
 from tests.faults.figures import Figures, count, figures_of
 from tests.faults.giants import GIANTS, MOST_MIB, write_giant
 from tests.faults.hostile_tree import PROJECT, write_hostile
@@ -33,10 +34,10 @@ class Valid:
 
 
 @pytest.fixture(scope="module")
-def valid(tmp_path_factory: pytest.TempPathFactory) -> Valid:
+def valid(tmp_path_factory: pytest.TempPathFactory, dbt_forks: Forks) -> Valid:
     folder = tmp_path_factory.mktemp("valid")
     tree = sample(folder / "projects", seed=5, days=6)
-    alone = run(tree, folder / "data")
+    alone = run(tree, folder / "data", cli=dbt_forks.cli())
     assert alone.code == 0, alone.errors[-3_000:]
     sessions = {path.stem for path in tree.glob("*/*.jsonl")}
     return Valid(5, sessions, figures_of(folder / "data", sessions))

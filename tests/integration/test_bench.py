@@ -13,6 +13,7 @@ import pytest
 
 from bench.chain import serve
 from bench.processes import Tree
+from tests.dbt_forks import Forks
 
 ROOT = Path(__file__).resolve().parents[2]
 CCUSAGE = """#!/bin/sh
@@ -27,6 +28,8 @@ class Measured(NamedTuple):
     """What one bench printed, and the folder that it kept."""
 
     report: dict[str, Any]
+    runs: str
+    """The module that its runs were."""
     said: str
     folder: Path
 
@@ -37,33 +40,34 @@ class Measured(NamedTuple):
         return found
 
 
-def command(folder: Path, *arguments: str) -> list[str]:
-    return [sys.executable, "-P", "-m", "cli", "bench", "--data", str(folder), "--lines", "2000", *arguments]
+def command(folder: Path, *arguments: str, module: str = "cli") -> list[str]:
+    return [sys.executable, "-P", "-m", module, "bench", "--data", str(folder), "--lines", "1000", *arguments]
 
 
 @pytest.fixture(scope="module")
-def measured(tmp_path_factory: pytest.TempPathFactory) -> Measured:
+def measured(tmp_path_factory: pytest.TempPathFactory, dbt_forks: Forks) -> Measured:
     folder = tmp_path_factory.mktemp("bench")
     (folder / "bin").mkdir()
     (folder / "bin" / "ccusage").write_text(CCUSAGE)
     (folder / "bin" / "ccusage").chmod(0o755)
     path = f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PATH": path}
-    arguments = command(folder, "--json", "--repeat", "1", "--skip", "warm", "--keep")
+    options, runs = ("--json", "--repeat", "1", "--skip", "warm", "--keep"), dbt_forks.cli_module()
+    arguments = command(folder, *options, module="cli" if runs == "cli" else "tests.bench_with_forks")
     done = subprocess.run(arguments, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return Measured(json.loads(done.stdout), done.stderr, next(folder.glob("claude-analytics-bench-*")))
+    return Measured(json.loads(done.stdout), runs, done.stderr, next(folder.glob("claude-analytics-bench-*")))
 
 
 def test_every_stage_has_figures(measured: Measured) -> None:
     size = measured.size
-    assert (size["lines"], size["new_lines"]) == (2_000, 1_000)
+    assert (size["lines"], size["new_lines"]) == (1_000, 1_000)
     for name in ("first_import", "new_lines", "nothing_new"):
         stage = size["stages"][name]
         assert stage["seconds"]["median"] > stage["steps"]["extract"]["median"] > 0, name
         assert stage["steps"].keys() >= {"start_up", "collect", "extract"}, name
         assert stage["cpu_seconds"]["median"] > 0, name
-        assert stage["peak_mib"]["cli run"] > 0, name
+        assert stage["peak_mib"][f"{measured.runs} run"] > 0, name
     imported = size["stages"]["first_import"]
     rate = size["documents"] / imported["seconds"]["median"]
     assert imported["docs_per_second"]["median"] == pytest.approx(rate, 0.01)
@@ -95,12 +99,12 @@ def test_each_ratio_is_a_number_or_has_a_reason(measured: Measured) -> None:
 
 
 def test_it_says_what_it_does_as_it_goes(measured: Measured) -> None:
-    said = [line for line in measured.said.splitlines() if line.startswith("bench: 2,000 lines")]
+    said = [line for line in measured.said.splitlines() if line.startswith("bench: 1,000 lines")]
     assert len(said) > 8
 
 
 def test_runs_of_the_service_are_measured(measured: Measured) -> None:
-    folder = measured.folder / "2000"
+    folder = measured.folder / "1000"
     with serve(folder / "projects", folder / "data") as warm:
         sample, again = warm.run(), warm.run()
     assert 0 < again.seconds < 60

@@ -6,7 +6,7 @@ import os
 import uvicorn
 
 from tests.standin_metabase.app import make_app
-from tests.standin_metabase.application_db import ApplicationDb
+from tests.standin_metabase.application_db import ApplicationDb, Content, restore
 from tests.standin_metabase.state import State
 
 
@@ -18,9 +18,10 @@ def main() -> None:
     serve(given.port, given.host)
 
 
-def serve(port: int, host: str = "127.0.0.1") -> None:
-    """Answer until the process is ended."""
+def serve(port: int, host: str = "127.0.0.1", content: Content | None = None) -> None:
+    """Answer until the process is ended, beginning with this content if there is some."""
     state = State()
+    restore(state, content or {})
     if os.environ.get("MB_DB_TYPE") == "postgres":
         kept = ApplicationDb()
         kept.load(state)

@@ -11,14 +11,12 @@ from pathlib import Path
 
 import duckdb
 import pytest
-import requests
 import structlog
-import typer
 from typer.testing import CliRunner, Result
 
 from cli.main import app
 from cli.quick import COMMANDS
-from cli.terminal import EXIT_USAGE, one_line_errors
+from cli.terminal import EXIT_USAGE
 from common import VERSION
 from common.paths import DuckDBVolume
 from scheduler.dbt_results import DbtNode
@@ -154,15 +152,6 @@ def test_a_history_that_cannot_be_read_takes_one_line_with_a_remedy(data: Path) 
     result = analytics("runs", "--data", str(data))
     assert result.exit_code == 1
     assert "move it away" in result.stderr
-
-
-def test_a_catalog_that_does_not_answer_takes_one_line_with_its_setting(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(typer.Exit) as end, one_line_errors():
-        requests.get("http://127.0.0.1:1/v1/config", timeout=5)
-    assert end.value.exit_code == 1
-    shown = capsys.readouterr().err
-    assert "check ICEBERG_REST_URI" in shown
-    assert shown.count("\n") == 1
 
 
 def test_the_log_of_a_failed_run_begins_with_its_steps_and_tests_their_rows_and_their_query(data: Path) -> None:

@@ -119,7 +119,7 @@ def test_small_batches_and_a_kill_between_two_of_them_lose_nothing(
     """Each commit carries the watermark that is true of it."""
     module = sys.modules["loader.extract"]  # as an attribute of the room that name is the function
     monkeypatch.setattr(module, "BATCH_BYTES", 1_000)
-    for position in range(40):
+    for position in range(24):
         extraction.insert(f"{position:02}", at=LONG_AGO + minutes(position / 30), text="x" * 150)
     calls = []
 
@@ -131,9 +131,9 @@ def test_small_batches_and_a_kill_between_two_of_them_lose_nothing(
     with pytest.raises(KeyboardInterrupt):
         extraction.run(progress=die_in_the_third)
     kept = len(extraction.ids())
-    assert 0 < kept < 40
-    assert extraction.run().documents == 40 - kept
-    assert extraction.ids() == [f"{position:02}" for position in range(40)]
+    assert 0 < kept < 24
+    assert extraction.run().documents == 24 - kept
+    assert extraction.ids() == [f"{position:02}" for position in range(24)]
 
 
 def test_a_writer_at_work_all_the_while_loses_nothing(extraction: Extraction) -> None:
@@ -232,7 +232,7 @@ _MOMENT = st.one_of(
 )
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.lists(_MOMENT, max_size=6), min_size=1, max_size=4))
 def test_any_arrivals_over_any_extracts_give_every_document_once(
     extraction: Extraction, rounds: list[list[Any]]

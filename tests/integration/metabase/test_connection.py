@@ -1,5 +1,6 @@
 """How Metabase opens the published database: what a spill leaves behind, and what SQL can reach."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +24,22 @@ def _once_dropped(client: Client, database: int, sql: str) -> list[list[Any]]:
         raise NotReadyError(str(error)) from error
 
 
+@pytest.fixture(scope="module")
+def wide(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's database with a table that is larger than the memory that Metabase's DuckDB may use."""
+    copy = Path(shutil.copy(published, tmp_path_factory.mktemp("wide")))
+    with duckdb.connect(copy) as connection:
+        connection.execute(
+            "create table marts.wide as select range as id, repeat('x', 100) || range as text from range(1000000)"
+        )
+    return copy
+
+
 @pytest.fixture
-def settings(volume: Volume, tmp_path: Path) -> DatabaseSettings:
-    """A file with a table that is larger than the memory that Metabase's DuckDB may use."""
-    wide = "create table marts.wide as select range as id, repeat('x', 100) || range as text from range(1000000)"
-    source = tmp_path / "wide" / "analytics.db"
-    source.parent.mkdir()
-    source.write_bytes(volume.source.read_bytes())
-    with duckdb.connect(source) as connection:
-        connection.execute(wide)
-    volume.source = source
-    volume.publish(2)
-    return DatabaseSettings(file=str(volume.file), memory_limit="60MB", temp_directory=str(tmp_path / "spill"))
+def settings(wide: Path, tmp_path: Path) -> DatabaseSettings:
+    """A volume on which the wide table is published."""
+    volume = Volume(tmp_path, wide)
+    return DatabaseSettings(file=str(volume.publish(1)), memory_limit="60MB", temp_directory=str(tmp_path / "spill"))
 
 
 def test_after_a_spill_every_later_query_answers(client: Client, settings: DatabaseSettings) -> None:

@@ -14,13 +14,8 @@ from metabase.client import Client, MetabaseError, native_query
 from metabase.first_start import DatabaseSettings, connect, ensure_database
 from metabase.marker import marked, marker_of, without_marker
 from metabase.provision import ASIDE, ProvisionResult, provision
-from tests.integration.metabase.conftest import PASSWORD, USER, Volume
+from tests.integration.metabase.conftest import PASSWORD, USER
 from tests.standin_metabase.drawing import pivot_order, trend
-
-
-@pytest.fixture
-def settings(volume: Volume, tmp_path: Path) -> DatabaseSettings:
-    return DatabaseSettings(file=str(volume.file), timezone="Europe/Berlin", temp_directory=str(tmp_path / "spill"))
 
 
 @pytest.fixture
@@ -30,15 +25,18 @@ def manifest(demo: Path) -> Path:
     return found[0]
 
 
-def _cards(client: Client, key: str) -> list[dict[str, Any]]:
-    """Every card that carries this key's marker."""
+def _cards(client: Client) -> dict[str, list[dict[str, Any]]]:
+    """The cards that carry a marker, by its key."""
     [database] = client.get("/api/database")["data"]
-    cards = client.get("/api/card", f="database", model_id=database["id"])
-    return [card for card in cards if (marker := marker_of(card["description"])) and marker.key == key]
+    found: dict[str, list[dict[str, Any]]] = {}
+    for card in client.get("/api/card", f="database", model_id=database["id"]):
+        if marker := marker_of(card["description"]):
+            found.setdefault(marker.key, []).append(card)
+    return found
 
 
 def _card(client: Client, key: str) -> dict[str, Any]:
-    [card] = _cards(client, key)
+    [card] = _cards(client)[key]
     return card
 
 
@@ -60,15 +58,16 @@ def test_three_runs_make_each_card_once(client: Client, settings: DatabaseSettin
     """Metabase assigns ids itself, so that a card cannot be found by an id that we sent."""
     for _ in range(3):
         provision(client, settings)
+    cards = _cards(client)
     for key in load_catalog().cards:
-        assert len(_cards(client, key)) == 1, key
+        assert len(cards[key]) == 1, key
 
 
-def test_every_dashboard_has_its_tabs_filters_and_cards_in_place(client: Client, settings: DatabaseSettings) -> None:
-    done = provision(client, settings)
+def test_every_dashboard_has_its_tabs_filters_and_cards_in_place(furnished: Client, done: ProvisionResult) -> None:
     catalog = load_catalog()
     found = {
-        item["name"]: client.get(f"/api/dashboard/{item['id']}") for item in client.items(done.collection, "dashboard")
+        item["name"]: furnished.get(f"/api/dashboard/{item['id']}")
+        for item in furnished.items(done.collection, "dashboard")
     }
     for board in catalog.dashboards:
         dashboard = found[board.title]
@@ -77,16 +76,16 @@ def test_every_dashboard_has_its_tabs_filters_and_cards_in_place(client: Client,
         assert len(dashboard["dashcards"]) == len(board.cards)
 
 
-def test_every_card_answers_with_its_filters_set(client: Client, settings: DatabaseSettings) -> None:
+def test_every_card_answers_with_its_filters_set(furnished: Client) -> None:
     """The statement that Metabase stores runs in the file that Metabase opens."""
-    provision(client, settings)
     values = {"date_from": "2000-01-01", "date_to": "2100-01-01", "project": "none of these"}
+    cards = _cards(furnished)
     for key in load_catalog().cards:
-        card = _card(client, key)
+        [card] = cards[key]
         tags = card["dataset_query"]["stages"][0].get("template-tags") or {}
         given = [_given(name, value) for name, value in values.items() if name in tags]
         for parameters in ([], given):
-            answer = client.post(f"/api/card/{card['id']}/query", {"parameters": parameters}, changes=False)
+            answer = furnished.post(f"/api/card/{card['id']}/query", {"parameters": parameters}, changes=False)
             assert answer["status"] == "completed", (key, answer.get("error"))
 
 
@@ -95,73 +94,71 @@ def _given(name: str, value: str) -> dict[str, Any]:
     return {"type": kind, "target": ["variable", ["template-tag", name]], "value": value}
 
 
-def test_a_card_changed_by_hand_survives_beside_ours(client: Client, settings: DatabaseSettings) -> None:
-    provision(client, settings)
-    ours = _card(client, "overview.cost")
-    client.put(f"/api/card/{ours['id']}", {"name": "My cost", "display": "line"})
+def test_a_card_changed_by_hand_survives_beside_ours(furnished: Client, settings: DatabaseSettings) -> None:
+    ours = _card(furnished, "overview.cost")
+    furnished.put(f"/api/card/{ours['id']}", {"name": "My cost", "display": "line"})
     said: list[str] = []
-    done = provision(client, settings, log=said.append)
-    assert _card(client, "overview.cost")["name"] == ours["name"]
-    assert _aside(client, done, "card") == ["My cost"]
+    done = provision(furnished, settings, log=said.append)
+    assert _card(furnished, "overview.cost")["name"] == ours["name"]
+    assert _aside(furnished, done, "card") == ["My cost"]
     assert len(said) == 1
     assert "'My cost' was edited in Metabase" in said[0]
-    client.writes.clear()
-    assert not provision(client, settings).changed
-    assert client.writes == []
+    furnished.writes.clear()
+    assert not provision(furnished, settings).changed
+    assert furnished.writes == []
 
 
 def test_a_card_whose_description_was_replaced_is_kept_aside_and_not_made_twice(
-    client: Client, settings: DatabaseSettings
+    furnished: Client, settings: DatabaseSettings
 ) -> None:
-    provision(client, settings)
-    ours = _card(client, "trust.models")
-    client.put(f"/api/card/{ours['id']}", {"description": "What I think of it."})
-    done = provision(client, settings)
+    ours = _card(furnished, "trust.models")
+    furnished.put(f"/api/card/{ours['id']}", {"description": "What I think of it."})
+    done = provision(furnished, settings)
     assert (done.created, done.kept_aside) == ([f"collection {ASIDE}"], [f"card {ours['name']}"])
-    assert client.get(f"/api/card/{ours['id']}")["description"] == ours["description"]
+    assert furnished.get(f"/api/card/{ours['id']}")["description"] == ours["description"]
 
 
-def test_a_copy_that_somebody_made_of_a_card_of_ours_is_theirs(client: Client, settings: DatabaseSettings) -> None:
+def test_a_copy_that_somebody_made_of_a_card_of_ours_is_theirs(furnished: Client, settings: DatabaseSettings) -> None:
     """Metabase copies the description with the marker in it."""
-    provision(client, settings)
-    ours = _card(client, "overview.cost")
-    theirs = client.post(f"/api/card/{ours['id']}/copy")
-    client.writes.clear()
-    assert not provision(client, settings).changed
-    assert client.writes == []
-    assert client.get(f"/api/card/{theirs['id']}")["archived"] is False
+    ours = _card(furnished, "overview.cost")
+    theirs = furnished.post(f"/api/card/{ours['id']}/copy")
+    furnished.writes.clear()
+    assert not provision(furnished, settings).changed
+    assert furnished.writes == []
+    assert furnished.get(f"/api/card/{theirs['id']}")["archived"] is False
 
 
 def test_cards_that_an_earlier_version_made_again_and_again_are_archived(
-    client: Client, settings: DatabaseSettings
+    furnished: Client, settings: DatabaseSettings
 ) -> None:
-    provision(client, settings)
-    ours = _card(client, "overview.cost")
+    ours = _card(furnished, "overview.cost")
     again = {key: ours[key] for key in ("name", "display", "dataset_query", "visualization_settings", "description")}
-    second = client.post("/api/card", again | {"collection_id": ours["collection_id"]})
-    client.put(f"/api/card/{second['id']}", {"visualization_settings": ours["visualization_settings"]})
-    done = provision(client, settings)
+    second = furnished.post("/api/card", again | {"collection_id": ours["collection_id"]})
+    furnished.put(f"/api/card/{second['id']}", {"visualization_settings": ours["visualization_settings"]})
+    done = provision(furnished, settings)
     assert done.retired == [f"second card {ours['name']}"]
-    assert _card(client, "overview.cost")["id"] == ours["id"]
-    assert not provision(client, settings).changed
+    assert _card(furnished, "overview.cost")["id"] == ours["id"]
+    assert not provision(furnished, settings).changed
 
 
-def test_a_dashboard_changed_by_hand_survives_beside_ours(client: Client, settings: DatabaseSettings) -> None:
-    done = provision(client, settings)
-    [board] = [item for item in client.items(done.collection, "dashboard") if item["name"] == "Rhythm"]
-    before = client.get(f"/api/dashboard/{board['id']}")
+def test_a_dashboard_changed_by_hand_survives_beside_ours(
+    furnished: Client, done: ProvisionResult, settings: DatabaseSettings
+) -> None:
+    [board] = [item for item in furnished.items(done.collection, "dashboard") if item["name"] == "Rhythm"]
+    before = furnished.get(f"/api/dashboard/{board['id']}")
     tabs = [{"id": tab["id"], "name": tab["name"]} for tab in before["tabs"]]
     fewer = {"parameters": before["parameters"], "tabs": tabs, "dashcards": before["dashcards"][:2]}
-    client.put(f"/api/dashboard/{board['id']}", fewer)
-    again = provision(client, settings)
+    furnished.put(f"/api/dashboard/{board['id']}", fewer)
+    again = provision(furnished, settings)
     assert again.kept_aside == ["dashboard Rhythm"]
-    assert _aside(client, again, "dashboard") == ["Rhythm"]
-    assert len(client.get(f"/api/dashboard/{board['id']}")["dashcards"]) == len(before["dashcards"])
+    assert _aside(furnished, again, "dashboard") == ["Rhythm"]
+    assert len(furnished.get(f"/api/dashboard/{board['id']}")["dashcards"]) == len(before["dashcards"])
 
 
-def test_what_somebody_else_made_in_our_collection_is_never_touched(client: Client, settings: DatabaseSettings) -> None:
-    done = provision(client, settings)
-    theirs = client.post(
+def test_what_somebody_else_made_in_our_collection_is_never_touched(
+    furnished: Client, done: ProvisionResult, settings: DatabaseSettings
+) -> None:
+    theirs = furnished.post(
         "/api/card",
         {
             "name": "Theirs",
@@ -171,33 +168,32 @@ def test_what_somebody_else_made_in_our_collection_is_never_touched(client: Clie
             "collection_id": done.collection,
         },
     )
-    provision(client, settings)
-    assert client.get(f"/api/card/{theirs['id']}") == theirs
+    provision(furnished, settings)
+    assert furnished.get(f"/api/card/{theirs['id']}") == theirs
 
 
-def test_a_card_that_left_the_files_is_archived(client: Client, settings: DatabaseSettings) -> None:
+def test_a_card_that_left_the_files_is_archived(furnished: Client, settings: DatabaseSettings) -> None:
     catalog = load_catalog()
-    provision(client, settings, catalog=catalog)
     [*kept, trust] = catalog.dashboards
-    done = provision(client, settings, catalog=Catalog(catalog.datasets, tuple(kept)))
+    done = provision(furnished, settings, catalog=Catalog(catalog.datasets, tuple(kept)))
     assert f"dashboard dashboard:{trust.id}" in done.retired
     assert "card trust.lines" in done.retired
 
 
-def test_a_card_in_the_trash_comes_back(client: Client, settings: DatabaseSettings) -> None:
-    provision(client, settings)
-    card = _card(client, "trust.models")
-    client.put(f"/api/card/{card['id']}", {"archived": True})
-    provision(client, settings)
-    assert _card(client, "trust.models")["archived"] is False
+def test_a_card_in_the_trash_comes_back(furnished: Client, settings: DatabaseSettings) -> None:
+    card = _card(furnished, "trust.models")
+    furnished.put(f"/api/card/{card['id']}", {"archived": True})
+    provision(furnished, settings)
+    assert _card(furnished, "trust.models")["archived"] is False
 
 
-def test_a_changed_database_detail_is_corrected(client: Client, settings: DatabaseSettings) -> None:
+def test_a_changed_database_detail_is_corrected(
+    furnished: Client, done: ProvisionResult, settings: DatabaseSettings
+) -> None:
     """Also one that somebody changed by hand: a writable connection would lock the pipeline out."""
-    done = provision(client, settings)
-    ensure_database(client, replace(settings, memory_limit="9GB"))
-    provision(client, settings)
-    assert client.get(f"/api/database/{done.database}")["details"]["memory_limit"] == settings.memory_limit
+    ensure_database(furnished, replace(settings, memory_limit="9GB"))
+    provision(furnished, settings)
+    assert furnished.get(f"/api/database/{done.database}")["details"]["memory_limit"] == settings.memory_limit
 
 
 def test_descriptions_and_keys_of_dbt_reach_metabase(
@@ -217,59 +213,52 @@ def test_descriptions_and_keys_of_dbt_reach_metabase(
     )
 
 
-def test_every_thing_of_ours_carries_its_marker(client: Client, settings: DatabaseSettings) -> None:
-    done = provision(client, settings)
+def test_every_thing_of_ours_carries_its_marker(furnished: Client, done: ProvisionResult) -> None:
     for model in ("card", "dashboard"):
-        items = client.items(done.collection, model)
+        items = furnished.items(done.collection, model)
         assert items
         assert [item["name"] for item in items if not marker_of(item["description"])] == []
 
 
 def test_a_dashboard_whose_description_was_replaced_is_not_made_twice(
-    client: Client, settings: DatabaseSettings
+    furnished: Client, done: ProvisionResult, settings: DatabaseSettings
 ) -> None:
-    done = provision(client, settings)
-    [board] = [item for item in client.items(done.collection, "dashboard") if item["name"] == "Rhythm"]
-    client.put(f"/api/dashboard/{board['id']}", {"description": "Mine now."})
-    again = provision(client, settings)
+    [board] = [item for item in furnished.items(done.collection, "dashboard") if item["name"] == "Rhythm"]
+    furnished.put(f"/api/dashboard/{board['id']}", {"description": "Mine now."})
+    again = provision(furnished, settings)
     assert again.kept_aside == ["dashboard Rhythm"]
-    names = [item["name"] for item in client.items(done.collection, "dashboard")]
+    names = [item["name"] for item in furnished.items(done.collection, "dashboard")]
     assert sorted(names) == sorted(board.title for board in load_catalog().dashboards)
 
 
 def test_a_fingerprint_of_an_earlier_release_is_replaced_without_a_copy(
-    client: Client, settings: DatabaseSettings
+    furnished: Client, settings: DatabaseSettings
 ) -> None:
     """What nobody edited follows the files."""
-    provision(client, settings)
-    ours = _card(client, "overview.cost")
+    ours = _card(furnished, "overview.cost")
     marker = marker_of(ours["description"])
     assert marker
     older = marked(without_marker(ours["description"]), marker.key, "a" * 10, marker.kept)
-    client.put(f"/api/card/{ours['id']}", {"description": older})
-    done = provision(client, settings)
+    furnished.put(f"/api/card/{ours['id']}", {"description": older})
+    done = provision(furnished, settings)
     assert (done.updated, done.kept_aside) == (["card overview.cost"], [])
 
 
-def test_a_heatmap_has_its_days_and_hours_in_their_order(client: Client, settings: DatabaseSettings) -> None:
-    provision(client, settings)
-    card = _card(client, "rhythm.hours")
-    answer = client.post(f"/api/card/{card['id']}/query", {"parameters": []}, changes=False)
+def test_a_heatmap_has_its_days_and_hours_in_their_order(furnished: Client) -> None:
+    card = _card(furnished, "rhythm.hours")
+    answer = furnished.post(f"/api/card/{card['id']}/query", {"parameters": []}, changes=False)
     names = [column["name"] for column in answer["data"]["cols"]]
     hour, day = names.index(card["visualization_settings"]["table.pivot_column"]), names.index("Weekday")
     assert pivot_order(answer["data"]["rows"], hour, day) == [f"{number:02}" for number in range(24)]
     assert pivot_order(answer["data"]["rows"], day, hour) == ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 
 
-def test_a_trend_names_no_month_and_an_empty_period_is_not_the_one_before(
-    client: Client, settings: DatabaseSettings, published: Path
-) -> None:
-    provision(client, settings)
+def test_a_trend_names_no_month_and_an_empty_period_is_not_the_one_before(furnished: Client, published: Path) -> None:
     with duckdb.connect(published, read_only=True) as connection:
         [(last,)] = connection.execute("select max(full_date) from marts.dim_date where year < 2100").fetchall()
-    card = _card(client, "overview.sessions")
+    card = _card(furnished, "overview.sessions")
     for given, empty in (([], False), ([_given("date_from", "2090-01-01"), _given("date_to", "2090-01-30")], True)):
-        answer = client.post(f"/api/card/{card['id']}/query", {"parameters": given}, changes=False)
+        answer = furnished.post(f"/api/card/{card['id']}/query", {"parameters": given}, changes=False)
         rows = [[date.fromisoformat(row[0]), *row[1:]] for row in answer["data"]["rows"]]
         shown = trend([column["name"] for column in answer["data"]["cols"]], rows, card["visualization_settings"])
         assert shown["unit"] is None

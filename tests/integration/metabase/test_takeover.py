@@ -4,7 +4,6 @@ from metabase.client import Client
 from metabase.first_start import DatabaseSettings
 from metabase.marker import marker_of, without_marker
 from metabase.provision import COLLECTION, provision
-from tests.integration.metabase.test_provision import settings as settings  # noqa: PLC0414 - a fixture
 
 
 def test_after_an_upgrade_nothing_of_ours_is_there_twice(client: Client, settings: DatabaseSettings) -> None:

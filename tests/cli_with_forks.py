@@ -1,0 +1,9 @@
+"""The command line as a process of its own, with forks (forked.py) for the dbt processes that it starts."""
+
+import runpy
+
+from scheduler import dbt_process
+from tests.forked import FORKED
+
+dbt_process.WORKER = FORKED
+runpy.run_module("cli", run_name="__main__", alter_sys=True)
