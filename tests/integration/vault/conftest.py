@@ -13,6 +13,8 @@ from tests.dbt_forks import Forks
 from tests.integration.collecting import ROOT, write
 from tests.integration.vault.backing import on_mongo
 from tests.integration.vault.forgetting import collect, extract, write_history
+from tests.integration.vault.histories import Built, build
+from tests.made_once import made_once
 
 Answer = subprocess.CompletedProcess[str]
 Command = Callable[..., Answer]
@@ -33,6 +35,20 @@ def vault_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def settings(tmp_path: Path, vault_sample: Path) -> Settings:
     """The settings of a data directory of its own, over the sample."""
     return load_settings(data_dir=tmp_path / "data", transcripts_dir=vault_sample, host_name="laptop", timezone="UTC")
+
+
+@pytest.fixture(scope="session")
+def built(vault_sample: Path, tmp_path_factory: pytest.TempPathFactory, dbt_forks: Forks, worker_id: str) -> Built:
+    """The sample with a planted session, built; each kind of run begins with a copy."""
+
+    def make(folder: Path) -> None:
+        def run(transcripts: Path, data: Path) -> None:
+            answer = command_in(folder, transcripts, dbt_forks.cli())("run", "--data", data)
+            assert answer.returncode == 0, answer.stdout + answer.stderr
+
+        build(folder, vault_sample, run)
+
+    return Built(made_once(tmp_path_factory, worker_id, "vault-history", make))
 
 
 @pytest.fixture
