@@ -90,7 +90,7 @@ def test_figures_stay_and_no_text_is_left_anywhere(
     late = line(30, "user", message={"content": "quince prompt"})
     append(tmp_path / "later" / "projects" / "-home-me-garden" / f"{SESSION}.jsonl", late)
     later = ["--transcripts", tmp_path / "later" / "projects", "--data", data]
-    ran(analytics("run", *later, "--full-refresh", **expiring))
+    ran(analytics("run", *later, **expiring))
     _assert_nothing_is_left(data)
 
 
