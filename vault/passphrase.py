@@ -5,6 +5,7 @@ or refuse to open what it wrote. So we ask again until the measure is a usual on
 """
 
 import re
+from functools import lru_cache
 
 import pyrage
 
@@ -32,6 +33,7 @@ def work_of(locked: bytes) -> int:
     return int(found[1]) if found else 0
 
 
+@lru_cache(maxsize=1)  # of a service that makes backups each hour
 def unlock(locked: bytes, passphrase: str, place: str) -> str:
     """Decrypt the key of a place. Raises VaultError for another passphrase."""
     for _ in range(_ATTEMPTS):

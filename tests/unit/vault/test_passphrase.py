@@ -36,6 +36,8 @@ def test_a_busy_machine_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     assert passphrase.work_of(locked) == 18
     machine.wrong = 3
     assert passphrase.unlock(locked, "right", "place") == "the key"
+    assert passphrase.unlock(locked, "right", "place") == "the key", "nothing is asked again"
+    passphrase.unlock.cache_clear()
     machine.wrong = 1000
     with pytest.raises(VaultError, match="too busy or too slow"):
         passphrase.unlock(locked, "right", "place")
