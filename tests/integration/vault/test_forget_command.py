@@ -163,7 +163,8 @@ def test_without_published_text_figures_stay_and_no_text_is_published(
     assert len(texts) > 15
     assert [text for text in texts if text.encode() in shown_bytes] == []
     assert "published without text" in ran(analytics("search", "the", "--data", data)).stdout
-    ran(analytics("run", "--data", data, **named))
+    done = ran(analytics("run", "--data", data, **named)).stdout
+    assert re.search("- transform .* nothing new since the last publication", done), "the models are as they were"
     assert "published without text" not in ran(analytics("search", "the", "--data", data)).stdout
 
 
