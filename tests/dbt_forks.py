@@ -1,7 +1,7 @@
-"""dbt processes for tests that run a build: forks (forked_dbt.py) of one process, which starts when first wanted.
+"""Processes for tests that run builds and commands: forks (forked.py) of two processes, which start when first wanted.
 
-A command line that a test starts has the scheduler's real worker, unless it begins with `Forks.cli`, and so have tests
-of that worker (`real_dbt`).
+A command line that a test starts is an interpreter of its own with the scheduler's real worker, unless it begins with
+`Forks.cli`; tests of the real worker ask for `real_dbt`.
 """
 
 import os
@@ -17,47 +17,54 @@ import pytest
 
 from scheduler import dbt_process
 from scheduler.dbt_process import DbtProcess
-from tests.forked_dbt import FORKED_DBT, SOCKET
+from tests.forked import FORKED, ROOT, SOCKETS
 from tests.integration.scheduler.small import make_project
 
 REAL_WORKER = dbt_process.WORKER
-WORKER = FORKED_DBT if hasattr(os, "pidfd_open") else REAL_WORKER
+WORKER = FORKED if hasattr(os, "pidfd_open") else REAL_WORKER
 """What starts a dbt process here; forks need Linux."""
+QUIET = {"PYTHONWARNINGS": "ignore", "OPENBLAS_NUM_THREADS": "1"}
+"""The first as the launcher sets it; the second since what is loaded before a fork must not have threads."""
 
 
 class Forks:
-    """The process that has imported dbt and waits."""
+    """The processes that have imported dbt and the command line, and wait."""
 
     def __init__(self, folder: Path) -> None:
-        self.socket, self._project = folder / "socket", folder / "project"
-        self._process: subprocess.Popen[bytes] | None = None
+        self.sockets = {kind: folder / kind for kind in SOCKETS}
+        self._project = folder / "project"
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
-    def begin(self) -> None:
-        """Start the process unless it runs, and wait until it can fork."""
-        if self._process is None:
-            command = [sys.executable, "-P", str(FORKED_DBT), "serve", str(make_project(self._project))]
-            quiet = os.environ | {"PYTHONWARNINGS": "ignore"}  # as the launcher sets it
-            self._process = subprocess.Popen(command, env=quiet, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
-        while not self.socket.exists():
-            assert self._process.poll() is None, "the process that forks dbt has ended"
+    def begin(self, kind: str) -> None:
+        """Start the process of this kind unless it runs, and wait until it can fork."""
+        if kind not in self._processes:
+            of_dbt = [str(make_project(self._project)), str(ROOT / "dbt" / "macros")] if kind == "dbt" else []
+            command = [sys.executable, "-P", str(FORKED), "serve", kind, *of_dbt]
+            self._processes[kind] = subprocess.Popen(
+                command, env=os.environ | QUIET, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
+            )
+        while not self.sockets[kind].exists():
+            assert self._processes[kind].poll() is None, f"the process that forks {kind} has ended"
             time.sleep(0.02)
 
     def command_line(self) -> list[str]:
         """Return the beginning of a command that is dbt's own command line, as `./analytics dbt` starts it."""
-        if WORKER == FORKED_DBT:
-            self.begin()
+        if WORKER == FORKED:
+            self.begin("dbt")
         return [sys.executable, "-P", str(WORKER), "console"]
 
     def cli(self) -> list[str]:
-        """Return the beginning of a command that is the command line with such a dbt."""
-        if WORKER == FORKED_DBT:
-            self.begin()
-        return [sys.executable, "-P", "-m", "tests.cli_with_forks" if WORKER == FORKED_DBT else "cli"]
+        """Return the beginning of a command that is the command line."""
+        if WORKER != FORKED:
+            return [sys.executable, "-P", "-m", "cli"]
+        self.begin("dbt")
+        self.begin("cli")
+        return [sys.executable, "-P", str(FORKED), "cli"]
 
     def close(self) -> None:
-        """End the process."""
-        if self._process is not None:
-            self._process.communicate()
+        """End the processes."""
+        for process in self._processes.values():
+            process.communicate()
 
 
 @contextmanager
@@ -66,14 +73,15 @@ def forks_of_dbt() -> Iterator[Forks]:
     start = DbtProcess.start
 
     def start_as_a_fork(process: DbtProcess) -> None:
-        if dbt_process.WORKER == FORKED_DBT:
-            forks.begin()
+        if dbt_process.WORKER == FORKED:
+            forks.begin("dbt")
         start(process)
 
     # not pytest's folder: the path of a socket may have a hundred characters
-    with TemporaryDirectory(prefix="dbt") as folder, pytest.MonkeyPatch.context() as patch:
+    with TemporaryDirectory(prefix="fork") as folder, pytest.MonkeyPatch.context() as patch:
         forks = Forks(Path(folder))
-        patch.setenv(SOCKET, str(forks.socket))
+        for kind, socket in forks.sockets.items():
+            patch.setenv(SOCKETS[kind], str(socket))
         patch.setattr(dbt_process, "WORKER", WORKER)
         patch.setattr(DbtProcess, "start", start_as_a_fork)
         yield forks

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pytest
+import yaml
 
 from scheduler.dbt_project import DbtOutcome, DbtProject
 from scheduler.dbt_results import failing_rows
@@ -32,18 +34,6 @@ ONE_QUERY_HAS = (
 )
 """Tests that macros/checks_of_rows.sql knows."""
 OF_THE_RUNS = ("fct_dbt_results", "fct_pipeline_runs")
-# without the tests that would stop the models after theirs
-SELECTORS = "selectors:\n" + "".join(
-    f"""\
-  - name: {name}
-    definition:
-      union:
-        - {{method: config.materialized, value: table, indirect_selection: empty}}
-        - {{method: config.materialized, value: incremental, indirect_selection: empty}}
-        - {TEST}
-"""
-    for name in ("after_new_lines", "from_nothing")
-)
 PLANT = """
 {%- macro plant() -%}
     {%- if execute and model.resource_type == 'model' and model.config.materialized in ['table', 'incremental'] -%}
@@ -64,6 +54,13 @@ PLANT = """
     {%- endif -%}
 {%- endmacro -%}
 """
+
+
+def _selectors(test: str, *kinds: str) -> str:
+    """Return both selectors with these kinds of models and this test alone: others would stop what comes after them."""
+    union = [{"method": "config.materialized", "value": kind, "indirect_selection": "empty"} for kind in kinds]
+    names = ("after_new_lines", "from_nothing")
+    return yaml.safe_dump({"selectors": [{"name": name, "definition": {"union": [*union, test]}} for name in names]})
 
 
 def _parts() -> list[list[tuple[str, bytes]]]:
@@ -97,12 +94,23 @@ def _why(outcome: DbtOutcome) -> str:
     return f"{outcome.describe()} {outcome.error} {[(node.message, node.query) for node in outcome.failures]}"
 
 
-def test_builds_after_new_lines_give_what_a_build_from_nothing_gives(tmp_path: Path) -> None:
-    warehouse = Warehouse(tmp_path)
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    """The first load, built. Only to be copied."""
+    warehouse = Warehouse(tmp_path_factory.mktemp("begun"))
     with closing(warehouse.dbt):
-        for number, part in enumerate(_parts()):
+        warehouse.load(_parts()[0])
+        outcome = warehouse.dbt.invoke(FROM_NOTHING)
+        assert outcome.success, _why(outcome)
+    return warehouse
+
+
+def test_builds_after_new_lines_give_what_a_build_from_nothing_gives(begun: Warehouse, tmp_path: Path) -> None:
+    warehouse = begun.copy(tmp_path)
+    with closing(warehouse.dbt):
+        for number, part in enumerate(_parts()[1:], start=1):
             warehouse.load(part)
-            outcome = warehouse.dbt.build(built_load_id=number) if number else warehouse.dbt.invoke(FROM_NOTHING)
+            outcome = warehouse.dbt.build(built_load_id=number)
             assert outcome.success, _why(outcome)
         gone_on = _tables(warehouse.volume.work_database)
         outcome = warehouse.dbt.invoke(FROM_NOTHING)
@@ -113,14 +121,9 @@ def test_builds_after_new_lines_give_what_a_build_from_nothing_gives(tmp_path: P
         assert gone_on[name] == rows, name
 
 
-def test_a_build_refuses_a_fault_in_every_table_that_it_writes(tmp_path: Path) -> None:
+def test_a_build_refuses_a_fault_in_every_table_that_it_writes(begun: Warehouse, tmp_path: Path) -> None:
     """A row that each model writes is spoilt: the first column that is never NULL is, or the row stands twice."""
-    warehouse = Warehouse(tmp_path / "data")
-    first, *others = _parts()
-    with closing(warehouse.dbt):
-        warehouse.load(first)
-        outcome = warehouse.dbt.invoke(FROM_NOTHING)
-        assert outcome.success, _why(outcome)
+    warehouse = begun.copy(tmp_path / "data")
     written = {name for name, rows in _tables(warehouse.volume.work_database).items() if rows}
     copy = Path(shutil.copytree(ROOT / "dbt", tmp_path / "dbt", ignore=shutil.ignore_patterns("target", "logs")))
     (copy / "macros/plant.sql").write_text(PLANT, encoding="utf-8")
@@ -130,8 +133,8 @@ def test_a_build_refuses_a_fault_in_every_table_that_it_writes(tmp_path: Path) -
         text.replace(MODELS, MODELS + '    +post-hook: "{{ plant() }}"\n'),
         encoding="utf-8",
     )
-    (copy / "selectors.yml").write_text(SELECTORS, encoding="utf-8")
-    warehouse.load([line for part in others for line in part])
+    (copy / "selectors.yml").write_text(_selectors(TEST, "table", "incremental"), encoding="utf-8")
+    warehouse.load([line for part in _parts()[1:] for line in part])
     with closing(DbtProject(copy, warehouse.volume, warehouse.settings)) as faulty:
         for built_load_id in (1, None):
             outcome = faulty.build(built_load_id=built_load_id)
@@ -145,12 +148,10 @@ def test_a_build_refuses_a_fault_in_every_table_that_it_writes(tmp_path: Path) -
 def test_a_build_from_nothing_refuses_a_fault_in_every_view_and_seed(tmp_path: Path) -> None:
     """Each that has rows is replaced by a view of them that is spoilt as above; then its test is asked."""
     copy = Path(shutil.copytree(ROOT / "dbt", tmp_path / "dbt", ignore=shutil.ignore_patterns("target", "logs")))
-    (copy / "selectors.yml").write_text(SELECTORS.replace(TEST, VIEWS_TEST), encoding="utf-8")
+    selectors = _selectors(VIEWS_TEST, "table", "incremental", "view", "seed")
+    (copy / "selectors.yml").write_text(selectors, encoding="utf-8")
     warehouse = Warehouse(tmp_path / "data")
-    with closing(warehouse.dbt):
-        warehouse.load([line for part in _parts() for line in part])
-        outcome = warehouse.dbt.invoke(FROM_NOTHING)
-        assert outcome.success, _why(outcome)
+    warehouse.load([line for part in _parts() for line in part])
     with closing(DbtProject(copy, warehouse.volume, warehouse.settings)) as faulty:
         outcome = faulty.build()
         assert outcome.success, _why(outcome)

@@ -24,7 +24,7 @@ from dashboards.definitions import load_catalog
 from report.export import export_csv
 from report.html import write_report
 from tests.dbt_forks import Forks
-from tests.forked_dbt import SOCKET
+from tests.forked import SOCKETS
 from tests.integration.small_history import SmallHistory, first_load, late_load
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,7 +64,9 @@ def dbt(scratch: Path, dbt_forks: Forks) -> Dbt:
             "DBT_PROFILES_DIR": str(ROOT / "dbt"), "DBT_PROJECT_DIR": str(ROOT / "dbt"),
             "DBT_TARGET_PATH": str(scratch / "target"), "DBT_LOG_PATH": str(scratch / "logs"),
         }  # fmt: skip
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("DBT_") or name == SOCKET}
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith("DBT_") or name == SOCKETS["dbt"]
+        }
         if database:
             database.rename(place)
         command, variables = [*command_line, *args], kept | settings | environment

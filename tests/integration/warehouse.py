@@ -62,6 +62,13 @@ class Warehouse:
         self._built: tuple[int, tuple[str, ...]] | None = None
         self.repetitions: Counter[tuple[str, bytes]] = Counter()
 
+    def copy(self, folder: Path) -> "Warehouse":
+        """Return one in this folder that goes on from here."""
+        copy = Warehouse(folder)
+        shutil.copy(self.volume.work_database, copy.volume.work_database)
+        copy.loads, copy.repetitions = self.loads, self.repetitions.copy()
+        return copy
+
     def load(self, lines: Sequence[tuple[str, bytes] | tuple[str, bytes, int]]) -> None:
         """One load: the lines with their files, perhaps their places in these, flattened as the loader does it."""
         self.loads += 1

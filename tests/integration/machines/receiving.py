@@ -21,9 +21,9 @@ from tests.integration.conftest import free_port
 KEY = "a key for tests"
 
 
-def run(module: str, data: Path, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+def run(program: str | list[str], data: Path, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
     """Run one of our programs to its end."""
-    command = [sys.executable, "-m", module, *arguments]
+    command = [*([sys.executable, "-m", program] if isinstance(program, str) else program), *arguments]
     environment = environment_of(data, **variables)
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=300)
 

@@ -16,7 +16,9 @@ from scheduler.dbt_project import DbtInterruptedError, DbtProcessError, DbtProje
 from tests.integration.collecting import wait_until
 from tests.integration.scheduler.small import CountingLoader, make_project, make_settings
 
-pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("real_dbt")]
+pytestmark = pytest.mark.integration
+real_dbt = pytest.mark.usefixtures("real_dbt")
+"""For tests of how the process starts and ends; the others take a fork."""
 
 SLOW_MODEL = "select count(*) as n from range(100000000) a, range(100000) b where a.range * b.range = 7"
 BUILD = """
@@ -48,6 +50,7 @@ def is_free(project: DbtProject) -> bool:
     return opened and not project.volume.work_database.with_name("analytics.db.wal").exists()
 
 
+@real_dbt
 def test_commands_share_one_warm_process_that_leaves_the_database_free_between_them(project: DbtProject) -> None:
     before = set(project.project_dir.rglob("*"))
     first = project.build()
@@ -86,7 +89,11 @@ def test_a_parse_error_is_told_in_one_line(project: DbtProject) -> None:
 
 
 @pytest.mark.parametrize("reason", ["stop", "time limit"])
-def test_a_build_that_takes_too_long_or_is_no_longer_wanted_is_ended(project: DbtProject, reason: str) -> None:
+def test_a_build_that_takes_too_long_or_is_no_longer_wanted_is_ended(
+    project: DbtProject, reason: str, request: pytest.FixtureRequest
+) -> None:
+    if reason == "stop":
+        request.getfixturevalue("real_dbt")
     (project.project_dir / "models/slow.sql").write_text(SLOW_MODEL, encoding="utf-8")
     assert project.invoke(["parse"]).success  # a build begins at once
     stop = threading.Event()
@@ -96,13 +103,14 @@ def test_a_build_that_takes_too_long_or_is_no_longer_wanted_is_ended(project: Db
             stop.set()
 
     with pytest.raises(DbtInterruptedError, match="told to stop" if reason == "stop" else "time limit"):
-        project.build(on_event=on_event, stop=stop, time_limit=None if reason == "stop" else 4)
+        project.build(on_event=on_event, stop=stop, time_limit=None if reason == "stop" else 2)
     assert is_free(project)
     (project.project_dir / "models/slow.sql").unlink()
     assert project.build().success  # in a fresh process
     project.close()
 
 
+@real_dbt
 def test_a_process_that_is_killed_is_reported_and_replaced(project: DbtProject) -> None:
     def kill(event: dict[str, str]) -> None:
         if event["name"] == "LogStartLine" and project._process._process:
@@ -115,6 +123,7 @@ def test_a_process_that_is_killed_is_reported_and_replaced(project: DbtProject) 
     project.close()
 
 
+@real_dbt
 def test_the_process_dies_with_its_parent(project: DbtProject, tmp_path: Path) -> None:
     """A build must not outlive the pipeline lock, which the kernel frees when the parent is killed."""
     (project.project_dir / "models/slow.sql").write_text(SLOW_MODEL, encoding="utf-8")
@@ -131,6 +140,7 @@ def test_the_process_dies_with_its_parent(project: DbtProject, tmp_path: Path) -
     assert is_free(project)
 
 
+@real_dbt
 def test_the_terminal_command_returns_dbts_exit_code(project: DbtProject, capfd: pytest.CaptureFixture[str]) -> None:
     assert project.console(["ls", "--resource-type", "model"]) == 0
     assert "small.facts" in capfd.readouterr().out

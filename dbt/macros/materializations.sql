@@ -1,20 +1,34 @@
 {#-
-  Tables: on a build that can be trusted they are replaced in one statement, with the columns that the build from nothing has checked.
-  dbt-duckdb's materialization swaps names: it takes longer for that than for the queries of most tables.
+  dbt's materializations build under another name and swap: that takes longer than the queries of most tables. Where there is nothing to
+  swap with, views and tables are built in their place; on a build that can be trusted a table is replaced in one statement, with the
+  columns that the build from nothing has checked.
 -#}
+{%- materialization view, adapter='duckdb' -%}
+    {%- if load_cached_relation(this) is not none -%}
+        {%- do return(dbt.materialization_view_default()) -%}
+    {%- endif -%}
+    {%- set target = this.incorporate(type='view') -%}
+    {%- do return(built_in_place(target, get_create_view_as_sql(target, sql))) -%}
+{%- endmaterialization -%}
+
 {%- materialization table, adapter='duckdb' -%}
-    {%- if not built_load_id() -%}
+    {%- set target = this.incorporate(type='table') -%}
+    {%- if built_load_id() -%}
+        {%- set rows = get_select_subquery(sql) if config.get('contract').enforced else sql -%}
+        {%- do return(built_in_place(target, 'create or replace table ' ~ target ~ ' as ' ~ rows)) -%}
+    {%- elif load_cached_relation(this) is not none -%}
         {%- do return(dbt.materialization_table_duckdb()) -%}
     {%- endif -%}
-    {%- set target = this.incorporate(type='table') -%}
+    {%- do return(built_in_place(target, create_table_as(False, target, sql))) -%}
+{%- endmaterialization -%}
+
+{%- macro built_in_place(target, sql) -%}
     {{- run_hooks(pre_hooks) -}}
-    {%- call statement('main') -%}
-        create or replace table {{ target }} as {{ get_select_subquery(sql) if config.get('contract').enforced else sql }}
-    {%- endcall -%}
+    {%- call statement('main') -%} {{ sql }} {%- endcall -%}
     {{- run_hooks(post_hooks) -}}
     {%- do adapter.commit() -%}
     {%- do return({'relations': [target]}) -%}
-{%- endmaterialization -%}
+{%- endmacro -%}
 
 {#-
   Incremental models: built from nothing like tables, unless the environment says that a build can be trusted; touched.sql says how they
