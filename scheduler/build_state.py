@@ -52,6 +52,11 @@ class BuildNote:
             return None
         return int(built["load_id"])
 
+    def is_built(self, facts: Facts) -> bool:
+        """True when the models are complete and tested for these facts."""
+        built = self._read().get("built")
+        return built is not None and all(built.get(name) == value for name, value in facts.items())
+
     def forget_build(self) -> None:
         """Record that the models may be incomplete: a build has started, or the raw tables are loaded again."""
         self._write(self._read() | {"built": None})

@@ -44,6 +44,8 @@ class Context:
     loaded: LoadResult | None = None
     facts: Facts = field(default_factory=dict)
     unchanged: bool = False
+    built: bool = False
+    """What is published was made from the models as they are, whether or not as much of them is to be published."""
     forgets: bool = False
     goes_again: bool = False
     """A step removed texts from the record store: the run goes on from `extract`, so that all else follows."""
@@ -139,17 +141,19 @@ def _load(context: Context) -> Output:
     if result.full:
         context.note.forget_build()
     context.loaded, context.generation = result, current_generation(context.parts.volume)
-    context.facts = read_facts(context.parts.volume, context.parts.project) | context.parts.inputs.facts()
-    context.facts[SCOPE] = context.parts.published
+    facts = read_facts(context.parts.volume, context.parts.project) | context.parts.inputs.facts()
+    context.facts = facts | {SCOPE: context.parts.published}
     if problem := context.parts.inputs.problem():
         context.warn(problem)
-    context.unchanged = not context.full_refresh and is_published(context.facts, context.generation)
+    if not context.full_refresh:
+        context.unchanged = is_published(context.facts, context.generation)
+        context.built = is_published(facts, context.generation) and context.note.is_built(facts)
     message = f"{result.rows} new rows, {result.total_rows} in raw (load {result.load_id})"
     return Output(message, result.documents, result.rows)
 
 
 def _transform(context: Context) -> Output:
-    if context.unchanged:
+    if context.unchanged or context.built:
         return Output("nothing new since the last publication", status="skipped")
     _wait_for_database(context)
     goes_on = context.parts.project.can_go_on()

@@ -1,6 +1,5 @@
 """What every test gets: no settings of this machine, the corpus where there is one, markers that skip with a reason."""
 
-import fcntl
 import json
 import os
 import shutil
@@ -16,6 +15,7 @@ import pytest
 from common.settings import Settings
 from scheduler import dbt_process
 from tests.dbt_forks import REAL_WORKER, Forks, forks_of_dbt
+from tests.made_once import made_once
 
 ROOT = Path(__file__).resolve().parent.parent
 CORPUS, EXPECTED = "CLAUDE_ANALYTICS_CORPUS", "CLAUDE_ANALYTICS_EXPECTED"
@@ -120,14 +120,10 @@ def demo(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """
     if given := os.environ.get(DEMO):
         return Path(given)
-    base = tmp_path_factory.getbasetemp()
-    shared = base if worker_id == "master" else base.parent
-    data, done = shared / "demo", shared / "demo.done"
-    with (shared / "demo.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not done.exists():
-            command = [sys.executable, "-P", "-m", "cli", "demo", "--data", str(data)]
-            environment = os.environ | {"PYTHONPATH": str(ROOT)}
-            subprocess.run(command, cwd=shared, env=environment, check=True, capture_output=True, text=True)
-            done.touch()
-    return data
+
+    def make(data: Path) -> None:
+        command = [sys.executable, "-P", "-m", "cli", "demo", "--data", str(data)]
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        subprocess.run(command, cwd=data.parent, env=environment, check=True, capture_output=True, text=True)
+
+    return made_once(tmp_path_factory, worker_id, "demo", make)

@@ -5,6 +5,7 @@ or refuse to open what it wrote. So we ask again until the measure is a usual on
 """
 
 import re
+from functools import lru_cache
 
 import pyrage
 
@@ -21,12 +22,18 @@ def lock(key: bytes, passphrase: str) -> bytes:
     """Encrypt a key for a passphrase."""
     for _ in range(_ATTEMPTS):
         locked: bytes = pyrage.passphrase.encrypt(key, passphrase)
-        found = _WORK.search(locked)
-        if found and LEAST_WORK <= int(found[1]) <= MOST_WORK:
+        if LEAST_WORK <= work_of(locked) <= MOST_WORK:
             return locked
     raise VaultError("BACKUP_PASSPHRASE: this machine is too busy to protect a key well; try again when it is not")
 
 
+def work_of(locked: bytes) -> int:
+    """Return what a guess costs, as a power of two; 0 where nothing says it."""
+    found = _WORK.search(locked)
+    return int(found[1]) if found else 0
+
+
+@lru_cache(maxsize=1)  # of a service that makes backups each hour
 def unlock(locked: bytes, passphrase: str, place: str) -> str:
     """Decrypt the key of a place. Raises VaultError for another passphrase."""
     for _ in range(_ATTEMPTS):

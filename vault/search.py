@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import duckdb
@@ -93,7 +94,7 @@ def _find_in_bytes(path: Path, samples: Sequence[str]) -> str | None:
 
 def first_in(content: bytes, samples: Sequence[str]) -> str | None:
     """Return a sample that these bytes contain. One pass looks for all of them."""
-    held = pc.match_substring_regex(pa.array([content], pa.large_binary()), pattern=_any_of(samples))
+    held = pc.match_substring_regex(pa.array([content], pa.large_binary()), pattern=_any_of(tuple(samples)))
     return next(sample for sample in samples if sample.encode() in content) if held[0].as_py() else None
 
 
@@ -105,7 +106,8 @@ def not_in(content: bytes, samples: Sequence[str]) -> list[str]:
     return left
 
 
-def _any_of(samples: Sequence[str]) -> str:
+@lru_cache(maxsize=1)
+def _any_of(samples: tuple[str, ...]) -> str:
     return "|".join(map(re.escape, samples))
 
 
@@ -139,9 +141,13 @@ def find_in_parquet(path: str, samples: Sequence[str]) -> str | None:
 
 
 def find_in_table(connection: duckdb.DuckDBPyConnection, table: str, samples: Sequence[str]) -> str | None:
-    """Return a sample that a value of this table holds, whatever its type."""
+    """Return a sample that a value of this table holds, whatever its type.
+
+    A row's values are searched as one text: DuckDB prepares the pattern for each place where a query has it.
+    """
     names = [row[0].replace('"', '""') for row in connection.execute(f"describe from {table}").fetchall()]
-    values = ", ".join(f"nullif(regexp_extract(cast(\"{name}\" as varchar), $1), '')" for name in names)
-    query = f"select sample from (select coalesce({values}) as sample from {table}) where sample is not null limit 1"
-    row = connection.execute(query, [_any_of(samples)]).fetchone()
+    values = ", ".join(f'cast("{name}" as varchar)' for name in names)
+    rows = f"select concat_ws(chr(10), {values}) as row_text from {table}"
+    query = f"select regexp_extract(row_text, $1) from ({rows}) where regexp_matches(row_text, $1) limit 1"
+    row = connection.execute(query, [_any_of(tuple(samples))]).fetchone()
     return str(row[0]) if row else None

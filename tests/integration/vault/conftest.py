@@ -1,6 +1,7 @@
 """A small history with everything that a backup holds, and the commands of the command line on it."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,8 @@ from tests.dbt_forks import Forks
 from tests.integration.collecting import ROOT, write
 from tests.integration.vault.backing import on_mongo
 from tests.integration.vault.forgetting import collect, extract, write_history
+from tests.integration.vault.histories import Built, build
+from tests.made_once import made_once
 
 Answer = subprocess.CompletedProcess[str]
 Command = Callable[..., Answer]
@@ -33,6 +36,20 @@ def vault_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def settings(tmp_path: Path, vault_sample: Path) -> Settings:
     """The settings of a data directory of its own, over the sample."""
     return load_settings(data_dir=tmp_path / "data", transcripts_dir=vault_sample, host_name="laptop", timezone="UTC")
+
+
+@pytest.fixture(scope="session")
+def built(vault_sample: Path, tmp_path_factory: pytest.TempPathFactory, dbt_forks: Forks, worker_id: str) -> Built:
+    """The sample with a planted session, built; each kind of run begins with a copy."""
+
+    def make(folder: Path) -> None:
+        def run(transcripts: Path, data: Path) -> None:
+            answer = command_in(folder, transcripts, dbt_forks.cli())("run", "--data", data)
+            assert answer.returncode == 0, answer.stdout + answer.stderr
+
+        build(folder, vault_sample, run)
+
+    return Built(made_once(tmp_path_factory, worker_id, "vault-history", make))
 
 
 @pytest.fixture
@@ -59,13 +76,27 @@ def command_in(folder: Path, transcripts: Path, cli: list[str]) -> Command:
     return run
 
 
-@pytest.fixture(params=["sqlite", "mongo"])
-def past(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path) -> Settings:
-    """A history of two sessions in two projects, collected into each kind of record store and extracted."""
-    places = {"transcripts_dir": (write_history(tmp_path),), "backup_to": str(tmp_path / "backups")}
-    settings = settings.model_copy(update=places)
-    if request.param == "mongo":
-        settings = on_mongo(settings, request, "forget")
+@pytest.fixture(scope="session")
+def past_of_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The history of `past` in SQLite, its transcripts beside it. Only to be copied."""
+    folder = tmp_path_factory.mktemp("past")
+    settings = load_settings(
+        data_dir=folder / "data", transcripts_dir=write_history(folder), host_name="laptop", timezone="UTC"
+    )
     collect(settings)
     extract(settings)
+    return folder
+
+
+@pytest.fixture(params=["sqlite", "mongo"])
+def past(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path, past_of_sqlite: Path) -> Settings:
+    """A history of two sessions in two projects, collected into each kind of record store and extracted."""
+    places = {"transcripts_dir": (tmp_path / "projects",), "backup_to": str(tmp_path / "backups")}
+    settings = settings.model_copy(update=places)
+    shutil.copytree(past_of_sqlite, tmp_path, symlinks=True, dirs_exist_ok=True)
+    if request.param == "mongo":
+        shutil.rmtree(settings.data_dir)
+        settings = on_mongo(settings, request, "forget")
+        collect(settings)
+        extract(settings)
     return settings

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -27,6 +28,8 @@ from scheduler.runner import open_history
 from tests.integration.collecting import ROOT
 from tests.integration.conftest import free_port
 from tests.integration.vault.backing import contents
+from tests.integration.vault.forked_command import begin, ended
+from vault.__main__ import main as vault_main
 from vault.errors import VaultError
 from vault.metabase_values import delete_kept_values
 
@@ -88,6 +91,20 @@ def start_vault(environment: dict[str, str], *arguments: str) -> "subprocess.Pop
         stderr=subprocess.STDOUT,
         text=True,
     )
+
+
+def answer_of_vault(environment: dict[str, str], *arguments: str) -> tuple[int | None, bytes]:
+    """Run a command of the vault in a fork; return its exit code and all that it wrote."""
+
+    def command() -> int:
+        sys.argv = ["vault", *arguments]
+        return vault_main()
+
+    variables = {"PATH": os.environ["PATH"]} | environment
+    with tempfile.TemporaryFile() as said:
+        code = ended(begin(command, cwd=ROOT, environment=variables, output=said, error=said))
+        said.seek(0)
+        return code, said.read()
 
 
 def test_the_appliance_is_backed_up_and_comes_back_on_an_empty_host(  # noqa: PLR0915 - one story from end to end
@@ -155,19 +172,16 @@ def test_the_appliance_is_backed_up_and_comes_back_on_an_empty_host(  # noqa: PL
     assert (other / "settings/env").read_text() == "KEEP_GENERATIONS=2\n"
     assert not (other / "secrets/backup_passphrase").exists()
     file = max(vault_sample.rglob("*.jsonl"), key=lambda path: path.stat().st_size)
-    command = [sys.executable, "-m", "vault", "session", file.stem]
-    variables = os.environ | {"PYTHONPATH": str(ROOT)} | environment("restored")
-    packed = subprocess.run(command, cwd=ROOT, env=variables, check=True, stdout=subprocess.PIPE).stdout
+    code, packed = answer_of_vault(environment("restored"), "session", file.stem)
+    assert code == 0
     with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
         back = tar.extractfile(f"projects/{file.relative_to(vault_sample)}")
         assert back is not None
         assert back.read() == file.read_bytes()
-    again = start_vault(environment("restored"), "restore")
-    assert "expected an empty" in again.communicate()[0]
-    assert again.returncode == 2
-    verified = start_vault(environment("restored"), "verify")
-    assert "parts agree" in verified.communicate()[0]
-    assert verified.returncode == 0
+    code, text = answer_of_vault(environment("restored"), "restore")
+    assert (code, b"expected an empty" in text) == (2, True)
+    code, text = answer_of_vault(environment("restored"), "verify")
+    assert (code, b"parts agree" in text) == (0, True)
 
 
 def test_values_that_metabase_keeps_are_deleted(postgres: str) -> None:

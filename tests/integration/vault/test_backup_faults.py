@@ -5,10 +5,9 @@ import random
 import resource
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from contextlib import closing
+from multiprocessing.context import ForkProcess
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +18,11 @@ import collector
 from common.private_files import LEFT_OVER
 from records.sqlite_store import SqliteStore
 from records.store import EARLIEST
-from tests.integration.collecting import ROOT, write
+from tests.integration.collecting import write
 from tests.integration.vault.conftest import Command
+from tests.integration.vault.forked_command import answer_of, ended, start
+from tests.integration.vault.histories import Built
 
-PROGRAM = [sys.executable, "-P", "-m", "cli"]
 VOLATILE = {"ingested_at", "first_ingested_at", "last_ingested_at", "extracted_at", "loaded_at", "load_id"}
 OF_THE_RUN = {"fct_pipeline_runs", "fct_dbt_results"}
 """What tells of runs: one more has happened since."""
@@ -35,29 +35,23 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     line = b'{"type":"user","uuid":"%d-%d","sessionId":"s","message":{"role":"user","content":"%s"}}\n'
     chance = random.Random(16)
     for number in range(10):
-        lines = [line % (number, position, chance.randbytes(1500).hex().encode()) for position in range(1500)]
+        lines = [line % (number, position, chance.randbytes(1500).hex().encode()) for position in range(1200)]
         write(data.parent / f"projects/p/{number}.jsonl", b"".join(lines))
     with closing(SqliteStore(data / "records/records.db")) as store:
         collector.collect(store, data.parent / "projects", "laptop")
     return data
 
 
-def start(*arguments: object, cwd: Path) -> "subprocess.Popen[bytes]":
-    environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOST_NAME": "laptop", "HOME": str(cwd)}
-    nowhere = subprocess.DEVNULL
-    return subprocess.Popen([*PROGRAM, *map(str, arguments)], cwd=cwd, env=environment, stdout=nowhere, stderr=nowhere)
-
-
-def killed(process: "subprocess.Popen[bytes]", sign: Path, seconds: float) -> bool:
+def killed(process: ForkProcess, sign: Path, seconds: float) -> bool:
     """Kill a process some time after it has begun to write; whether it was not done by then."""
-    while not sign.exists() and process.poll() is None:
-        time.sleep(0.01)
-    time.sleep(seconds)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    while not sign.exists() and process.is_alive():
+        time.sleep(0.002)
+    process.join(seconds)
+    process.kill()
+    process.join()
     if sign.is_file():
         sign.unlink()
-    return process.returncode == -signal.SIGKILL
+    return process.exitcode == -signal.SIGKILL
 
 
 def lines_of(data: Path) -> list[Any]:
@@ -74,13 +68,13 @@ def test_a_backup_killed_anywhere_counts_for_nothing_and_the_next_one_is_whole(l
     chance, kills = random.Random(1), 0
     for _ in range(8):
         process = start("backup", "--full", "--to", backups, "--data", large, cwd=tmp_path)
-        kills += killed(process, backups / ".lock", chance.uniform(0, 1.5))
+        kills += killed(process, backups / ".lock", chance.uniform(0, 1.0))
         for manifest in (backups / "backups").glob("*.json"):
             for part in json.loads(manifest.read_text())["parts"]:
                 assert (backups / part["name"]).stat().st_size == part["bytes"]
     assert kills > 0
     (backups / f"{LEFT_OVER}killed").write_bytes(b"half a part")
-    assert start("backup", "--to", backups, "--data", large, cwd=tmp_path).wait() == 0
+    assert ended(start("backup", "--to", backups, "--data", large, cwd=tmp_path)) == 0
     assert left_overs(backups) == []
     needed = {
         part["name"]
@@ -88,52 +82,44 @@ def test_a_backup_killed_anywhere_counts_for_nothing_and_the_next_one_is_whole(l
         for part in json.loads(manifest.read_text())["parts"]
     }
     assert {path.relative_to(backups).as_posix() for path in (backups / "parts").rglob("*") if path.is_file()} == needed
-    assert start("restore", backups, "--data", tmp_path / "back", cwd=tmp_path).wait() == 0
+    assert ended(start("restore", backups, "--data", tmp_path / "back", cwd=tmp_path)) == 0
     assert lines_of(tmp_path / "back") == lines_of(large)
 
 
 def test_a_restore_killed_anywhere_leaves_nothing_and_the_next_one_is_whole(large: Path, tmp_path: Path) -> None:
     backups, back = tmp_path / "backups", tmp_path / "back"
-    assert start("backup", "--to", backups, "--data", large, cwd=tmp_path).wait() == 0
+    assert ended(start("backup", "--to", backups, "--data", large, cwd=tmp_path)) == 0
     chance, kills = random.Random(2), 0
     for _ in range(8):
         process = start("restore", backups, "--data", back, cwd=tmp_path)
-        kills += killed(process, tmp_path / ".back.restoring", chance.uniform(0, 1.5))
+        kills += killed(process, tmp_path / ".back.restoring", chance.uniform(0, 1.0))
         if back.exists():  # it had ended, or was killed after its last step
             assert lines_of(back) == lines_of(large)
             shutil.rmtree(back)
     assert kills > 0
-    assert start("restore", backups, "--data", back, cwd=tmp_path).wait() == 0
+    assert ended(start("restore", backups, "--data", back, cwd=tmp_path)) == 0
     assert lines_of(back) == lines_of(large)
     assert {path.name for path in tmp_path.iterdir()} == {"backups", "back"}, "what the killed ones left is gone"
 
 
-def on_a_full_disk(*arguments: object, cwd: Path) -> "subprocess.CompletedProcess[str]":
-    """Run a command under a limit on the size of its files, because a write then fails as it does on a full disk."""
-
-    def limit() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (2 * 2**20, 2 * 2**20))
-
-    environment = {"PYTHONPATH": str(ROOT), "HOST_NAME": "laptop", "HOME": str(cwd), "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [*PROGRAM, *map(str, arguments)]
-    return subprocess.run(
-        command, cwd=cwd, env=environment, preexec_fn=limit, capture_output=True, text=True, check=False
-    )
+def small_files() -> None:
+    """Limit the size of files, because a write then fails as it does on a full disk."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2 * 2**20, 2 * 2**20))
 
 
 def test_a_full_disk_is_one_line_and_costs_no_backup(large: Path, tmp_path: Path) -> None:
     backups = tmp_path / "backups"
-    assert start("backup", "--to", backups, "--data", large, cwd=tmp_path).wait() == 0
+    assert ended(start("backup", "--to", backups, "--data", large, cwd=tmp_path)) == 0
     before = {path: path.read_bytes() for path in backups.rglob("*") if path.is_file()}
-    failed = on_a_full_disk("backup", "--full", "--to", backups, "--data", large, cwd=tmp_path)
-    assert failed.returncode == 1
-    assert failed.stderr.count("\n") == 1
-    assert "see that its disk has room" in failed.stderr
+    failed, said = answer_of("backup", "--full", "--to", backups, "--data", large, cwd=tmp_path, limit=small_files)
+    assert failed == 1
+    assert said.count("\n") == 1
+    assert "see that its disk has room" in said
     assert {path: path.read_bytes() for path in backups.rglob("*") if path.is_file()} == before
-    restoring = on_a_full_disk("restore", backups, "--data", tmp_path / "back", cwd=tmp_path)
-    assert restoring.returncode == 1
-    assert restoring.stderr.count("\n") == 1
+    failed, said = answer_of("restore", backups, "--data", tmp_path / "back", cwd=tmp_path, limit=small_files)
+    assert failed == 1
+    assert said.count("\n") == 1
     assert {path.name for path in tmp_path.iterdir()} == {"backups"}
 
 
@@ -151,16 +137,14 @@ def marts(data: Path) -> dict[str, list[Any]]:
     return found
 
 
-def test_after_the_original_is_destroyed_every_row_is_back(
-    analytics: Command, vault_sample: Path, tmp_path: Path
-) -> None:
+def test_after_the_original_is_destroyed_every_row_is_back(analytics: Command, built: Built, tmp_path: Path) -> None:
     """Transcripts, data directory and all: only the backup is left."""
     data, backups = tmp_path / "data", tmp_path / "backups"
     (tmp_path / ".env").write_text("KEEP_GENERATIONS=2\n")
     projects = tmp_path / "projects"
-    shutil.copytree(vault_sample, projects)
+    shutil.copytree(built.projects, projects)
+    shutil.copytree(built.data, data, symlinks=True)
     here = {"TRANSCRIPTS_DIR": str(projects), "BACKUP_TO": str(backups), "BACKUP_PASSPHRASE": "correct horse"}
-    assert analytics("run", "--data", data, **here).returncode == 0
     made = analytics("backup", "--data", data, **here)
     assert made.returncode == 0, made.stderr
     assert "correct horse" not in made.stdout + made.stderr
@@ -181,7 +165,7 @@ def test_after_the_original_is_destroyed_every_row_is_back(
     assert changed <= OF_THE_RUN | {"agg_data_quality"}
     assert sum(map(len, before.values())) > 500
     runs = analytics("runs", "--data", data, **here).stdout
-    assert runs.count("pipeline") == 2, "the run before the loss is in the history"
+    assert runs.count("pipeline") == 3, "the runs before the loss are in the history"
 
 
 def test_a_wrong_passphrase_and_wrong_use_are_one_line(analytics: Command, tmp_path: Path) -> None:

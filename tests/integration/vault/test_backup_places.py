@@ -13,6 +13,8 @@ from tests.integration.vault.backing import collect, contents, silent
 from tests.integration.weed import rest_catalog
 from vault.errors import PlaceError, VaultError
 from vault.manifest import LINES
+from vault.passphrase import LEAST_WORK, MOST_WORK, work_of
+from vault.places import KEY
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +60,7 @@ def test_an_encrypted_backup_opens_with_its_passphrase_alone(settings: Settings,
     where = str(tmp_path / "backups")
     secret = settings.model_copy(update={"backup_passphrase": SecretStr("correct horse")})
     first = make_backup(secret, where).backup.manifest
+    assert LEAST_WORK <= work_of((tmp_path / "backups" / KEY).read_bytes()) <= MOST_WORK
     second = make_backup(secret, where).backup.manifest
     assert second.of(LINES) == first.of(LINES), "what is encrypted is taken over as well"
     for number, (given, said) in enumerate({"wrong": "does not open key.age", "": "is encrypted: expected"}.items()):

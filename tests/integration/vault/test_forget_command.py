@@ -8,7 +8,6 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,46 +16,17 @@ import pyarrow.parquet as pq
 import pytest
 
 from scheduler.published_text import ONLY_WHERE, TEXT_COLUMNS
-from tests.dbt_forks import Forks
-from tests.integration.vault.conftest import Answer, Command, command_in
+from tests.integration.vault.conftest import Answer, Command
+from tests.integration.vault.histories import Built
 
 OF_THE_RUN = {"fct_pipeline_runs", "fct_dbt_results"}
 VOLATILE = {"ingested_at", "first_ingested_at", "last_ingested_at", "extracted_at", "loaded_at", "load_id"}
 
 
-@dataclass(frozen=True)
-class History:
-    """Two data directories, each of which one test goes on from: with a session, and without it."""
-
-    projects: Path
-    gone: str
-    """The session: its transcript is the longest."""
-    texts: list[str]
-    """What no other transcript says."""
-    whole: Path
-    others: Path
-    """The other sessions' transcripts."""
-    without: Path
-    marts: dict[str, list[Any]]
-    """What was published of the other sessions."""
-
-
 @pytest.fixture(scope="module")
-def history(vault_sample: Path, tmp_path_factory: pytest.TempPathFactory, dbt_forks: Forks) -> History:
-    """The sample, with and without one of its sessions."""
-    folder = tmp_path_factory.mktemp("forget")
-    projects, others = (Path(shutil.copytree(vault_sample, folder / name)) for name in ("projects", "others"))
-    sessions = (path for path in projects.glob("*/*.jsonl") if len(path.stem) == 36)
-    gone = max(sessions, key=lambda path: path.stat().st_size)
-    for path in list(others.rglob(f"*{gone.stem}*")):
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
-    elsewhere = b"".join(path.read_bytes() for path in others.rglob("*.jsonl"))
-    texts = sorted({text for text in texts_of(gone) if text.encode() not in elsewhere})
-    analytics = command_in(folder, projects, dbt_forks.cli())
-    ran(analytics("run", "--data", folder / "whole"))
-    ran(analytics("run", "--data", folder / "without", TRANSCRIPTS_DIR=str(others)))
-    published = marts(folder / "without")
-    return History(projects, gone.stem, texts, folder / "whole", others, folder / "without", published)
+def published(built: Built) -> dict[str, list[Any]]:
+    """What was published of the other sessions."""
+    return marts(built.without)
 
 
 def ran(answer: Answer) -> Answer:
@@ -114,6 +84,13 @@ def texts_of(file: Path) -> list[str]:
     return found
 
 
+def texts_of_it_alone(built: Built) -> list[str]:
+    """What no other transcript says."""
+    (file,) = built.projects.glob(f"*/{built.gone}.jsonl")
+    elsewhere = b"".join(path.read_bytes() for path in built.others.rglob("*.jsonl"))
+    return sorted({text for text in texts_of(file) if text.encode() not in elsewhere})
+
+
 def _texts(value: Any, name: str = "") -> Iterator[str]:
     if isinstance(value, dict):
         for key, inner in value.items():
@@ -137,11 +114,15 @@ def marts(data: Path) -> dict[str, list[Any]]:
     return {table: rows for table, rows in found.items() if table not in OF_THE_RUN}
 
 
-def test_no_byte_of_a_session_is_left_and_the_rest_is_as_it_was(analytics: Command, history: History) -> None:
-    data, gone, named = history.whole, history.gone, {"TRANSCRIPTS_DIR": str(history.projects)}
-    assert len(history.texts) > 5
+def test_no_byte_of_a_session_is_left_and_the_rest_is_as_it_was(
+    analytics: Command, built: Built, tmp_path: Path, published: dict[str, list[Any]]
+) -> None:
+    data, gone, named = tmp_path / "data", built.gone, {"TRANSCRIPTS_DIR": str(built.projects)}
+    shutil.copytree(built.data, data, symlinks=True)
+    texts = texts_of_it_alone(built)
+    assert len(texts) > 5
     before = everything_in(data)
-    assert all(sample.encode() in before for sample in (*history.texts, gone)), "the search finds what is there"
+    assert all(sample.encode() in before for sample in (*texts, gone)), "the search finds what is there"
 
     shown = analytics("forget", "--session", gone[:8], "--dry-run", "--data", data, **named)
     assert f"session {gone}: 1 session, " in ran(shown).stdout
@@ -152,7 +133,7 @@ def test_no_byte_of_a_session_is_left_and_the_rest_is_as_it_was(analytics: Comma
     done = analytics("forget", "--session", gone, "--yes", "--reason", "a test", "--data", data, **named)
     assert "nothing found" in ran(done).stdout
     after = everything_in(data)
-    assert [sample for sample in (*history.texts, gone) if sample.encode() in after] == []
+    assert [sample for sample in (*texts, gone) if sample.encode() in after] == []
     assert len(list((data / "duckdb/generations").iterdir())) == 1
 
     ran(analytics("run", "--data", data, **named))
@@ -162,29 +143,33 @@ def test_no_byte_of_a_session_is_left_and_the_rest_is_as_it_was(analytics: Comma
     assert [(entry["kind"], entry["reason"], "key" in entry) for entry in log] == [("session", "a test", False)]
     assert log[0]["counts"]["lines"] > 0
     assert log[0]["counts"]["tokens"] > 0
-    assert marts(data) == history.marts, "as if the session had never been"
+    assert marts(data) == published, "as if the session had never been"
 
 
-def test_without_published_text_figures_stay_and_no_text_is_published(analytics: Command, history: History) -> None:
-    data, named = history.without, {"TRANSCRIPTS_DIR": str(history.others)}
+def test_without_published_text_figures_stay_and_no_text_is_published(
+    analytics: Command, built: Built, tmp_path: Path, published: dict[str, list[Any]]
+) -> None:
+    data, named = tmp_path / "data", {"TRANSCRIPTS_DIR": str(built.others)}
+    shutil.copytree(built.without, data, symlinks=True)
     (data / "duckdb/as-of/2026-01-01").mkdir(parents=True)
     ran(analytics("run", "--data", data, PUBLISHED_TEXT="off", **named))
     assert not (data / "duckdb/as-of").exists(), "folders of another day had text"
     after = marts(data)
-    assert {table for table in history.marts if history.marts[table] != after[table]} == set()
+    assert {table for table in published if published[table] != after[table]} == set()
     assert len(list((data / "duckdb/generations").iterdir())) == 1, "the older one had text"
-    texts = {text for file in history.others.rglob("*.jsonl") for text in texts_of(file)}
+    texts = {text for file in built.others.rglob("*.jsonl") for text in texts_of(file)}
     shown = [data / "duckdb/current", data / "report_sessions"]
-    published = b"".join(map(everything_in, shown)) + (data / "report.html").read_bytes()
+    shown_bytes = b"".join(map(everything_in, shown)) + (data / "report.html").read_bytes()
     assert len(texts) > 15
-    assert [text for text in texts if text.encode() in published] == []
+    assert [text for text in texts if text.encode() in shown_bytes] == []
     assert "published without text" in ran(analytics("search", "the", "--data", data)).stdout
-    ran(analytics("run", "--data", data, **named))
+    done = ran(analytics("run", "--data", data, **named)).stdout
+    assert re.search("- transform .* nothing new since the last publication", done), "the models are as they were"
     assert "published without text" not in ran(analytics("search", "the", "--data", data)).stdout
 
 
-def test_every_text_column_is_a_column(history: History) -> None:
-    with duckdb.connect(history.without / "duckdb/current/analytics.db", read_only=True) as connection:
+def test_every_text_column_is_a_column(built: Built) -> None:
+    with duckdb.connect(built.without / "duckdb/current/analytics.db", read_only=True) as connection:
         for table, columns in TEXT_COLUMNS.items():
             connection.execute(
                 f"select {', '.join(columns)} from {table} where {ONLY_WHERE.get(table, 'true')} limit 0"

@@ -39,6 +39,7 @@ from tests.integration.vault.forgetting import (
 from vault.cleaning import SAMPLES, samples_in
 from vault.forget import finish, keep_samples, unfinished
 from vault.proof import search_tables
+from vault.search import find_in
 from vault.selection import SESSION
 from vault.text_removal import begin_text, blank_lines, end_text, reduce_lines
 from vault.transcripts import Wanted as Transcripts
@@ -147,6 +148,18 @@ def test_a_transcript_that_is_still_there_brings_no_text_back(past: Settings, tm
     assert collect(past).documents == 1
     extract(past)
     assert (places(past), reduced(past)) == ([], LINES)
+
+
+def test_a_full_refresh_brings_no_text_back(past: Settings) -> None:
+    catalog, work = open_catalog(past), past.data_dir / "work.db"
+    loader.load(catalog, work, settings=past)
+    assert find_in(work, TEXTS), "the search finds what is there"
+    expire(past)
+    assert collect(past).documents == 0
+    with closing(open_store(past)) as store:
+        assert loader.extract(store, catalog, full_refresh=True).documents == LINES
+    assert loader.load(catalog, work, settings=past, full_refresh=True).documents == LINES
+    assert (find_in(work, TEXTS), places(past), reduced(past)) == (None, [], LINES)
 
 
 def test_neither_copy_brings_texts_back(past: Settings, tmp_path: Path, request: pytest.FixtureRequest) -> None:

@@ -1,6 +1,7 @@
 """A transcript is given back byte for byte, from both record stores, whatever it held."""
 
 import gzip
+import json
 import os
 import stat
 from contextlib import closing
@@ -12,6 +13,7 @@ import pytest
 import collector
 from common.transcript_files import find
 from records import RecordStore
+from records.mongo_store import MongoStore
 from records.sqlite_store import SqliteStore
 from tests.faults.hostile_tree import write_hostile
 from tests.integration.collecting import LINE, append, write
@@ -106,7 +108,7 @@ def test_a_machine_that_got_another_name_gives_its_files_back_under_both(store: 
         assert_equal(tmp_path / "projects", tmp_path / host, store, host=host)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(("store", "seed"), [("sqlite", 1), ("sqlite", 2), ("mongo", 1)], indirect=["store"])
 def test_a_hostile_tree_comes_back_as_it_was(store: RecordStore, tmp_path: Path, seed: int) -> None:
     projects = tmp_path / "projects"
     write_hostile(projects, seed=seed, files=3, lines=40, scratch=tmp_path)
@@ -115,15 +117,41 @@ def test_a_hostile_tree_comes_back_as_it_was(store: RecordStore, tmp_path: Path,
     assert assert_equal(projects, tmp_path / "back", store) > 30
 
 
+def copy_small_files(projects: Path, to: Path) -> Path:
+    """Copy the files of at most 256 KiB, and each larger one that has a line which is no JSON: all kinds, a tenth."""
+    for path in projects.rglob("*.jsonl"):
+        content = path.read_bytes()
+        if len(content) <= 256 * 1024 or not all(map(is_json, lines_in(content))):
+            write(to / path.relative_to(projects), content)
+    return to
+
+
+def lines_in(content: bytes) -> list[bytes]:
+    return [line for line in content.split(b"\n") if line.strip()]
+
+
+def is_json(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return True
+
+
 @pytest.mark.corpus
 def test_every_line_of_the_corpus_is_stored_and_every_file_comes_back_as_it_was(
     store: RecordStore, tmp_path: Path, corpus: Path, expected: dict[str, Any]
 ) -> None:
-    result = collector.collect(store, corpus / "projects", "laptop")
-    assert (result.lines, result.dead_letters) == (expected["lines"], expected["malformed"])
-    assert store.count() == expected["lines"] - expected["malformed"]
-    assert sum(state.dead_letters for state in store.states("laptop").values()) == expected["malformed"]
-    assert assert_equal(corpus / "projects", tmp_path / "back", store) > 0
+    projects, lines, malformed = corpus / "projects", expected["lines"], expected["malformed"]
+    if isinstance(store, MongoStore):  # its stand-in is slow: what a whole history's size shows, SQLite shows
+        projects = copy_small_files(projects, tmp_path / "projects")
+        lines = sum(len(lines_in(path.read_bytes())) for path in projects.rglob("*.jsonl"))
+        assert lines > expected["lines"] / 12
+    result = collector.collect(store, projects, "laptop")
+    assert (result.lines, result.dead_letters) == (lines, malformed)
+    assert store.count() == lines - malformed
+    assert sum(state.dead_letters for state in store.states("laptop").values()) == malformed
+    assert assert_equal(projects, tmp_path / "back", store) > 0
 
 
 def names(given: list[GivenBack]) -> set[str]:
