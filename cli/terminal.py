@@ -21,12 +21,12 @@ from common.settings import Settings, load_settings
 
 EXIT_FAILED, EXIT_USAGE, EXIT_LOCK_HELD = 1, 2, 75
 
-Data = Annotated[Path | None, typer.Option("--data", help="Where everything is kept (DATA_DIR).", show_default=False)]
+Data = Annotated[Path | None, typer.Option("--data", help="The data directory (DATA_DIR).", show_default=False)]
 Transcripts = Annotated[
     Path | None,
-    typer.Option("--transcripts", help="The folder Claude Code writes to (TRANSCRIPTS_DIR).", show_default=False),
+    typer.Option("--transcripts", help="The folder that Claude Code writes to (TRANSCRIPTS_DIR).", show_default=False),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 console = Console()
 errors = Console(stderr=True)
@@ -58,13 +58,13 @@ def one_line_errors() -> Iterator[None]:
     except requests.RequestException as error:
         fail(f"Iceberg: {first_line(error)}; check ICEBERG_REST_URI, or unset it to use the built-in catalog")
     except duckdb.Error as error:  # a damaged file, or one that another version has published
-        fail(f"DuckDB: {first_line(error)}; ./analytics run --full-refresh builds every database again")
+        fail(f"DuckDB: {first_line(error)}; ./analytics run --full-refresh rebuilds every database")
     except OSError as error:
         fail(str(error))
 
 
 def fail(message: str, code: int = EXIT_FAILED) -> NoReturn:
-    """Say why, in one line, and end."""
+    """Print the reason in one line, and exit."""
     errors.print(f"[red]error:[/] {escape(' '.join(message.split()))}", highlight=False, soft_wrap=True)
     raise typer.Exit(code)
 

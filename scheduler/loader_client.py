@@ -185,9 +185,9 @@ class HttpVault(HttpService):
         """POST /forget/text/begin."""
         self._post("forget/text/begin", {"before": before.isoformat(), "lines": lines}, Done, None)
 
-    def text_reduce(self, removed: Mapping[str, dict[str, Any]]) -> int:
+    def text_reduce(self, kept: Mapping[str, dict[str, Any]]) -> int:
         """POST /forget/text/reduce; return how many lines had texts."""
-        return self._post("forget/text/reduce", {"removed": dict(removed)}, Counted, None).lines
+        return self._post("forget/text/reduce", {"kept": dict(kept)}, Counted, None).lines
 
     def text_blank(self, line_ids: list[str]) -> int:
         """POST /forget/text/blank; return how many lines had other bytes than blanks."""

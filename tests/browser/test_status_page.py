@@ -186,7 +186,7 @@ def test_everything_works_without_javascript(browser: Browser, site: Site, faile
         expect(page.locator("#note")).to_contain_text("The schedule is paused.")
         expect(page.locator("#standing")).to_contain_text("paused")
         page.get_by_role("button", name="Resume the schedule").click()
-        expect(page.locator("#note")).to_contain_text("The schedule works again.")
+        expect(page.locator("#note")).to_contain_text("The schedule is active again.")
         page.get_by_role("button", name="Send a test alert").click()
         expect(page.locator("#note")).to_contain_text("neither a webhook nor an address is configured")
         page.get_by_role("button", name="Log out").click()
