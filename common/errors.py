@@ -1,6 +1,6 @@
 """The errors that are expected, in two families, so that nobody lists classes by hand.
 
-AnalyticsError          a person can mend it; its message is one line that says how
+AnalyticsError          a person can correct it; its message is one line that says how
 UsageError          the command or a setting is wrong: nothing was done
 PassingError            mixed in where the same call may succeed later: the pipeline tries again
 """

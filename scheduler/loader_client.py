@@ -69,7 +69,7 @@ class HttpService:
                 answer = connection.getresponse()
                 status, content = answer.status, answer.read()
             except HTTPException as error:  # it ended before its answer did
-                raise PassingError(f"{self._called} broke off {step}: {type(error).__name__}") from error
+                raise PassingError(f"{self._called} stopped during {step}: {type(error).__name__}") from error
         if status in _WORTH_A_RETRY:
             raise PassingError(f"{self._called} answered {status} to {step}: {_reason(content)}")
         if status != 200:

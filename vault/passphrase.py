@@ -24,7 +24,7 @@ def lock(key: bytes, passphrase: str) -> bytes:
         found = _WORK.search(locked)
         if found and LEAST_WORK <= int(found[1]) <= MOST_WORK:
             return locked
-    raise VaultError("BACKUP_PASSPHRASE: this machine is too busy to protect a key well; try again when it is not")
+    raise VaultError("BACKUP_PASSPHRASE: this machine is too busy to protect a key well; try again later")
 
 
 def unlock(locked: bytes, passphrase: str, place: str) -> str:
@@ -34,6 +34,8 @@ def unlock(locked: bytes, passphrase: str, place: str) -> str:
             return str(pyrage.passphrase.decrypt(locked, passphrase).decode())
         except pyrage.DecryptError as error:
             if "Excessive work" not in str(error):
-                remedy = "give the one that the first backup there was made with"
+                remedy = "use the passphrase of the first backup there"
                 raise VaultError(f"{place}: the passphrase does not open {KEY}; {remedy}") from None
-    raise VaultError(f"{place}: this machine is too busy or too slow to open {KEY}; try again, or on another one")
+    raise VaultError(
+        f"{place}: this machine is too busy or too slow to open {KEY}; try again later, or on another machine"
+    )

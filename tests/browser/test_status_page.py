@@ -218,7 +218,7 @@ def test_a_wrong_token_is_said_to_be_wrong(page: Page, site: Site) -> None:
     page.goto(f"{site.url}/login")
     page.get_by_label("Token").fill("wrong")
     page.get_by_role("button", name="Log in").click()
-    expect(page.get_by_role("alert")).to_contain_text("That is not the token.")
+    expect(page.get_by_role("alert")).to_contain_text("Wrong token.")
 
 
 def test_the_dbt_docs_open_in_their_sandbox(page: Page, site: Site, failed_run: int) -> None:

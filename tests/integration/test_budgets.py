@@ -171,7 +171,7 @@ def test_a_broken_file_stops_no_publication_and_is_said(story: Story, ask: Termi
     assert "Needs attention" in ask.text("budgets")[1]
     assert any("cost-centres.yaml" in text for text in story.told)
     code, text = ask.text("statement", "--close", BEFORE)
-    assert (code, "mend it and ./analytics run before a month is closed" in text) == (1, True)
+    assert (code, "correct it and run ./analytics run before you close a month" in text) == (1, True)
     story.rules(CHANGED)
     story.run()
     assert "Needs attention" not in ask.text("budgets")[1]

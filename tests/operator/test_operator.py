@@ -107,7 +107,7 @@ def test_a_host_that_only_receives_says_so_and_is_quiet(
     monkeypatch.setenv("HOME", str(tmp_path))
     appliance.choose(TRANSCRIPTS_DIR="")
     appliance.up()
-    appliance.wait_until_it_says("or COLLECTOR=off where this host has no transcripts")
+    appliance.wait_until_it_says("or COLLECTOR=off if this host has no transcripts")
     appliance.choose(TRANSCRIPTS_DIR="", COLLECTOR="off")
     appliance.up()
     appliance.wait_until_it_says("collects no transcripts")

@@ -158,7 +158,7 @@ def test_a_history_that_cannot_be_opened_is_on_a_page_until_the_container_is_sta
     try:
         answer = _answer(f"http://127.0.0.1:{port}/")
         assert answer.status_code == 503
-        assert "see that its disk has room" in answer.text
+        assert "check that its disk has space" in answer.text
         assert "Retrying every minute" in answer.text
         assert process.wait(120) == 1
     finally:

@@ -205,7 +205,7 @@ def test_a_line_that_the_receiver_would_not_take_holds_its_file_back_and_no_othe
         ship(store, spool)
     state = store.states("laptop")["p/long.jsonl"]
     assert (state.status, state.lines, state.read_bytes) == ("unreadable", 1, len(LINE % 1))
-    assert state.error == "a line of 2,009 bytes: the receiver takes 1,000 at most"
+    assert state.error == "a line of 2,009 bytes: the receiver accepts at most 1,000"
     assert store.count() == 2
     collect(spool, projects)
     ship(store, spool)

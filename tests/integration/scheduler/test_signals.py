@@ -80,7 +80,7 @@ def test_a_killed_runner_leaves_a_free_lock_and_the_next_start_marks_its_run(tmp
     again, url = start_serving(tmp_path)
     try:
         run = requests.get(f"{url}/api/runs/{run_id}", timeout=10).json()["run"]
-        assert (run["status"], run["message"]) == ("interrupted", "the scheduler ended in the middle of this run")
+        assert (run["status"], run["message"]) == ("interrupted", "the scheduler stopped during this run")
         assert start_run(url) == run_id + 1
     finally:
         again.kill()

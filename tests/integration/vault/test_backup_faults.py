@@ -129,7 +129,7 @@ def test_a_full_disk_is_one_line_and_costs_no_backup(large: Path, tmp_path: Path
     failed = on_a_full_disk("backup", "--full", "--to", backups, "--data", large, cwd=tmp_path)
     assert failed.returncode == 1
     assert failed.stderr.count("\n") == 1
-    assert "see that its disk has room" in failed.stderr
+    assert "check that its disk has space" in failed.stderr
     assert {path: path.read_bytes() for path in backups.rglob("*") if path.is_file()} == before
     restoring = on_a_full_disk("restore", backups, "--data", tmp_path / "back", cwd=tmp_path)
     assert restoring.returncode == 1
