@@ -158,7 +158,7 @@ class Machines:
             finally:
                 connection.close()
         except sqlite3.Error as error:
-            raise AnalyticsError(f"{self._path}: {error}; check that it can be written") from error
+            raise AnalyticsError(f"{self._path}: {error}; check that it is writable") from error
 
 
 def _hashed(token: str) -> str:

@@ -225,7 +225,7 @@ def test_what_was_sent_takes_no_room_any_more(store: RecordStore, spool: Spool, 
 
 
 def test_two_senders_of_one_folder_do_not_work_at_once(spool: Spool, tmp_path: Path) -> None:
-    with pytest.raises(SpoolError, match="another sender is at work"):
+    with pytest.raises(SpoolError, match="another sender is using"):
         Spool(tmp_path / "sender" / "spool.db", LIMIT)
 
 
