@@ -52,7 +52,7 @@ def rate_on(rates: tuple[Rate, ...], currency: str, day: date) -> Rate | None:
 def _rates(code: str, said: Any) -> Iterator[Rate]:
     dated = said if isinstance(said, dict) else {FIRST_DAY.isoformat(): said}
     if code == "USD":
-        raise ValueError("expected no rate for USD, since every cost is in US dollars; leave it out")
+        raise ValueError("USD has no rate: every cost is in US dollars; leave it out")
     for day, rate in sorted(dated.items()):
         try:
             yield Rate(code, date.fromisoformat(day), _positive(rate))
