@@ -114,8 +114,8 @@ def _counted(number: int, word: str, plural: str) -> str:
 def _head(row: dict[str, Any], columns: int, at: datetime | None) -> str:
     session = plain(row["session_id"] or "no session")[:8]
     cost = "transcript gone, cost not recorded" if row["is_remembered"] else show(row["cost_usd"], "usd")
-    about = f"{show(at, 'time')}  {session}  {plain(row['project'] or 'no project')}  {cost}  "
-    return about + cut(plain(row["title"] or ""), max(columns - width(about), 12))
+    heading = f"{show(at, 'time')}  {session}  {plain(row['project'] or 'no project')}  {cost}  "
+    return heading + cut(plain(row["title"] or ""), max(columns - width(heading), 12))
 
 
 def _snippet(row: dict[str, Any], marked: re.Pattern[str], columns: int) -> str:
