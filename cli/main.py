@@ -68,9 +68,7 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _analytics(
-    _: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
-    ] = False,
+    _: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="The version.")] = False,
 ) -> None:
     pass
 
@@ -106,10 +104,7 @@ def demo(data: Data = None, as_json: AsJson = False) -> None:
 def _demo_marker(folder: Path, marker: Path) -> Path:
     """Return the file that marks a folder as a demo's; fail for a folder with other content."""
     if not marker.exists() and folder.exists() and any(folder.iterdir()):
-        fail(
-            f"--data: expected an empty folder or an earlier demo, found other files in {folder}; pass another folder",
-            EXIT_USAGE,
-        )
+        fail(f"--data: expected an empty folder or a demo, found {folder}; pass another folder", EXIT_USAGE)
     return marker
 
 
@@ -128,12 +123,8 @@ def _empty_demo(folder: Path, marker: Path) -> None:
 def run(
     transcripts: Transcripts = None,
     data: Data = None,
-    full_refresh: Annotated[
-        bool, typer.Option("--full-refresh", help="Rebuild everything from the record store.")
-    ] = False,
-    now: Annotated[
-        bool, typer.Option("--now", help="Start the run in the running service instead of in this command.")
-    ] = False,
+    full_refresh: Annotated[bool, typer.Option("--full-refresh", help="Rebuild from the record store.")] = False,
+    now: Annotated[bool, typer.Option("--now", help="Start the run in the running service, not here.")] = False,
     as_of: Annotated[
         str | None,
         typer.Option("--as-of", metavar="DATE", help="Build the figures as of this date, in a separate folder."),
