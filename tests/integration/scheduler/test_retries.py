@@ -33,7 +33,7 @@ def test_a_dbt_process_that_is_killed_costs_a_retry_and_not_the_run(runner: Runn
     assert len(killed) == 1
     assert [step.attempts for step in result.steps if step.name == "transform"] == [2]
     assert result.status == "succeeded"
-    assert any("ended with code -9" in line.message for line in runner.history.log_lines(1))
+    assert any("ended with exit code -9" in line.message for line in runner.history.log_lines(1))
     assert published(runner, "select count(*) from marts.facts") == [(2,)]
 
 

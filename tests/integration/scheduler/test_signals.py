@@ -100,7 +100,7 @@ def test_a_running_service_is_found_by_its_data_directory(tmp_path: Path) -> Non
     data = make_settings(tmp_path).data_dir
     try:
         found = ask_to_run(data)
-        assert (found.returncode, found.stdout) == (0, f"Run 1 began: {url}/runs/1\n")
+        assert (found.returncode, found.stdout) == (0, f"Run 1 started: {url}/runs/1\n")
     finally:
         process.terminate()
         process.wait(120)
