@@ -82,7 +82,7 @@ class Size:
     documents: int
     """Lines, and the notes beside the transcripts of sub-agents."""
     new_lines: int
-    """By which the history grew between two runs."""
+    """Lines added to the history between two runs."""
     stages: dict[str, Stage | Absent] = field(default_factory=dict)
     baselines: dict[str, Stage | Absent] = field(default_factory=dict)
     stores: dict[str, int] = field(default_factory=dict)

@@ -154,11 +154,11 @@ def measure(what: str, command: Sequence[str | Path], folder: Path, environment:
 
 def _wait(process: "subprocess.Popen[bytes]", tree: Tree) -> tuple[int, float]:
     """Wait for the end; the CPU time is the kernel's own account of the program and all that it has waited for."""
-    looks = 0
+    polls = 0
     while True:
-        if looks % _SAMPLE_EVERY == 0:
+        if polls % _SAMPLE_EVERY == 0:
             tree.sample()
-        looks += 1
+        polls += 1
         pid, status, usage = os.wait4(process.pid, os.WNOHANG)
         if pid:
             process.returncode = os.waitstatus_to_exitcode(status)

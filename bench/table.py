@@ -12,12 +12,13 @@ _STEPS = ("start_up", "collect", "extract", "load", "transform", "publish", "ref
 
 def show(console: Console, report: Report) -> None:
     """Print everything that was measured."""
-    about = report.machine
-    memory, versions = about["memory_bytes"] / 2**30, about["versions"]
+    machine = report.machine
+    memory, versions = machine["memory_bytes"] / 2**30, machine["versions"]
     console.print(
-        f"{about['cores']} cores ({about['processor']}), {memory:,.0f} GiB, {about['kernel']}, load {about['load']}; "
-        f"Python {about['python']}, DuckDB {versions.get('duckdb')}, dbt {versions.get('dbt-core')}; "
-        f"claude-analytics {about['commit'] or about['claude_analytics']}",
+        f"{machine['cores']} cores ({machine['processor']}), {memory:,.0f} GiB, {machine['kernel']}, "
+        f"load {machine['load']}; "
+        f"Python {machine['python']}, DuckDB {versions.get('duckdb')}, dbt {versions.get('dbt-core')}; "
+        f"claude-analytics {machine['commit'] or machine['claude_analytics']}",
         highlight=False,
         soft_wrap=True,
     )

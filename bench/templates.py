@@ -23,7 +23,7 @@ _VARIED = frozenset(
     ("text", "thinking", "content", "stdout", "old_string", "new_string", "oldString", "newString", "originalFile")
 )
 _MEANT = ("<", "[", "This session", "http", "Exit code", "Command running", "Error:")
-"""How texts begin that say something to the models: these stay as they are."""
+"""Prefixes of texts that the dbt models interpret; these texts are not replaced."""
 _GAP = re.compile(
     rb"@@(?P<kind>[tp])(?P<number>\d+):(?P<length>\d+)@@"
     rb'|(?<="timestamp":")(?P<time>\d{4}-\d\d-\d\dT[\d:.]+Z)'

@@ -70,12 +70,12 @@ def collect(settings: Settings) -> int:
 
 
 def raw_drain(settings: Settings) -> int:
-    """Take every batch of the cursor and look at none of it: as fast as the server gives them."""
+    """Read every raw batch without decoding it, as fast as the server sends them; return the bytes read."""
     return sum(len(batch) for batch in _batches(settings))
 
 
 def flatten_path(settings: Settings) -> int:
-    """Decode every batch and write every document as JSON, nothing else: no date, no NaN is looked after."""
+    """Decode every batch and write every document as JSON, without special handling of dates or NaN."""
     count = 0
     for batch in _batches(settings):
         for document in bson.decode_all(batch):
@@ -135,7 +135,7 @@ def duckdb_floor(settings: Settings) -> int:
 
 
 def daily_usage(settings: Settings) -> int:
-    """Ask the published file for a year by model and day: opened, asked and closed."""
+    """Open the published database, query the latest year by model and day, and close it."""
     with duckdb.connect(str(DataPaths.of(settings).duckdb.published_database), read_only=True) as connection:
         return len(connection.execute(DAILY).fetchall())
 

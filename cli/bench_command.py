@@ -23,24 +23,28 @@ def register(app: typer.Typer) -> None:
 def bench(  # noqa: PLR0913, PLR0917 - a parameter is an option, and each is a choice that a person has
     lines: Annotated[
         list[int] | None,
-        typer.Option("--lines", help="How long the history is; may be repeated.", show_default="50000"),
+        typer.Option("--lines", help="Length of the history in lines; may be repeated.", show_default="50000"),
     ] = None,
     as_json: AsJson = False,
     data: Annotated[
-        Path | None, typer.Option("--data", help="The folder for what it writes and removes.", show_default=False)
+        Path | None,
+        typer.Option("--data", help="The folder to work in; its files are removed at the end.", show_default=False),
     ] = None,
-    repeat: Annotated[int, typer.Option("--repeat", min=1, help="How often a short stage is measured.")] = 3,
-    first_imports: Annotated[int, typer.Option("--first-imports", min=1, help="How often the import is.")] = 1,
+    repeat: Annotated[int, typer.Option("--repeat", min=1, help="How many times a short stage is measured.")] = 3,
+    first_imports: Annotated[
+        int, typer.Option("--first-imports", min=1, help="How many times the first import is measured.")
+    ] = 1,
     skip: Annotated[
-        list[str] | None, typer.Option("--skip", help="warm, mongodb, dlt or ccusage; may be repeated.")
+        list[str] | None, typer.Option("--skip", help="Skip warm, mongodb, dlt or ccusage; may be repeated.")
     ] = None,
     against: Annotated[
-        Path | None, typer.Option("--against", help="A checkout of an earlier release to import with, too.")
+        Path | None, typer.Option("--against", help="A checkout of an earlier release whose import is measured too.")
     ] = None,
     large_file: Annotated[
-        int | None, typer.Option("--large-file", min=0, help="MB of the longest transcript (default: 100 at 1M lines).")
+        int | None,
+        typer.Option("--large-file", min=0, help="Size of the longest transcript in MB (default: 100 at 1M lines)."),
     ] = None,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave everything that was written in place.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Do not remove the files at the end.")] = False,
 ) -> None:
     """Measure every stage on generated transcripts, in a folder that is removed at the end."""
     with one_line_errors():
@@ -80,7 +84,7 @@ def _say(message: str) -> None:
 def _folder(parent: Path | None, *, keep: bool) -> Iterator[Path]:
     """Yield a new folder; it goes at the end, also after SIGTERM and Ctrl-C."""
     if parent is not None and not parent.is_dir():
-        raise UsageError(f"--data: expected a folder, found none at {parent}; make it first")
+        raise UsageError(f"--data: expected a folder, found none at {parent}; create it first")
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
@@ -92,6 +96,6 @@ def _folder(parent: Path | None, *, keep: bool) -> Iterator[Path]:
     finally:
         signal.signal(signal.SIGTERM, before)
         if keep:
-            _say(f"everything is in {folder}")
+            _say(f"the files are in {folder}")
         else:
             shutil.rmtree(folder, ignore_errors=True)

@@ -18,6 +18,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from cli.doctor_services import attention, cost_centres, docker, iceberg, loader, port, published, record_store, room
 from cli.finding import Finding
+from common import numbers
 from common.excluded import is_excluded
 from common.settings import Settings
 from common.transcript_files import Findings, TranscriptsError, distinct_roots, find
@@ -28,7 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements" / "standalone.txt"
 GIB = 1024**3
 AT_RISK_DAYS = 7
-"""A transcript that Claude Code deletes within this many days and that is not collected whole is at risk."""
+"""A transcript that Claude Code deletes within this many days and that is not fully collected is at risk."""
 
 
 def diagnose(settings: Settings) -> list[Finding]:
@@ -40,9 +41,9 @@ def diagnose(settings: Settings) -> list[Finding]:
 def _look(name: str, check: Callable[[Settings], Finding], settings: Settings) -> Finding:
     try:
         return check(settings)
-    except OSError as error:  # a folder on the way that is closed to us
-        found, fix = f"{error.filename}: {error.strerror}", f"let {_user()} in there, or choose another folder"
-        return Finding(name, "fail", found, "folders that we may look into", fix)
+    except OSError as error:  # a folder on the path is not accessible
+        found, fix = f"{error.filename}: {error.strerror}", f"grant {_user()} access to it, or choose another folder"
+        return Finding(name, "fail", found, "readable folders", fix)
 
 
 def healthy(findings: list[Finding]) -> bool:
@@ -53,8 +54,8 @@ def healthy(findings: list[Finding]) -> bool:
 def _python(_: Settings) -> Finding:
     found = f"{platform.python_version()} at {sys.executable}"
     if sys.version_info >= (3, 14):
-        fix = "install Python 3.13, delete .venv and run again; or set MONGO_URI to a MongoDB of your own"
-        return Finding("Python", "warn", found, "3.11, 3.12 or 3.13 (newer ones were never tried)", fix)
+        fix = "install Python 3.13, delete .venv and run again; or set MONGO_URI to your own MongoDB"
+        return Finding("Python", "warn", found, "3.11, 3.12 or 3.13 (newer versions are not tested)", fix)
     return Finding("Python", "ok", found, "3.11, 3.12 or 3.13")
 
 
@@ -68,7 +69,7 @@ def locked_requirements(lock: Path) -> Iterator[Requirement]:
 
 
 def _packages(_: Settings) -> Finding:
-    expected = f"what {LOCK.name} names"
+    expected = f"the packages of {LOCK.name}"
     try:
         wanted = list(locked_requirements(LOCK))
     except (OSError, InvalidRequirement) as error:
@@ -76,8 +77,8 @@ def _packages(_: Settings) -> Finding:
     wrong = [str(requirement.name) for requirement in wanted if _version(requirement.name) not in requirement.specifier]
     if wrong:
         fix = "delete .venv and run any ./analytics command"
-        return Finding("Packages", "fail", f"missing or of another version: {', '.join(wrong)}", expected, fix)
-    return Finding("Packages", "ok", f"{len(wanted)} packages, each of the locked version", expected)
+        return Finding("Packages", "fail", f"missing, or a different version: {', '.join(wrong)}", expected, fix)
+    return Finding("Packages", "ok", f"{len(wanted)} packages, all at the locked version", expected)
 
 
 def _version(name: str) -> str:
@@ -88,14 +89,14 @@ def _version(name: str) -> str:
 
 
 def _timezone(settings: Settings) -> Finding:
-    expected = "the IANA timezone that cuts your days"
+    expected = "the IANA timezone of your days"
     if settings.timezone in ("UTC", "Etc/UTC"):
         return Finding(
             "Timezone",
             "warn",
             settings.timezone,
             expected,
-            "unless you live by UTC, set TIMEZONE=Europe/Berlin or yours",
+            "unless UTC is your timezone, set TIMEZONE, for example to Europe/Berlin",
         )
     return Finding("Timezone", "ok", settings.timezone, expected)
 
@@ -103,24 +104,24 @@ def _timezone(settings: Settings) -> Finding:
 def _transcripts(settings: Settings) -> Finding:
     expected = "readable folders of Claude Code's transcripts (*.jsonl)"
     if settings.collector == "off":
-        return Finding("Transcripts", "ok", "COLLECTOR is off: this host collects none", expected)
+        return Finding("Transcripts", "ok", "COLLECTOR is off: this host does not collect transcripts", expected)
     folders = ", ".join(map(str, settings.transcripts_dir))
     try:
         found = [find(root, label) for root, label in distinct_roots(settings.transcripts_dir)]
     except TranscriptsError as error:
-        fix = "set TRANSCRIPTS_DIR or pass --transcripts DIR; COLLECTOR=off if this host collects none"
+        fix = "set TRANSCRIPTS_DIR or pass --transcripts DIR; COLLECTOR=off if this host has no transcripts"
         return Finding("Transcripts", "warn", str(error).partition("; set")[0], expected, fix)
     files = [transcript.path for findings in found for transcript in findings.transcripts]
     refused = [name for findings in found for name in findings.unreadable]
     refused += [str(file) for file in files if not os.access(file, os.R_OK)]
     if refused:
-        fix = f"let {_user()} read them, or run as their owner"
-        return Finding("Transcripts", "fail", f"{len(refused)} not readable, such as {refused[0]}", expected, fix)
+        fix = f"grant {_user()} read access, or run as their owner"
+        return Finding("Transcripts", "fail", f"{len(refused)} files not readable, such as {refused[0]}", expected, fix)
     if not files:
         return Finding("Transcripts", "warn", f"none in {folders}", expected, "use Claude Code, or set TRANSCRIPTS_DIR")
     size = sum(map(_size, files))
     excluded = _excluded(settings, found)
-    told = f"; {excluded} of them in projects that PROJECTS_EXCLUDED leaves out" if excluded else ""
+    told = f"; PROJECTS_EXCLUDED excludes {excluded} of them" if excluded else ""
     return Finding("Transcripts", "ok", f"{len(files)} files, {size / 1e6:,.0f} MB, in {folders}{told}", expected)
 
 
@@ -154,10 +155,15 @@ def _retention(settings: Settings) -> Finding:
     expected = f"every transcript collected before Claude Code deletes it ({days} days after its last line)"
     at_risk = transcripts_at_risk(settings)
     if at_risk:
-        fix = "run ./analytics run now; ./analytics serve keeps up by itself"
-        found = f"{len(at_risk)} not collected whole and gone within {AT_RISK_DAYS} days, such as {at_risk[0]}"
+        fix = "run ./analytics run now, or keep ./analytics serve running"
+        found = (
+            f"{numbers.counted(len(at_risk), 'transcript')} not fully collected and due for deletion "
+            f"within {AT_RISK_DAYS} days, such as {at_risk[0]}"
+        )
         return Finding("Deletion", "warn", found, expected, fix)
-    return Finding("Deletion", "ok", f"none goes within {AT_RISK_DAYS} days uncollected", expected)
+    return Finding(
+        "Deletion", "ok", f"no uncollected transcript is due for deletion within {AT_RISK_DAYS} days", expected
+    )
 
 
 def transcripts_at_risk(settings: Settings) -> list[str]:
@@ -167,12 +173,12 @@ def transcripts_at_risk(settings: Settings) -> list[str]:
 
 
 def _data_directory(settings: Settings) -> Finding:
-    expected = "a folder that we may write, or may make"
+    expected = "a writable folder, or one that can be created"
     wrong = [str(folder) for folder in (settings.data_dir, settings.duckdb_dir) if not _writable(folder)]
     if wrong:
-        fix = f"let {_user()} write there, or set DATA_DIR (DUCKDB_PATH) or pass --data DIR"
+        fix = f"grant {_user()} write access, set DATA_DIR (DUCKDB_PATH), or pass --data DIR"
         return Finding("Data directory", "fail", f"cannot write {wrong[0]}", expected, fix)
-    state = "there" if settings.data_dir.is_dir() else "will be made"
+    state = "there" if settings.data_dir.is_dir() else "will be created"
     return Finding("Data directory", "ok", f"{settings.data_dir} ({state})", expected)
 
 

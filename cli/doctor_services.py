@@ -27,9 +27,9 @@ from standalone.both_copies import count_copies
 
 def record_store(settings: Settings) -> Finding:
     """Both copies of the history, as far as there are any yet."""
-    expected = "the record store answers and holds what Iceberg holds"
+    expected = "the record store answers and has the same lines as Iceberg"
     if settings.mongo_uri is None and not DataPaths.of(settings).records.exists():
-        return Finding("Record store", "ok", f"will be made: {DataPaths.of(settings).records}", expected)
+        return Finding("Record store", "ok", f"will be created: {DataPaths.of(settings).records}", expected)
     try:
         counts = count_copies(settings)
     except AnalyticsError as error:
@@ -41,7 +41,7 @@ def record_store(settings: Settings) -> Finding:
         fix = "see Iceberg below; ./analytics status compares again"
         return Finding("Record store", "warn", f"not compared with Iceberg: {type(error).__name__}", expected, fix)
     if not counts.agree:
-        fix = "./analytics run brings the one that lacks lines up to the other"
+        fix = "run ./analytics run, which copies the missing lines from the other store"
         return Finding("Record store", "warn", str(counts), expected, fix)
     return Finding("Record store", "ok", str(counts), expected)
 
@@ -61,7 +61,7 @@ def iceberg(settings: Settings) -> Finding:
 
 def loader(settings: Settings) -> Finding:
     """The loader service of LOADER_URL, which alone reaches the stores."""
-    expected, fix = f"{settings.loader_url} answers", "look at docker compose ps, and docker compose logs loader"
+    expected, fix = f"{settings.loader_url} answers", "see docker compose ps and docker compose logs loader"
     if HttpLoader.of(settings).is_healthy():
         return Finding("Loader", "ok", f"{settings.loader_url} answers", expected)
     return Finding("Loader", "fail", f"no answer from {settings.loader_url}", expected, fix)
@@ -86,16 +86,24 @@ def attention(settings: Settings) -> Finding:
     """What the scheduler watches: settings, collectors, failing runs, old figures."""
     expected, problems = "nothing needs attention", open_problems(settings)
     if problems:
-        return Finding("Attention", "fail", " ".join(problems), expected, "do what it says; the page updates itself")
+        return Finding(
+            "Attention", "fail", " ".join(problems), expected, "follow the message; the status page updates itself"
+        )
     return Finding("Attention", "ok", expected, expected)
 
 
 def cost_centres(settings: Settings) -> Finding:
     """The user's file of cost centres and budgets, and the closed statements."""
-    inputs, expected = BudgetInputs(settings), "a valid file, and every closed statement as it was written"
+    inputs, expected = BudgetInputs(settings), "a valid file, and every closed statement unchanged"
     if problem := inputs.problem():
-        return Finding("Cost centres", "warn", problem, expected, "do what it says; figures follow with the next run")
-    found = str(inputs.file) if inputs.file.exists() else f"no {inputs.file}: all cost is unassigned, no budget is set"
+        return Finding(
+            "Cost centres", "warn", problem, expected, "follow the message; the next run updates the figures"
+        )
+    found = (
+        str(inputs.file)
+        if inputs.file.exists()
+        else f"no {inputs.file}: all cost is unassigned, and there are no budgets"
+    )
     return Finding("Cost centres", "ok", found, expected)
 
 
@@ -152,7 +160,7 @@ def docker(_: Settings) -> Finding:
     compose = _said(["docker", "compose", "version", "--short"])
     if engine and compose:
         return Finding("Docker", "ok", f"engine {engine}, compose {compose}", expected)
-    missing = "no engine answers" if not engine else f"engine {engine}, but no compose plugin"
+    missing = "Docker Engine does not answer" if not engine else f"engine {engine}, but no compose plugin"
     return Finding("Docker", "ok", f"{missing}; not needed here", expected)
 
 

@@ -33,19 +33,21 @@ class _Asked:
 
 
 def forget(  # noqa: PLR0913, PLR0917 - each is an option of the command line
-    session: Annotated[str | None, typer.Option("--session", help="The id of a session, or its beginning.")] = None,
+    session: Annotated[str | None, typer.Option("--session", help="A session's id, or a unique prefix of it.")] = None,
     project: Annotated[str | None, typer.Option("--project", help="A project's id, or its path.")] = None,
-    person: Annotated[str | None, typer.Option("--person", help="A person, or the HOST_NAME of their machine.")] = None,
-    before: Annotated[str | None, typer.Option("--before", help="All that was written before this day.")] = None,
-    reason: Annotated[str | None, typer.Option("--reason", help="Why; the log keeps it.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go, and end.")] = False,
+    person: Annotated[str | None, typer.Option("--person", help="A person, or their machine's HOST_NAME.")] = None,
+    before: Annotated[str | None, typer.Option("--before", help="Everything written before this day.")] = None,
+    reason: Annotated[str | None, typer.Option("--reason", help="The reason, which is stored in the log.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be deleted, then exit.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    backups: Annotated[bool, typer.Option("--backups", help="Delete backups that hold it, after a new one.")] = False,
+    backups: Annotated[
+        bool, typer.Option("--backups", help="Make a new backup, then delete older ones that may contain it.")
+    ] = False,
     show_log: Annotated[bool, typer.Option("--list", help="Show the log of requests.")] = False,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
-    """Remove a session, a project, a person or a time from every store, file and report, and prove it."""
+    """Delete a session, a project, a person or a period from every store, file and report, and prove it."""
     named = {"session": session, "project": project, "host": person, "before": before}
     given = {kind: value for kind, value in named.items() if value}
     if len(given) != (0 if show_log else 1):
@@ -61,7 +63,7 @@ def forget(  # noqa: PLR0913, PLR0917 - each is an option of the command line
 
 
 def _forget(settings: "Settings", kind: str, value: str, asked: _Asked) -> bool:
-    """Show what goes, ask, write the request down and run the pipeline, which carries it out."""
+    """Show what would be deleted, ask, record the request and run the pipeline, which carries it out."""
     from common.paths import DataPaths
     from scheduler.lock import PipelineLock
 
@@ -96,25 +98,23 @@ def _agreed(asked: _Asked) -> bool:
     if asked.yes:
         return True
     if not sys.stdin.isatty():
-        fail("forget: expected --yes where nobody can be asked", EXIT_USAGE)
+        fail("forget: stdin is not a terminal; pass --yes to confirm", EXIT_USAGE)
     return typer.confirm("Forget this for good?", default=False)
 
 
 def _carry_out(settings: "Settings", asked: _Asked) -> bool:
-    """Run the pipeline without its collector: what is new can wait, and there may be no transcripts any more."""
+    """Run the pipeline without its collector: new lines can wait, and the transcripts may be gone."""
     from cli.run import run_once
     from standalone.backups import purge_backups
 
     result = run_once(settings.model_copy(update={"collector": "off"}), console=console)
     if not result.ok:
-        console.print(
-            f"The request is written down; the next run finishes it. {escape(result.message)}", soft_wrap=True
-        )
+        console.print(f"The request is recorded; the next run finishes it. {escape(result.message)}", soft_wrap=True)
         return False
     proof = next((step.message for step in result.steps if step.name == "prove"), "another run has finished it")
     console.print(f"Forgotten: {escape(proof)}", highlight=False, soft_wrap=True)
     if settings.vault_url:
-        text = "Backups made before hold it until docker compose exec vault vault purge"
+        text = "Earlier backups may still contain it; to delete them, run docker compose exec vault vault purge"
         console.print(f"[yellow]Backups:[/] {text}", highlight=False, soft_wrap=True)
         return True
     if settings.backup_to and asked.backups:
@@ -131,14 +131,16 @@ def _tell_of_the_rest(settings: "Settings") -> None:
         old = backups_before_forgetting(settings)
         if old:
             names = ", ".join(backup.id for backup in old[:5])
-            text = f"{len(old)} backups still hold it ({names}): ./analytics backup purge deletes them after a new one"
+            count = numbers.counted(len(old), "backup")
+            text = f"{count} may still contain it ({names}): ./analytics backup purge makes a new backup, then deletes "
+            text += "these"
             console.print(f"[yellow]Backups:[/] {text}", highlight=False, soft_wrap=True)
-    text = "Transcripts that Claude Code still has are its own: they stay, and are not collected again."
+    text = "Claude Code's own transcript files are not deleted, and are not collected again."
     console.print(text, highlight=False, soft_wrap=True)
 
 
 def _counts(settings: "Settings", selected: "Selected") -> dict[str, float]:
-    """Return what goes, as the log keeps it: numbers alone."""
+    """Return what would be deleted, as numbers only, which the log stores."""
     from cli.forget_figures import figures_of
 
     counts: dict[str, float] = {
@@ -157,12 +159,14 @@ def _show(selected: "Selected", counts: dict[str, float]) -> None:
     console.print(escape(text), highlight=False, soft_wrap=True)
     if "tokens" in counts:
         cost = f"{numbers.usd(counts['cost_usd'])} of {numbers.compact(counts['tokens'])} tokens"
-        console.print(f"Figures lose {cost}; closed months keep their sums.", highlight=False, soft_wrap=True)
+        console.print(
+            f"Removed from the figures: {cost}; closed months keep their sums.", highlight=False, soft_wrap=True
+        )
     if selected.copies:
         some = ", ".join(sorted(selected.copies)[:_MOST_COPIES])
         lines = numbers.counted(sum(selected.copies.values()), "line")
         text = f"{lines} of {numbers.counted(len(selected.copies), 'other session')} hold copies: {some}"
-        console.print(f"[yellow]Copies stay:[/] {escape(text)}", highlight=False, soft_wrap=True)
+        console.print(f"[yellow]Copies are kept:[/] {escape(text)}", highlight=False, soft_wrap=True)
 
 
 def _show_log(settings: "Settings", *, as_json: bool) -> None:

@@ -6,12 +6,14 @@ import typer
 
 from cli.terminal import Data, Transcripts, console, one_line_errors, settings_of
 
-Install = Annotated[bool, typer.Option("--install", help="Have the system start the sender now and at each login.")]
-machines_app = typer.Typer(help="Machines that may send: invite, list, revoke.", no_args_is_help=True)
+Install = Annotated[
+    bool, typer.Option("--install", help="Start the sender now and at every login, by the system's service manager.")
+]
+machines_app = typer.Typer(help="Invite, list and revoke the machines that send transcripts.", no_args_is_help=True)
 
 
 def receive(data: Data = None) -> None:
-    """Take what other machines send, over TLS, until a signal."""
+    """Receive the lines that other machines send, over TLS, until a signal."""
     from collector.receiver.serve import serve
     from common.logs import configure_logs
 
@@ -23,12 +25,12 @@ def receive(data: Data = None) -> None:
 
 @machines_app.command("invite")
 def invite_machine(
-    name: Annotated[str, typer.Argument(help="What the machine is called from now on.")],
-    person: Annotated[str | None, typer.Option("--person", help="Who works on it.")] = None,
-    hours: Annotated[float, typer.Option("--hours", help="How long the token works.")] = 24.0,
+    name: Annotated[str, typer.Argument(help="The name for the machine.")],
+    person: Annotated[str | None, typer.Option("--person", help="The person who works on it.")] = None,
+    hours: Annotated[float, typer.Option("--hours", help="How long the token is valid, in hours.")] = 24.0,
     data: Data = None,
 ) -> None:
-    """Print a token that enrols one machine, once: run ./analytics enrol TOKEN there."""
+    """Print a token that enrols one machine once: run ./analytics enrol TOKEN on it."""
     from collector.receiver.commands import invite
 
     with one_line_errors():
@@ -38,7 +40,7 @@ def invite_machine(
 
 @machines_app.command("list")
 def list_machines(data: Data = None) -> None:
-    """Which machines there are, whether they may send, and when they last did."""
+    """List the machines, whether they may send, and when they last did."""
     from collector.receiver.commands import list_machines as lines
 
     with one_line_errors():
@@ -48,7 +50,7 @@ def list_machines(data: Data = None) -> None:
 
 @machines_app.command("revoke")
 def revoke_machine(name: Annotated[str, typer.Argument(help="The machine.")], data: Data = None) -> None:
-    """Refuse a machine from its next request on. What it sent stays."""
+    """Reject a machine's requests from now on. The lines that it sent are kept."""
     from collector.receiver.commands import revoke
 
     with one_line_errors():
@@ -56,12 +58,14 @@ def revoke_machine(name: Annotated[str, typer.Argument(help="The machine.")], da
 
 
 def enrol(
-    token: Annotated[str, typer.Argument(help="What `machines invite` printed; - reads it from standard input.")],
+    token: Annotated[
+        str, typer.Argument(help="The token that `machines invite` printed; - reads it from standard input.")
+    ],
     install: Install = False,
     data: Data = None,
     transcripts: Transcripts = None,
 ) -> None:
-    """Enrol this machine at a receiver, and send what it has."""
+    """Enrol this machine with a receiver, and send its transcripts."""
     from collector.sender.commands import enrol_here
 
     with one_line_errors():
@@ -71,12 +75,12 @@ def enrol(
 
 def send(
     to: Annotated[str | None, typer.Option("--to", help="The receiver's address, if it has moved.")] = None,
-    once: Annotated[bool, typer.Option("--once", help="Send what is new, and end.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Send new lines, then exit.")] = False,
     install: Install = False,
     data: Data = None,
     transcripts: Transcripts = None,
 ) -> None:
-    """Send what is written on this machine to the receiver, until a signal."""
+    """Send this machine's new transcript lines to the receiver, until a signal."""
     from collector.sender.commands import install_here, send_from_here
     from common.logs import configure_logs
 

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="analytics",
-    help="Your Claude Code history, kept for good and turned into figures you can trust.",
+    help="Keep your Claude Code history permanently, and turn it into figures you can trust.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -68,14 +68,14 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _analytics(
-    _: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Say which.")] = False,
+    _: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="The version.")] = False,
 ) -> None:
     pass
 
 
 @app.command()
 def demo(data: Data = None, as_json: AsJson = False) -> None:
-    """The whole pipeline on a generated sample, from nothing; shows figures within two minutes."""
+    """Run the whole pipeline on a generated sample; shows figures within two minutes."""
     from cli.run import run_once, show_outcome
     from sample.transcripts import write_sample
     from scheduler.lock import PipelineLock
@@ -102,9 +102,9 @@ def demo(data: Data = None, as_json: AsJson = False) -> None:
 
 
 def _demo_marker(folder: Path, marker: Path) -> Path:
-    """The file that says of a folder that a demo made it; what none made is left alone."""
+    """Return the file that marks a folder as a demo's; fail for a folder with other content."""
     if not marker.exists() and folder.exists() and any(folder.iterdir()):
-        fail(f"{folder} holds something that is no demo; give --data another folder", EXIT_USAGE)
+        fail(f"--data: expected an empty folder or a demo, found {folder}; pass another folder", EXIT_USAGE)
     return marker
 
 
@@ -123,11 +123,11 @@ def _empty_demo(folder: Path, marker: Path) -> None:
 def run(
     transcripts: Transcripts = None,
     data: Data = None,
-    full_refresh: Annotated[bool, typer.Option("--full-refresh", help="Rebuild every store from MongoDB.")] = False,
-    now: Annotated[bool, typer.Option("--now", help="Ask the service at work to run, not this command.")] = False,
+    full_refresh: Annotated[bool, typer.Option("--full-refresh", help="Rebuild from the record store.")] = False,
+    now: Annotated[bool, typer.Option("--now", help="Start the run in the running service, not here.")] = False,
     as_of: Annotated[
         str | None,
-        typer.Option("--as-of", metavar="DATE", help="Build the figures as they stood then, in a folder of their own."),
+        typer.Option("--as-of", metavar="DATE", help="Build the figures as of this date, in a separate folder."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -157,7 +157,7 @@ def run(
 
 @app.command()
 def status(data: Data = None, as_json: AsJson = False) -> None:
-    """What is published, since when, whether a run is at work, and what needs attention."""
+    """Show what is published and when, whether a run is active, and what needs attention."""
     from cli.doctor import excluded_transcripts
     from cli.doctor_services import last_backup_line, open_problems
     from cli.show import show_summary
@@ -185,7 +185,7 @@ def status(data: Data = None, as_json: AsJson = False) -> None:
         if backup := last_backup_line(settings):
             console.print(backup, highlight=False, soft_wrap=True)
         if excluded := excluded_transcripts(settings):
-            console.print(f"Not read: {excluded} transcripts of projects in PROJECTS_EXCLUDED", highlight=False)
+            console.print(f"Excluded: {excluded} transcripts of projects in PROJECTS_EXCLUDED", highlight=False)
         for problem in problems:
             console.print(f"[red]Needs attention:[/] {escape(problem)}", highlight=False, soft_wrap=True)
         if copies:
@@ -198,7 +198,7 @@ def status(data: Data = None, as_json: AsJson = False) -> None:
 
 
 def _copies(settings: Settings) -> "CopyCounts | None":
-    """Count both copies, where there are any that can be seen from here."""
+    """Count the lines of both copies, if this process can read them."""
     from standalone.both_copies import count_copies
 
     kept_here = settings.mongo_uri or DataPaths.of(settings).records.exists()
@@ -207,7 +207,7 @@ def _copies(settings: Settings) -> "CopyCounts | None":
 
 @app.command()
 def verify(data: Data = None, transcripts: Transcripts = None) -> None:
-    """Count again from the transcripts, by other code, and compare with what is published, day by day."""
+    """Recount the transcripts with independent code, and compare with the published figures, day by day."""
     from cli.show import show_verification
     from verify.compare import verify as count_again
 
@@ -221,7 +221,7 @@ def verify(data: Data = None, transcripts: Transcripts = None) -> None:
 
 
 def _left_out(settings: Settings, files: dict[str, Path]) -> set[str]:
-    """Return the transcripts that are not collected: PROJECTS_EXCLUDED names them, or all in them is forgotten."""
+    """Return the transcripts that are not collected: excluded by PROJECTS_EXCLUDED, or forgotten as a whole."""
     from common.excluded import is_excluded
     from standalone.forgetting import forgotten_files
 
@@ -230,7 +230,7 @@ def _left_out(settings: Settings, files: dict[str, Path]) -> set[str]:
 
 
 def _built_timezone(settings: Settings) -> str:
-    """The timezone that the published days were cut in: by that of a journey, every day would differ."""
+    """Return the timezone of the published days, which may differ from the current TIMEZONE."""
     from scheduler.publish import current_generation
 
     generation = current_generation(DataPaths.of(settings).duckdb)
@@ -240,7 +240,7 @@ def _built_timezone(settings: Settings) -> str:
 
 @app.command()
 def doctor(data: Data = None, transcripts: Transcripts = None) -> None:
-    """What this machine has, what it lacks, and how to get it."""
+    """Check this machine's setup; for each problem, say how to fix it."""
     from cli.doctor import diagnose, healthy
 
     with one_line_errors():
@@ -251,7 +251,7 @@ def doctor(data: Data = None, transcripts: Transcripts = None) -> None:
 
 @app.command()
 def prices() -> None:
-    """Write the price list seed again from genai-prices, and show which lines came and went."""
+    """Regenerate the price list seed from genai-prices, and show which lines were added and removed."""
     from cli.prices import update_prices
 
     with one_line_errors():
@@ -266,7 +266,7 @@ def prices() -> None:
 
 @app.command(context_settings=_PASS_ON)
 def dbt(context: typer.Context) -> None:
-    """Any dbt command against the work database, under the pipeline lock: `./analytics dbt --data DIR build`."""
+    """Run any dbt command against the work database, under the pipeline lock: `./analytics dbt --data DIR build`."""
     from cli.dbt_command import run_dbt, take_data
 
     with one_line_errors():
@@ -277,7 +277,7 @@ def dbt(context: typer.Context) -> None:
 
 @app.command(context_settings=_PASS_ON)
 def test(context: typer.Context) -> None:
-    """Everything this machine can test; what it cannot is skipped with its reason. Takes pytest's arguments."""
+    """Run the tests; those that this machine cannot run are skipped with a reason. Takes pytest's arguments."""
     command = [sys.executable, "-m", "pytest", *context.args]
     done = subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False)
     raise typer.Exit(done.returncode)

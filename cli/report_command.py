@@ -18,16 +18,16 @@ def register(app: typer.Typer) -> None:
 
 def report(
     data: Data = None,
-    output: Annotated[Path | None, typer.Option("--output", help="Where to write it.", show_default=False)] = None,
+    output: Annotated[Path | None, typer.Option("--output", help="The file to write.", show_default=False)] = None,
     png: Annotated[
-        Path | None, typer.Option("--png", help="A folder for each chart as PNG.", show_default=False)
+        Path | None, typer.Option("--png", help="Also write each chart as PNG to this folder.", show_default=False)
     ] = None,
     in_browser: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     csv: Annotated[
-        Path | None, typer.Option("--csv", help="A folder for each card as CSV.", show_default=False)
+        Path | None, typer.Option("--csv", help="Also write each card as CSV to this folder.", show_default=False)
     ] = None,
 ) -> None:
-    """Write the HTML report of what is published: one file that needs no network."""
+    """Write the published figures as one HTML file that needs no network."""
     from report.export import export_csv, export_png
     from report.html import write_report
 
@@ -41,7 +41,7 @@ def report(
         write_report(database, target, timezone=settings.timezone, sample=sample, vega_dir=paths.vega)
         console.print(str(target), highlight=False, soft_wrap=True)
         if in_browser and not webbrowser.open(target.absolute().as_uri()):
-            fail(f"no browser could be started; open {target} in one")
+            fail(f"no browser could be started; open {target} yourself")
         for folder, export in ((png, export_png), (csv, export_csv)):
             if folder is not None:
                 export(database, folder, timezone=settings.timezone)

@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
 def restatement(
     since: Annotated[str, typer.Argument(metavar="DATE", help="The day whose published figures are compared.")],
     until: Annotated[
-        str | None, typer.Argument(metavar="[DATE]", help="With those of this day; today where none is given.")
+        str | None, typer.Argument(metavar="[DATE]", help="The day to compare with (default: today).")
     ] = None,
     data: Data = None,
     as_json: AsJson = False,
@@ -70,7 +70,7 @@ def _date(changed: "Restated") -> str | None:
 
 def _show(out: Console, changed: "list[Restated]", since: date, until: date) -> None:
     if not changed:
-        out.print(f"Every figure up to {since} is on {until} what it was on {since}.", highlight=False)
+        out.print(f"No figure up to {since} has changed between {since} and {until}.", highlight=False)
         return
     numbers = [Column(name, justify="right") for name in ("tokens", "change", "cost", "change")]
     table = Table("day", "model", *numbers, "why", show_edge=False)

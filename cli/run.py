@@ -92,7 +92,7 @@ def as_data(settings: Settings, result: RunResult) -> dict[str, Any]:
 def show_outcome(console: Console, settings: Settings, result: RunResult, data: Path | None) -> None:
     """What is published after the run, and where to look."""
     if result.status == "unchanged":
-        console.print("Nothing new: no row was added to any table, what is published is up to date.")
+        console.print("No new lines: no table has changed, and the published figures are up to date.")
     if result.generation:
         show_summary(console, summarise(settings), settings, data)
 

@@ -33,9 +33,9 @@ def register(app: typer.Typer) -> None:
 def serve(
     transcripts: Transcripts = None,
     data: Data = None,
-    port: Annotated[int | None, typer.Option("--port", help="Of the status page (SCHEDULER_PORT).")] = None,
+    port: Annotated[int | None, typer.Option("--port", help="Port of the status page (SCHEDULER_PORT).")] = None,
 ) -> None:
-    """Keep everything up to date on schedule, and serve the status page on this machine."""
+    """Run the pipeline on schedule, and serve the status page on this machine."""
     from cli.run import serve_forever
     from standalone.inputs import check_data_dir, check_transcripts
 
@@ -51,7 +51,7 @@ def runs(
     limit: Annotated[int, typer.Option("--limit", min=1, help="How many.")] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """The last runs, those that failed or did not happen among them."""
+    """List the latest runs, including failed and skipped ones."""
     from scheduler.runner import open_history
 
     with one_line_errors():
@@ -70,7 +70,7 @@ def runs(
 
 
 def logs(run: Annotated[int, typer.Argument(help="A run's number; `runs` lists them.")], data: Data = None) -> None:
-    """What each step of a run did and how long it took, the tests that failed in it, then its log."""
+    """Show a run's steps with their durations, its failed tests, and its log."""
     from cli.show import show_failed_tests, show_steps
     from scheduler.runner import open_history
 
@@ -86,12 +86,12 @@ def logs(run: Annotated[int, typer.Argument(help="A run's number; `runs` lists t
 
 
 def pause(data: Data = None) -> None:
-    """Start nothing on schedule until `resume`; runs by hand still work."""
+    """Pause the schedule until `resume`; manual runs still work."""
     _set_paused(data, paused=True)
 
 
 def resume(data: Data = None) -> None:
-    """Start on schedule again."""
+    """Resume the schedule."""
     _set_paused(data, paused=False)
 
 
@@ -101,11 +101,11 @@ def _set_paused(data: Path | None, *, paused: bool) -> None:
 
     with one_line_errors():
         set_paused(open_history(settings_of(data_dir=data)), paused=paused)
-    console.print("The schedule is paused." if paused else "The schedule works again.")
+    console.print("The schedule is paused." if paused else "The schedule is active again.")
 
 
 def alert_test(data: Data = None) -> None:
-    """Send a test message by every way that the settings name."""
+    """Send a test message by every configured channel."""
     from scheduler.alerts import Alerts
     from scheduler.runner import open_history
 
@@ -147,9 +147,9 @@ def ask_service(settings: Settings, *, full_refresh: bool) -> None:
     try:
         answer = requests.post(f"{base}/api/runs", json={"full_refresh": full_refresh}, headers=headers, timeout=30)
     except requests.ConnectionError:
-        fail(f"no service answers at {base}; start it with ./analytics serve, or leave --now out to run here")
+        fail(f"no service answers at {base}; start it with ./analytics serve, or leave out --now to run here")
     body: dict[str, Any] = answer.json() if "json" in answer.headers.get("content-type", "") else {}
     if not answer.ok:
         code = EXIT_LOCK_HELD if answer.status_code == 409 else EXIT_FAILED
         fail(f"the service at {base} refused: {body.get('error', answer.reason)}", code)
-    console.print(f"Run {body.get('id')} began: {base}/runs/{body.get('id')}", highlight=False)
+    console.print(f"Run {body.get('id')} started: {base}/runs/{body.get('id')}", highlight=False)

@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
 
 
 def sql(
-    query: Annotated[str, typer.Argument(help="Any DuckDB SELECT.")],
+    query: Annotated[str, typer.Argument(help="A DuckDB SELECT statement.")],
     data: Data = None,
     as_json: AsJson = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,

@@ -19,12 +19,12 @@ from common.settings import Settings, load_settings
 
 EXIT_FAILED, EXIT_USAGE, EXIT_LOCK_HELD = 1, 2, 75
 
-Data = Annotated[Path | None, typer.Option("--data", help="Where everything is kept (DATA_DIR).", show_default=False)]
+Data = Annotated[Path | None, typer.Option("--data", help="The data directory (DATA_DIR).", show_default=False)]
 Transcripts = Annotated[
     Path | None,
-    typer.Option("--transcripts", help="The folder Claude Code writes to (TRANSCRIPTS_DIR).", show_default=False),
+    typer.Option("--transcripts", help="The folder that Claude Code writes to (TRANSCRIPTS_DIR).", show_default=False),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 console = Console()
 errors = Console(stderr=True)
@@ -52,7 +52,7 @@ def one_line_errors() -> Iterator[None]:
     except AnalyticsError as error:
         fail(str(error), error.exit_code)
     except duckdb.Error as error:  # a damaged file, or one that another version has published
-        fail(f"DuckDB: {first_line(error)}; ./analytics run --full-refresh builds every database again")
+        fail(f"DuckDB: {first_line(error)}; ./analytics run --full-refresh rebuilds every database")
     except typer.Exit:  # said already: nothing need be imported to tell what it is
         raise
     except _mongodb_errors() as error:
@@ -78,7 +78,7 @@ def _http_errors() -> type[Exception]:
 
 
 def fail(message: str, code: int = EXIT_FAILED) -> NoReturn:
-    """Say why, in one line, and end."""
+    """Print the reason in one line, and exit."""
     errors.print(f"[red]error:[/] {escape(' '.join(message.split()))}", highlight=False, soft_wrap=True)
     raise typer.Exit(code)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from vault.seal import Key
 
 To = Annotated[str | None, typer.Option("--to", help="A folder or s3://BUCKET/PREFIX (BACKUP_TO).", show_default=False)]
-backup_app = typer.Typer(help="Back up what cannot be made again, while everything runs.", no_args_is_help=False)
+backup_app = typer.Typer(help="Back up the data that cannot be rebuilt, while everything runs.", no_args_is_help=False)
 
 
 @backup_app.callback(invoke_without_command=True)
@@ -29,10 +29,10 @@ def backup(
     context: typer.Context,
     to: To = None,
     data: Data = None,
-    full: Annotated[bool, typer.Option("--full", help="Write every part again, which mends damaged ones.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Write every part again, which replaces damaged ones.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Back up what cannot be made again, while everything runs. What was backed up before is not written again."""
+    """Back up the data that cannot be rebuilt, while everything runs. Parts already backed up are not written again."""
     if context.invoked_subcommand:
         context.obj = (to, data)
         return
@@ -84,7 +84,7 @@ def _make_backup(settings: "Settings", to: str | None, *, full: bool) -> "Backup
 
 @backup_app.command("list")
 def list_backups(context: typer.Context, to: To = None, as_json: AsJson = False) -> None:
-    """Which backups there are, the newest first."""
+    """List the backups, newest first."""
     from standalone.backups import backup_place
     from vault.manifest import readable_backups
 
@@ -113,11 +113,11 @@ def _facts(backup: "Backup") -> dict[str, object]:
 @backup_app.command("verify")
 def verify_backup(
     context: typer.Context,
-    backup: Annotated[str | None, typer.Argument(help="The beginning of its name; else the newest.")] = None,
+    backup: Annotated[str | None, typer.Argument(help="A prefix of its name (default: the newest).")] = None,
     to: To = None,
-    every: Annotated[bool, typer.Option("--all", help="Every backup there is.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Verify every backup.")] = False,
 ) -> None:
-    """Read a backup whole and compare every checksum and count; without the key of an encrypted one, the checksums."""
+    """Read a whole backup and compare every checksum and count; without its key, only the checksums."""
     from standalone.backups import backup_place
     from vault.manifest import backup_names, find_backup, read_backup
     from vault.seal import key_of
@@ -137,7 +137,7 @@ def purge_backups(
     to: To = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Make a backup, then delete those that hold what was forgotten after they were made."""
+    """Make a backup, then delete earlier ones that may contain data forgotten since."""
     from standalone.backups import backups_before_forgetting
     from standalone.backups import purge_backups as purge
 
@@ -147,7 +147,7 @@ def purge_backups(
         for backup in old:
             console.print(f"to be deleted: {backup.id}", highlight=False)
         if old and not yes and not (sys.stdin.isatty() and typer.confirm("Delete these for good?", default=False)):
-            fail("backup purge: expected your word, or --yes; nothing was deleted", EXIT_USAGE)
+            fail("backup purge: not confirmed, nothing was deleted; pass --yes to confirm", EXIT_USAGE)
         console.print(purge(settings, where), highlight=False, soft_wrap=True)
 
 
@@ -161,7 +161,7 @@ def _verify(place: "Place", backup: "Backup", key: "Key") -> int:
     for problem in problems:
         errors.print(f"[red]damaged:[/] {problem}", highlight=False, soft_wrap=True)
     size = numbers.size(sum(part.bytes for part, _ in results))
-    how = "checksums, counts and contents" if opened else "checksums (without the key, not the contents)"
+    how = "checksums, counts and contents" if opened else "checksums (contents not checked without the key)"
     state = (
         f"{len(problems)} of {len(results)} parts are damaged" if problems else f"{how} of {len(results)} parts agree"
     )
@@ -180,18 +180,20 @@ def _data(context: typer.Context) -> Path | None:
 def restore(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     source: Annotated[str | None, typer.Argument(help="The folder or s3://BUCKET/PREFIX of backups.")] = None,
     data: Data = None,
-    backup: Annotated[str | None, typer.Option("--backup", help="The beginning of its name; else the newest.")] = None,
-    session: Annotated[str | None, typer.Option("--session", help="Give back this session's transcript.")] = None,
-    project: Annotated[str | None, typer.Option("--project", help="Give back a project's transcripts.")] = None,
-    every: Annotated[bool, typer.Option("--all", help="Give back all transcripts.")] = False,
-    to: Annotated[Path | None, typer.Option("--to", help="Where to give transcripts back.")] = None,
-    host: Annotated[str | None, typer.Option("--host", help="The machine that has the transcript.")] = None,
-    incomplete: Annotated[bool, typer.Option("--incomplete", help="Also what is not byte for byte.")] = False,
+    backup: Annotated[str | None, typer.Option("--backup", help="A prefix of its name (default: the newest).")] = None,
+    session: Annotated[str | None, typer.Option("--session", help="Write this session's transcript.")] = None,
+    project: Annotated[str | None, typer.Option("--project", help="Write this project's transcripts.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Write all transcripts.")] = False,
+    to: Annotated[Path | None, typer.Option("--to", help="The folder to write transcripts to.")] = None,
+    host: Annotated[str | None, typer.Option("--host", help="The machine that the transcript comes from.")] = None,
+    incomplete: Annotated[
+        bool, typer.Option("--incomplete", help="Also write transcripts that are not identical byte for byte.")
+    ] = False,
 ) -> None:
-    """Bring a backup back into an empty folder; or give transcripts back, byte for byte (--session ID --to DIR)."""
+    """Restore a backup into an empty folder, or write transcripts byte for byte (--session ID --to DIR)."""
     gives_back = bool(session or project or every)
     if gives_back == bool(source) or gives_back != bool(to) or sum(map(bool, (session, project, every))) > 1:
-        fail("expected a place of backups, or --to DIR with one of --session, --project and --all", EXIT_USAGE)
+        fail("expected the location of backups, or --to DIR with one of --session, --project and --all", EXIT_USAGE)
     with one_line_errors():
         settings = settings_of(data_dir=data)
         if source:
@@ -213,13 +215,13 @@ def _show_restored(restored: "Restored", data: Path | None) -> None:
     counts = ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in restored.counts.items())
     console.print(f"Restored and read back: {counts}", highlight=False, soft_wrap=True)
     if restored.left_out:
-        text = f"{restored.left_out:,} of these lines were forgotten on request since, and deleted again"
+        text = f"{restored.left_out:,} of these lines have been forgotten since on request, and were deleted again"
         console.print(text, highlight=False, soft_wrap=True)
     for file in restored.files:
-        console.print(f"For you to put in place: {file}", highlight=False, soft_wrap=True)
+        console.print(f"Put this file in place yourself: {file}", highlight=False, soft_wrap=True)
     option = f" --data {data}" if data else ""
     console.print(
-        f"It took {restored.seconds:.1f} s. Next: ./analytics run{option} makes and publishes every table again.",
+        f"It took {restored.seconds:.1f} s. Next, rebuild and publish every table: ./analytics run{option}",
         highlight=False,
         soft_wrap=True,
     )
@@ -238,9 +240,9 @@ def _give_back(
         given = give_back(store, wanted, to.expanduser().absolute(), incomplete=incomplete)
     for back in given:
         if back.problem:
-            errors.print(f"[red]not byte for byte:[/] {back.path}: {back.problem}", highlight=False, soft_wrap=True)
+            errors.print(f"[red]not identical:[/] {back.path}: {back.problem}", highlight=False, soft_wrap=True)
         else:
-            state = "" if back.is_new else ", was there already"
+            state = "" if back.is_new else ", already there"
             masked = f"; {back.note}" if back.note else ""
             console.print(f"{back.path} ({numbers.size(back.size)}{state}){masked}", highlight=False, soft_wrap=True)
     return not any(back.problem for back in given)

@@ -253,7 +253,7 @@ class _Pass:
         if state.kind == DIRECTORY:
             status, error = OK, None
         elif any(state.source_file.startswith(f"{folder}/") for folder in findings.unreadable):
-            status, error = UNREADABLE, "lies in a directory that cannot be read"
+            status, error = UNREADABLE, "is in a directory that cannot be read"
         else:
             status, error = MISSING, None
         if state.became(status, error):

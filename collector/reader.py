@@ -98,7 +98,7 @@ def read(reading: Reading, file: BinaryIO, end: int, longest: int | None = None)
     while reading.offset < end:
         physical = file.readline(end - reading.offset)
         if longest is not None and len(physical) > longest:
-            raise OSError(0, f"a line of {len(physical):,} bytes: the receiver takes {longest:,} at most")
+            raise OSError(0, f"a line of {len(physical):,} bytes: the receiver accepts at most {longest:,}")
         lines = parse(physical)
         if not physical or (not physical.endswith(b"\n") and not _is_complete(lines)):
             return

@@ -148,7 +148,7 @@ def decompress(content: bytes) -> dict[str, Any]:
     try:
         size = zstandard.frame_content_size(content)
         if not 0 <= size <= MAX_BYTES:
-            raise WireError(f"expected a zstd frame of at most {MAX_BYTES} bytes that tells its size, found {size}")
+            raise WireError(f"expected a zstd frame of at most {MAX_BYTES} bytes that states its size, found {size}")
         unpacked = zstandard.ZstdDecompressor().decompress(content, allow_extra_data=False)
         return bson.decode(unpacked, _CODEC)
     except (zstandard.ZstdError, BSONError, ValueError, OverflowError, RecursionError) as error:

@@ -1,13 +1,13 @@
-"""The errors that are expected, in two families, so that nobody lists classes by hand.
+"""The expected errors, in two families, so that callers need not list their subclasses.
 
-AnalyticsError          a person can mend it; its message is one line that says how
+AnalyticsError          the user can correct it; its message is one line that says how
 UsageError          the command or a setting is wrong: nothing was done
-PassingError            mixed in where the same call may succeed later: the pipeline tries again
+PassingError            mixed in where the same call may succeed later: the pipeline retries
 """
 
 
 class AnalyticsError(Exception):
-    """What a person can mend: one line that says what was expected, what was found and what to do."""
+    """An error that the user can correct: one line that says what was expected, what was found and what to do."""
 
     exit_code = 1
 
@@ -19,4 +19,4 @@ class UsageError(AnalyticsError):
 
 
 class PassingError(AnalyticsError):
-    """What may pass by itself: a server that is away or busy."""
+    """An error that may pass by itself: a server that is unreachable or busy."""

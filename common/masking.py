@@ -166,5 +166,5 @@ def _key_of(settings: Settings) -> bytes:
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror}; set FINGERPRINT_KEY, or make the folder writable") from None
     if not key:
-        raise SettingsError(f"{path}: expected a key, found an empty file; delete it, and a new one is made")
+        raise SettingsError(f"{path}: expected a key, found an empty file; delete it to have a new one created")
     return key

@@ -63,7 +63,7 @@ def _bring_home(catalog: SqlCatalog, table: Any, folder: Path) -> None:
     if not metadata.exists():
         raise AnalyticsError(
             f"expected {metadata}, for {name} was moved here from {left}, found nothing; move the whole data directory,"
-            f" or delete {folder.parent.parent.parent}: the next run makes it again from the record store"
+            f" or delete {folder.parent.parent.parent}: the next run rebuilds it from the record store"
         )
     here = _registered_again(StaticTable.from_metadata(str(metadata)), name, folder)
     # One statement: of two processes that do this at the same time, only the first changes the row.

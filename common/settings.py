@@ -31,7 +31,7 @@ def _expand(value: Any) -> Any:
     try:
         return Path(value).expanduser().absolute() if isinstance(value, str | Path) else value
     except RuntimeError:
-        raise ValueError("expected a path, and behind ~ nothing or a user of this machine") from None
+        raise ValueError("expected a path; after ~, nothing or a user of this machine") from None
 
 
 def _from_json(value: Any) -> Any:
@@ -263,7 +263,7 @@ def _by_former_name(name: str, given: Mapping[str, str | None]) -> str | None:
     former = FORMER_NAMES.get(name)
     value = _with_file(former, given) if former else None
     if former and value:
-        _warn_once(f"{former.upper()} is now called {name.upper()}; rename it where you set it")
+        _warn_once(f"{former.upper()} is now called {name.upper()}; rename it where it is set")
     return value
 
 

@@ -24,7 +24,7 @@ class TranscriptsError(UsageError):
     def __init__(self, root: Path, found: str) -> None:
         """`found` is the reason alone, for callers that name the directory and the remedy themselves."""
         super().__init__(
-            f"transcripts directory {root}: expected a directory that can be read, found: {found}; "
+            f"transcripts directory {root}: expected a readable directory, found: {found}; "
             "set TRANSCRIPTS_DIR or pass --transcripts"
         )
         self.found = found
@@ -134,7 +134,7 @@ def _naming(root: Path) -> Iterator[None]:
 def _broken_link(root: Path) -> str | None:
     """The link on the way to this directory that leads to nothing that can be seen from here, if it is that."""
     link = next((path for path in (root, *root.parents) if path.is_symlink()), None)
-    return f"{link} is a link to {link.readlink()}, which is not there" if link and not link.exists() else None
+    return f"{link} is a link to {link.readlink()}, which does not exist" if link and not link.exists() else None
 
 
 @dataclass(frozen=True, slots=True)

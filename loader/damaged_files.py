@@ -50,7 +50,7 @@ def _let_go(table: Table, store: RecordStore, count: Callable[[], int], progress
     rows_in_store = count()
     if rows_in_store < total_rows(table):
         raise DamagedTableError(
-            f"expected the data files of {name} whole, found {len(damaged)} missing or cut short ({first}), and only"
+            f"expected complete data files of {name}, found {len(damaged)} missing or cut short ({first}), and only"
             f" {rows_in_store} of {total_rows(table)} rows in {store.name}: restore a backup"
         )
     with (

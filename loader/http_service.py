@@ -46,7 +46,7 @@ _ERRORS: dict[int | str, dict[str, str]] = {
     401: {"description": "The bearer token is missing or wrong"},
     409: {"description": "Another step is running"},
     500: {"description": "The step failed, and would fail again"},
-    503: {"description": "A server that the step needs is away or busy, or the service is stopping: try again later"},
+    503: {"description": "A server that the step needs is down or busy, or the service is stopping: try again later"},
 }
 
 

@@ -19,7 +19,7 @@ def render_metrics(step: str | None, done: int, folder: Path) -> str:
     figures = (
         ("busy", "1 while a step runs", float(step is not None)),
         ("step_done", "Documents or rows that the running step has done", float(done)),
-        ("disk_free_bytes", "Free bytes where the work database is", float(usage.free)),
+        ("disk_free_bytes", "Free bytes on the work database's file system", float(usage.free)),
         ("disk_bytes", "Bytes of that file system", float(usage.total)),
     )
     return "".join(_gauge(f"{PREFIX}_{name}", text, value) for name, text, value in figures)

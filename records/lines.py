@@ -149,7 +149,7 @@ class _Decoder:
         return number
 
     def _constant(self, name: str) -> float:
-        self._met.append(f"{name} is no JSON number")
+        self._met.append(f"{name} is not a JSON number")
         return float(name)
 
 

@@ -92,5 +92,5 @@ def _remedy(error: Exception, path: Path) -> str:
     if "locked" in text or "busy" in text:
         return "another program is writing to it; end that program, then try again"
     damaged = "malformed" in text or "not a database" in text
-    again = f"move {path} away: the next run makes it again from Iceberg and the transcripts"
-    return again if damaged else f"check that {path.parent} can be written"
+    again = f"move {path} away: the next run rebuilds it from Iceberg and the transcripts"
+    return again if damaged else f"check that {path.parent} is writable"

@@ -166,9 +166,9 @@ def _about(connection: duckdb.DuckDBPyConnection, meta: dict[str, Any], timezone
     )
     row = found.rows[0] if found.rows else {"sessions": 0, "projects": 0}
     if _is_team_only(connection):
-        return "Figures of the team alone, in rows of at least five people (TEAM_AGGREGATES_ONLY)."
+        return "Team figures only, in rows of at least five people (TEAM_AGGREGATES_ONLY)."
     if not row["sessions"]:
-        return "No session yet: run the pipeline over a folder of transcripts, then open this page again."
+        return "No sessions yet: run the pipeline over a folder of transcripts, then open this page again."
     counts = f"{numbers.counted(row['sessions'], 'session')} in {numbers.counted(row['projects'], 'project')}"
     return f"{counts}, {meta['first_text']} to {meta['last_text']}. Days and hours in {timezone}."
 
@@ -245,7 +245,7 @@ def _card(catalog: Catalog, key: str, card: Card, found: Shown) -> dict[str, Any
         "empty": card.empty,
         "empty_now": card.kind != "number" and not found.rows,
         "missing": found.missing
-        and f"This database does not have what the card reads ({', '.join(catalog.marts_of(card))}).",
+        and f"This database lacks tables that the card reads ({', '.join(catalog.marts_of(card))}).",
         "source": catalog.source_of(card),
         "scope": _scope(catalog, card),
         "columns": [{"label": column.label, "align": column.kind} for column in columns.values()],

@@ -1,7 +1,7 @@
-"""Alerts: one message for each problem (runs keep failing, figures grow old, ...), one when all is well again.
+"""Alerts: one message for each problem (runs keep failing, figures are stale, ...), and one when it is resolved.
 
-An incident is remembered in the history, so a restart neither repeats nor forgets it. A message that could not be
-sent is tried again at the next look. Beside problems there are notices, which are told once: a budget that is used up.
+An incident is stored in the history, so a restart neither repeats nor drops it. A message that could not be sent is
+tried again at the next check. Besides problems there are notices, which are sent once: a budget that is used up.
 """
 
 import smtplib
@@ -61,7 +61,7 @@ class Alerts:
             self._remember(incident, problems)
         elif incident:
             told = not incident["sent"] or self._send("claude-analytics has recovered", self._recovery(incident))
-            if told:  # who never heard of the incident need not hear of its end
+            if told:  # without a message about the incident, none about its end is needed
                 self.history.set_state(_INCIDENT, None)
 
     def _tell_notices(self) -> None:
@@ -126,9 +126,8 @@ class Alerts:
         return f"No run of the pipeline has succeeded for {hours:.0f} hours (since {day})."
 
     def _recovery(self, incident: dict[str, Any]) -> str:
-        return (
-            f"The pipeline works again. The incident since {incident['since'][:16]} UTC is over: {incident['message']}"
-        )
+        what = f"The incident since {incident['since'][:16]} UTC is resolved: {incident['message']}"
+        return f"The pipeline has recovered. {what}"
 
     def _send(self, subject: str, text: str) -> bool:
         """True when at least one way worked, or none is configured: then nobody waits for it."""

@@ -174,7 +174,7 @@ class LoaderAsOf:
         work = self.source.work_database
         with PipelineLock(self.source.lock).hold("as-of", self.wait_seconds):
             if not work.exists():
-                raise AsOfError(f"expected a work database at {work}, found none; ./analytics run makes it")
+                raise AsOfError(f"expected a work database at {work}, found none; ./analytics run creates it")
             with closing(connect(Path(database), self.limits)) as connection:
                 path = work.as_posix().replace("'", "''")
                 connection.execute(f"attach '{path}' as source (read_only)")

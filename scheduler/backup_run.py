@@ -106,7 +106,7 @@ def _overdue(ended: Run | None, began_at: datetime | None, schedule: Schedule) -
         return None
     age = datetime.now(UTC) - since
     last = f"the last one is {age / timedelta(hours=1):.0f} hours old" if ended else "there is none yet"
-    return f"No backup was made when it was due ({schedule.text}): {last}. See ./analytics runs for why."
+    return f"The scheduled backup ({schedule.text}) was not made: {last}. For the reason, see ./analytics runs."
 
 
 class _Progress:

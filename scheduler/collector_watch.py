@@ -57,8 +57,8 @@ class CollectorWatch:
             return None
         since = f"since {seen:%Y-%m-%d %H:%M} UTC" if seen else "yet"
         if not self._is_told:
-            return f"The loader does not answer: see `docker compose logs loader` (no collector heard of {since})."
-        return f"No collector has been heard of {since}; see `docker compose logs collector`."
+            return f"The loader does not answer: see `docker compose logs loader` (no collector heartbeat {since})."
+        return f"No collector has sent a heartbeat {since}; see `docker compose logs collector`."
 
     def _unreadable(self, states: list[CollectorState]) -> str | None:
         wrong = next((state for state in states if state.problem and is_recent(state)), None)
@@ -72,9 +72,11 @@ class CollectorWatch:
         if generation is None or generation.row_counts.get(_SESSIONS, 1):
             return None
         if states and all(state.is_off for state in states):
-            return "The published figures hold no session: COLLECTOR is off, and no other machine has sent a line yet."
+            return (
+                "The published figures contain no session: COLLECTOR is off, and no other machine has sent a line yet."
+            )
         found = "; ".join(map(_finding, states)) or "No collector reported"
-        return f"The published figures hold no session. {found}. Check TRANSCRIPTS_DIR."
+        return f"The published figures contain no session. {found}. Check TRANSCRIPTS_DIR."
 
 
 def _finding(state: CollectorState) -> str:
@@ -88,9 +90,9 @@ def _with_remedy(problem: str) -> str:
         return f"{problem} in .env"
     if owner := re.search(r"belongs to user (\d+)", problem):
         return f"{problem}; set TRANSCRIPTS_UID={owner[1]} in .env"
-    return f"{problem}; set TRANSCRIPTS_DIR in .env, or COLLECTOR=off where this host has no transcripts"
+    return f"{problem}; set TRANSCRIPTS_DIR in .env, or COLLECTOR=off if this host has no transcripts"
 
 
 def is_recent(state: CollectorState) -> bool:
-    """Whether this collector was heard of within the last minutes."""
+    """Return whether this collector has sent a heartbeat within the last minutes."""
     return state.seen_at is not None and datetime.now(UTC) - state.seen_at < SILENT

@@ -149,7 +149,7 @@ class DbtProcess:
     def _died(self) -> DbtProcessError:
         code = self._process.wait() if self._process else None
         self.close()
-        return DbtProcessError(f"the dbt process ended with code {code}; its last words are in {self._log}")
+        return DbtProcessError(f"the dbt process ended with exit code {code}; see its output in {self._log}")
 
 
 def _forward(process: "subprocess.Popen[str]", messages: "queue.Queue[DbtEvent | None]") -> None:

@@ -116,7 +116,7 @@ class DbtProject:
         if not outcome.lacked_memory:
             return outcome
         if on_event:
-            message = f"{outcome.describe()}; once more with one query at a time"
+            message = f"{outcome.describe()}; retrying with one query at a time"
             on_event({"level": "warn", "name": "OutOfMemory", "message": message, "index": 0, "total": 0})
         left = None if time_limit is None else max(time_limit - outcome.seconds, 0)
         return self.invoke(everything, env={"DUCKDB_THREADS": "1"}, on_event=on_event, stop=stop, time_limit=left)

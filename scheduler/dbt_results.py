@@ -147,7 +147,7 @@ def _source(result: dict[str, Any]) -> DbtNode:
 def _age(seconds: float) -> str:
     """How old the newest row is. Of an empty table dbt says that it was last loaded in the year 1."""
     hours = seconds / 3600
-    return f"newest row is {hours:.1f} hours old" if hours < _HOURS_OF_A_CENTURY else "it holds no row"
+    return f"newest row is {hours:.1f} hours old" if hours < _HOURS_OF_A_CENTURY else "it has no rows"
 
 
 def _first_line(text: str | None) -> str:

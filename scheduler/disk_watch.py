@@ -71,5 +71,5 @@ def _line(disk: list[Volume]) -> str:
     stops = "; ".join(_STOPS.get(volume.name, f"{volume.name} cannot grow") for volume in disk)
     return (
         f"The disk of the volume{plural} {names} is full ({room}): {stops}."
-        " Free some space on it (`docker system df` shows Docker's share); the next run goes on by itself."
+        " Free some space on it (`docker system df` shows Docker's share); the next run continues automatically."
     )

@@ -38,7 +38,7 @@ def tell_drift(volume: DuckDBVolume, alerts: Alerts, generation: Generation | No
     new = [evidence for key, evidence in alarms.items() if key not in state["told"]]
     for evidence in new:
         log.warning("drift.alarm", evidence=evidence)
-    if new and not alerts.tell("Claude Code does something otherwise than before", "\n".join(new)):
+    if new and not alerts.tell("Claude Code's behaviour has changed", "\n".join(new)):
         return
     alerts.history.set_state(_STATE, {"generation": generation.number, "told": sorted(alarms)})
 

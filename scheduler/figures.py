@@ -158,8 +158,8 @@ class FiguresFile:
         """
         first = self.first_day()
         if first is None or since.isoformat() < first:
-            known = f"the first publication that is kept is of {first}" if first else "nothing was published yet"
-            raise UsageError(f"expected a day of which published figures are kept, found {since}: {known}")
+            known = f"the first kept publication is of {first}" if first else "nothing is published yet"
+            raise UsageError(f"expected a day whose published figures are kept, found {since}: {known}")
         if until < since:
             raise UsageError(f"expected the later day second, found {since} and {until}")
         with self._open() as database:
@@ -181,7 +181,7 @@ class FiguresFile:
         except sqlite3.DatabaseError as error:
             raise FiguresError(
                 f"the file of published figures {self.path} cannot be used ({error}); put it back from a backup, or"
-                " move it away: the next publication begins a new one"
+                " move it away: the next publication creates a new one"
             ) from error
 
 

@@ -32,9 +32,9 @@ class HistoryError(AnalyticsError):
 
     def __init__(self, path: Path, error: sqlite3.DatabaseError) -> None:
         if isinstance(error, sqlite3.OperationalError):  # not the file itself but what it is on
-            remedy = "see that its disk has room and that the file and its folder may be written"
+            remedy = "check that its disk has space and that the file and its folder are writable"
         else:
-            remedy = "move it away, and the next command begins a new one; it holds no figures"
+            remedy = "move it away, and the next command creates a new one; it contains no figures"
         super().__init__(f"the history of runs {path} cannot be used ({error}); {remedy}")
 
 
@@ -158,7 +158,7 @@ class History:
         with self._write() as database:
             ids = [row["id"] for row in database.execute(query, (backups,))]
         for run_id in ids:
-            self.finish(run_id, "interrupted", "the scheduler ended in the middle of this run")
+            self.finish(run_id, "interrupted", "the scheduler stopped during this run")
         return ids
 
     def runs(self, limit: int = 100, kind: RunKind | None = None) -> list[Run]:

@@ -69,7 +69,7 @@ class HttpService:
                 answer = connection.getresponse()
                 status, content = answer.status, answer.read()
             except HTTPException as error:  # it ended before its answer did
-                raise PassingError(f"{self._called} broke off {step}: {type(error).__name__}") from error
+                raise PassingError(f"{self._called} stopped during {step}: {type(error).__name__}") from error
         if status in _WORTH_A_RETRY:
             raise PassingError(f"{self._called} answered {status} to {step}: {_reason(content)}")
         if status != 200:
@@ -185,9 +185,9 @@ class HttpVault(HttpService):
         """POST /forget/text/begin."""
         self._post("forget/text/begin", {"before": before.isoformat(), "lines": lines}, Done, None)
 
-    def text_reduce(self, removed: Mapping[str, dict[str, Any]]) -> int:
+    def text_reduce(self, kept: Mapping[str, dict[str, Any]]) -> int:
         """POST /forget/text/reduce; return how many lines had texts."""
-        return self._post("forget/text/reduce", {"removed": dict(removed)}, Counted, None).lines
+        return self._post("forget/text/reduce", {"kept": dict(kept)}, Counted, None).lines
 
     def text_blank(self, line_ids: list[str]) -> int:
         """POST /forget/text/blank; return how many lines had other bytes than blanks."""

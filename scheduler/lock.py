@@ -47,7 +47,7 @@ class LockHeld(AnalyticsError):
 
     def __init__(self, path: Path, holder: Holder | None) -> None:
         self.path, self.holder = path, holder
-        who = holder or "it left no name"
+        who = holder or "unknown holder"
         super().__init__(f"another run holds the lock {path} ({who}); wait for it to end")
 
 

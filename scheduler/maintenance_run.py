@@ -37,12 +37,12 @@ def _generations(context: Context) -> Output:
 
 def _models(context: Context) -> Output:
     context.note.ask_for_every_test()
-    return Output("the next build is one from nothing, with every test")
+    return Output("the next build is a full one, with every test")
 
 
 def _history(history: History, days: int) -> Output:
     removed = history.remove_older_than(days)
-    return Output(f"{removed} runs older than {days} days forgotten", rows_out=removed)
+    return Output(f"{removed} runs older than {days} days deleted", rows_out=removed)
 
 
 def _logs(folder: Path, days: int) -> Output:

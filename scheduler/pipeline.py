@@ -24,7 +24,7 @@ from scheduler.work_database import remove_work_database
 
 _NO_SPACE = os.strerror(errno.ENOSPC)
 """Also in what DuckDB, dbt and the loader service say of it."""
-_FULL_DISK = "a disk is full; free some space, and the next run goes on by itself"
+_FULL_DISK = "a disk is full; free some space, and the next run continues automatically"
 _FIRST_BACKOFF, _LONGEST_BACKOFF = 1.0, 10.0
 
 
@@ -103,7 +103,7 @@ def _run_step(step: Step, context: Context) -> StepResult:
 
 def _damaged(error: Exception, context: Context) -> Output:
     context.takes_away_database = context.took_away_database = True
-    message = f"the work database is damaged and is made again from Iceberg ({_one_line(error)})"
+    message = f"the work database is damaged and is rebuilt from Iceberg ({_one_line(error)})"
     context.warn(message)
     return Output(message, status="warned")
 
@@ -163,7 +163,7 @@ def _result(context: Context, results: list[StepResult]) -> RunResult:
     elif context.published and context.generation:
         status, message = "succeeded", f"published generation {context.generation.number}"
     else:
-        status, message = "unchanged", "nothing new; what is published is up to date"
+        status, message = "unchanged", "nothing new; the published figures are up to date"
     return RunResult(
         status=status,
         message=message,

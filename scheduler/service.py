@@ -50,7 +50,9 @@ def service_jobs(runner: Runner, settings: Settings) -> list[Job]:
     wait = settings.database_timeout_seconds
     backup = Schedule("BACKUP_SCHEDULE", settings.backup_schedule, zone)
     if runner.parts.backup is None and not backup.is_off:
-        raise ScheduleError("BACKUP_SCHEDULE: expected BACKUP_TO to name a place, found none; set it, or this to off")
+        raise ScheduleError(
+            "BACKUP_SCHEDULE: expected a location in BACKUP_TO, found none; set BACKUP_TO, or BACKUP_SCHEDULE=off"
+        )
     return [
         Job(
             "pipeline",
@@ -163,7 +165,7 @@ class Service:
             self._manual.start()
             ready.wait()
             if not begun:
-                raise RunUnderWayError(str(errors[0]) if errors else "the run could not begin; see the log")
+                raise RunUnderWayError(str(errors[0]) if errors else "the run could not start; see the log")
             return begun[0]
 
     def run_as_scheduled(self) -> str | None:
@@ -183,7 +185,7 @@ class Service:
         """A job is due: account for the due times that were passed over, then run."""
         now = datetime.now(UTC)
         due = self._latest_due(job, now)
-        self._account(job, due, "the machine slept, or the run before took too long; the next one covers it")
+        self._account(job, due, "the machine was asleep, or the previous run took too long; the next run covers it")
         self._set_accounted(job, due)
         if self.is_paused:
             self.history.did_not_happen(job.name, "schedule", "missed", "the schedule is paused", due)
@@ -198,7 +200,7 @@ class Service:
         job = self.jobs.get(event.job_id)
         if job is not None:
             due = event.scheduled_run_time.astimezone(UTC)
-            self._account(job, due, "the machine slept, or the scheduler was busy")
+            self._account(job, due, "the machine was asleep, or the scheduler was busy")
             late = datetime.now(UTC) - due
             reason = f"it was noticed {_minutes(late)} late, more than MISFIRE_GRACE_SECONDS allows"
             self.history.did_not_happen(job.name, "schedule", "missed", reason, due)

@@ -91,7 +91,7 @@ def wait_until_free(
             raise DatabaseHeldError(f"{message}; close that program, or read {volume.well_known_database} instead")
         say(f"{message}; waiting")
         if stop.wait(min(pause, max(deadline - time.monotonic(), 0))):
-            raise DatabaseHeldError(f"{message}; the run was told to stop and waits no longer")
+            raise DatabaseHeldError(f"{message}; the run was told to stop and no longer waits")
         pause = min(pause * 2, _LONGEST_PAUSE)
 
 

@@ -38,7 +38,7 @@ IN_THE_LAKE = Place()
 
 @contextmanager
 def with_parts_computed(sql: str, columns: Columns, run: Run, ask: Ask, place: Place = IN_THE_LAKE) -> Iterator[str]:
-    """Give the query in Spark's words, with some of its parts computed; their tables are there until the block ends.
+    """Yield the query as Spark SQL, with some CTEs replaced by tables that are dropped when the block ends.
 
     Args:
         sql: A query of DuckDB.
@@ -63,15 +63,15 @@ class _Tables:
 
     def __init__(self, run: Run, ask: Ask, place: Place) -> None:
         self._run, self._ask, self._place = run, ask, place
-        self._made: list[str] = []
+        self._tables: list[str] = []
 
     def drop(self) -> None:
-        """Drop what was made."""
-        for table in self._made:
+        """Drop the created tables."""
+        for table in self._tables:
             self._run(f"drop table if exists {table}")
 
     def compute(self, with_: exp.With) -> None:
-        """Put what its rounds found in the place of each recursive part."""
+        """Replace each recursive CTE with the union of its rounds' tables."""
         with_.set("recursive", False)
         for number, part in enumerate(with_.expressions):
             part.set("materialized", None)
@@ -95,7 +95,7 @@ class _Tables:
                 reads[part.alias] = 1
 
     def _has_types(self, query: exp.Expr) -> bool:
-        """Tell whether no column is NULL throughout: such a one has no type, and a table must give it one."""
+        """Return whether every column has a type: an all-NULL column has type void, which a table cannot store."""
         return all("void" not in kind for _, kind, *_ in self._ask(f"describe query {written(query)}"))
 
     def _replace(self, part: exp.CTE, before: list[exp.CTE]) -> None:
@@ -123,9 +123,9 @@ class _Tables:
 
     def _make(self, query: exp.Expr) -> str:
         name = f"{self._place.schema}.part_{uuid.uuid4().hex[:12]}"
-        if not self._made:
+        if not self._tables:
             self._run(f"create schema if not exists {self._place.schema}")
-        self._made.append(name)
+        self._tables.append(name)
         self._run(f"create table {name} using {self._place.format} as {written(query)}")
         return name
 

@@ -56,15 +56,15 @@ def tell_backups(settings: Settings) -> str:
         with closing(open_store(settings, "claude-analytics-backup")) as store:
             tell_place(backup_place(settings), store, settings)
     except AnalyticsError as error:  # a disk that is not mounted: what was forgotten is gone here all the same
-        return f"; the place of backups was not told: {error}"
-    return "; the place of backups was told"
+        return f"; the backup location could not be updated: {error}"
+    return "; the backup location was updated"
 
 
 def purge_backups(settings: Settings, where: str | None = None) -> str:
     """Make a backup without what was forgotten, then delete those that hold it; say in one line what was done."""
     place = backup_place(settings, where)
     if not backups_before_forgetting(settings, where):
-        return f"{place.name}: no backup was made before the last request to forget"
+        return f"{place.name}: no backup is older than the last request to forget"
     made = make_backup(settings, where)
     with closing(open_store(settings, "claude-analytics-backup")) as store:
         deleted = purge(place, store, settings)

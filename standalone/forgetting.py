@@ -79,7 +79,7 @@ class InProcessForgetting:
         if done.found:
             some = ", ".join(sorted(done.found)[:5])
             raise NotForgottenError(
-                f"expected no file that holds what was forgotten, found {len(done.found)}: {some}; "
+                f"expected no file with forgotten data, found {len(done.found)}: {some}; "
                 "close the programs that write them; the next run tries again"
             )
         finish(self.store, self.settings.data_dir, done.describe())

@@ -26,7 +26,7 @@ def check_data_dir(settings: Settings) -> None:
                 pass
         except OSError as error:
             found = f"{nearest}: {error.strerror or error}"
-            raise UsageError(f"{name}: expected a folder that can be written, found {found}; pass --data DIR") from None
+            raise UsageError(f"{name}: expected a writable folder, found {found}; pass --data DIR") from None
 
 
 def check_transcripts(settings: Settings) -> None:

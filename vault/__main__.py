@@ -64,10 +64,10 @@ def bring_back(settings: Settings, wanted: str | None) -> int:
     done = restore(place, find_backup(place, wanted), key_of(place, settings), settings, lambda at: print(f"{at} ..."))
     print(f"Restored and read back: {', '.join(f'{count:,} {kind}' for kind, count in done.counts.items())}")
     if done.left_out:
-        print(f"{done.left_out:,} of these lines were forgotten on request since, and deleted again")
+        print(f"{done.left_out:,} of these lines have been forgotten since on request, and were deleted again")
     print("Metabase's database: " + ("restored" if done.metabase else "not in the backup"))
     for file in done.files:
-        print(f"For you to put in place: {file}")
+        print(f"Put this file in place yourself: {file}")
     print(f"It took {done.seconds:.1f} s.")
     return 0
 
@@ -96,7 +96,9 @@ def purge_backups(settings: Settings, _: str | None) -> int:
         old = {backup.id for backup in made_before_forgetting(place, store, settings)}
         kept = [backup for backup in readable_backups(place) if backup.id not in old]
         if old and not kept:
-            raise UsageError("purge: expected a backup made since, found none; make one first: analytics backup")
+            raise UsageError(
+                "purge: expected a backup newer than the last forget, found none; make one first: analytics backup"
+            )
         print(f"{purge(place, store, settings)} backups deleted, {len(kept)} kept")
     return 0
 
@@ -104,12 +106,12 @@ def purge_backups(settings: Settings, _: str | None) -> int:
 def give_session_back(settings: Settings, wanted: str | None) -> int:
     """Write a session's transcripts to standard output, as a tar file of `projects/`."""
     if not wanted:
-        raise UsageError("session: expected the id of a session, or its beginning, found nothing")
+        raise UsageError("session: expected a session's id or a unique prefix, found nothing")
     with TemporaryDirectory(dir=settings.data_dir, prefix=".session-") as folder:
         with closing(open_store(settings, "claude-analytics-restore")) as store:
             given = give_back(store, Wanted(session=wanted), Path(folder))
         bad = [back for back in given if back.problem]
-        problems = [f"vault: not byte for byte: {back.state.source_file}: {back.problem}" for back in bad]
+        problems = [f"vault: not identical: {back.state.source_file}: {back.problem}" for back in bad]
         problems += [f"vault: {back.state.source_file}: {back.note}" for back in given if back.note]
         with tarfile.open(fileobj=sys.stdout.buffer, mode="w|") as tar:
             for back in (back for back in given if not back.problem):
@@ -129,13 +131,15 @@ COMMANDS: dict[str, Callable[[Settings, str | None], int]] = {
 
 def main() -> int:
     """Read arguments and settings; an expected failure takes one line."""
-    parser = argparse.ArgumentParser(prog="vault", description="Keep the appliance's backups.")
+    parser = argparse.ArgumentParser(prog="vault", description="Make, verify and restore the appliance's backups.")
     parser.add_argument("command", nargs="?", choices=["serve", *COMMANDS], default="serve")
-    parser.add_argument("backup", nargs="?", help="the beginning of a backup's name, else the newest; a session's id")
+    parser.add_argument(
+        "backup", nargs="?", help="a prefix of a backup's name (default: the newest), or a session's id"
+    )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=PORT)
     parser.add_argument("--secrets", type=Path, help="the folder of the appliance's secrets")
-    parser.add_argument("--env-file", type=Path, help="the appliance's choices")
+    parser.add_argument("--env-file", type=Path, help="the appliance's settings")
     options = parser.parse_args()
     return run_program("vault", lambda settings: _run(settings, options))
 

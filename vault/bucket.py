@@ -34,7 +34,7 @@ class BucketPlace:
         bucket = self._root.partition("/")[0]
         with self._one_line():
             if self._files.get_file_info(bucket).type == FileType.NotFound:
-                raise PlaceError(f"backup: expected a bucket, found none called {bucket!r}; make it")
+                raise PlaceError(f"backup: expected a bucket, found none named {bucket!r}; create it")
         yield
 
     def list(self, folder: str) -> dict[str, Kept]:

@@ -17,11 +17,11 @@ _DISPOSABLE = ("logs", "cache", "dbt")
 """Folders of the data directory: logs, and what is made again."""
 _PROGRAM = Path(__file__).resolve().parents[1]
 _SAID = ("common", "dashboards", "dbt", "metabase", "report", "scheduler")
-"""Rooms whose own words stand in what the program writes: names, descriptions, scripts, seeds."""
+"""Packages whose source text appears in generated files (names, descriptions, scripts, seeds)."""
 
 
 def telling(settings: Settings, samples: Sequence[str]) -> list[str]:
-    """Return the samples that only a transcript can have brought: none that our program or the settings hold.
+    """Return the samples that can only come from a transcript: those in neither our source files nor the settings.
 
     A report holds the names of its dashboards, and a database those of cost centres, whoever else wrote them.
     """
@@ -43,7 +43,7 @@ def _said_by_others(settings: Settings) -> Iterator[bytes]:
 def search_files(settings: Settings, samples: Sequence[str], *, only_ours: bool = False) -> Search:
     """Delete what may be deleted, then return what was searched and what still holds a sample.
 
-    With only_ours, files that no step writes are told apart: they are not made from transcripts.
+    With only_ours, files outside the paths that steps write to are reported in `elsewhere`, not in `found`.
     """
     paths = DataPaths.of(settings)
     roots = [paths.root, paths.duckdb.root, *([settings.scheduler_dir] if settings.scheduler_dir else [])]
@@ -59,10 +59,10 @@ def search_files(settings: Settings, samples: Sequence[str], *, only_ours: bool 
 def _ours(settings: Settings) -> list[Path]:
     """Return the places that steps write to."""
     paths, volume = DataPaths.of(settings), DataPaths.of(settings).duckdb
-    made = [paths.records.parent, paths.iceberg, volume.work_database.parent, volume.generations, volume.as_of]
-    made += [volume.statusline, volume.budgets, paths.report, paths.report_sessions, paths.plan_limits]
-    made += [paths.git_remotes, *(paths.root / name for name in (*_DISPOSABLE, "sender", "receiver"))]
-    return [*made, settings.scheduler_dir or paths.root / "scheduler"]
+    written = [paths.records.parent, paths.iceberg, volume.work_database.parent, volume.generations, volume.as_of]
+    written += [volume.statusline, volume.budgets, paths.report, paths.report_sessions, paths.plan_limits]
+    written += [paths.git_remotes, *(paths.root / name for name in (*_DISPOSABLE, "sender", "receiver"))]
+    return [*written, settings.scheduler_dir or paths.root / "scheduler"]
 
 
 def _not_ours(settings: Settings) -> list[Path]:
@@ -87,7 +87,7 @@ def _cleaned(path: Path, paths: DataPaths, samples: Sequence[str]) -> bool:
 
 
 def samples_in(data_dir: Path, request_ids: Collection[str]) -> list[str]:
-    """Return what is searched for at the end of these requests; a request that was not written down has no say."""
+    """Return the samples to search for at the end of these requests; ids without stored samples are ignored."""
     kept = samples_by_request(data_dir)
     return [sample for request_id in request_ids for sample in kept.get(request_id, [])]
 

@@ -55,8 +55,8 @@ class FolderPlace:
         if self._root.exists() and self._root.stat().st_mode & 0o077:
             found = f"{self._root.stat().st_mode & 0o777:o}"
             raise PlaceError(
-                f"backup: expected a folder that only its owner may enter, found {self._root} with mode {found}; "
-                f"chmod 700 {self._root}, or name a folder in it"
+                f"backup: expected a folder that only its owner can access, found {self._root} with mode {found}; "
+                f"chmod 700 {self._root}, or choose a folder in it"
             )
 
     def list(self, folder: str) -> dict[str, Kept]:
@@ -91,4 +91,4 @@ class FolderPlace:
                 path.parent.rmdir()
 
     def _one_line(self) -> AbstractContextManager[None]:
-        return one_line(self._root, "see that its disk has room and may be written")
+        return one_line(self._root, "check that its disk has space and is writable")

@@ -51,7 +51,7 @@ class Forgetter:
         return self._with_store(write)
 
     def remove(self) -> Done:
-        """Delete from the record store, and what Metabase kept of values."""
+        """Delete from the record store, and empty the query results and filter values that Metabase cached."""
         swept = self._with_store(sweep)
         if self.settings.metabase_database_uri is not None:
             delete_kept_values(self.settings.metabase_database_uri)
@@ -75,16 +75,16 @@ class Forgetter:
         """Write down that texts are removed."""
         return Done(message=self._with_store(lambda store: begin_text(store, before, lines)).id)
 
-    def reduce(self, removed: dict[str, dict[str, Any]]) -> Counted:
-        """Put this in the place of the texts of lines, by their ids."""
-        return Counted(lines=self._with_store(lambda store: reduce_lines(store, self.settings.data_dir, removed)))
+    def reduce(self, kept: dict[str, dict[str, Any]]) -> Counted:
+        """Replace the texts of these lines with the given facts; return the number of lines changed."""
+        return Counted(lines=self._with_store(lambda store: reduce_lines(store, self.settings.data_dir, kept)))
 
     def blank(self, line_ids: list[str]) -> Counted:
-        """Put blanks in the place of lines that could not be parsed."""
+        """Overwrite rejected lines with question marks of the same length; return the number of lines overwritten."""
         return Counted(lines=self._with_store(lambda store: blank_lines(store, self.settings.data_dir, line_ids)))
 
     def end_text(self) -> Done:
-        """Erase what was removed, and what Metabase kept of values."""
+        """Erase the removed texts from the store's files, and empty what Metabase cached."""
         self._with_store(lambda store: end_text(store, self.settings.data_dir))
         if self.settings.metabase_database_uri is not None:
             delete_kept_values(self.settings.metabase_database_uri)
@@ -101,12 +101,12 @@ def forget_routes(work: Work, forgetter: Forgetter) -> APIRouter:
 
     @router.get("/log")
     def log() -> ForgetLog:
-        """Tell the log of requests."""
+        """Return the request log."""
         return forgetter.log()
 
     @router.post("/select")
     async def choose(request: Request, kind: Text, value: Text) -> Selected:
-        """Tell what a request would remove."""
+        """Return what a request would remove."""
         return await perform(work, request, "select", lambda _: forgetter.select(kind, value), tells=False)
 
     @router.post("/begin")
@@ -142,13 +142,13 @@ def _text_routes(router: APIRouter, work: Work, forgetter: Forgetter) -> None:
         return await perform(work, request, "text", lambda _: forgetter.begin_text(before, lines), tells=False)
 
     @router.post("/text/reduce")
-    async def reduce(request: Request, removed: Annotated[dict[str, dict[str, Any]], Body(embed=True)]) -> Counted:
-        """Put this in the place of the texts of lines."""
-        return await perform(work, request, "text", lambda _: forgetter.reduce(removed), tells=False)
+    async def reduce(request: Request, kept: Annotated[dict[str, dict[str, Any]], Body(embed=True)]) -> Counted:
+        """Replace the texts of these lines with the given facts; return the number of lines changed."""
+        return await perform(work, request, "text", lambda _: forgetter.reduce(kept), tells=False)
 
     @router.post("/text/blank")
     async def blank(request: Request, line_ids: Annotated[list[str], Body(embed=True)]) -> Counted:
-        """Put blanks in the place of lines that could not be parsed."""
+        """Overwrite rejected lines with question marks of the same length; return the number of lines overwritten."""
         return await perform(work, request, "text", lambda _: forgetter.blank(line_ids), tells=False)
 
     @router.post("/text/end")

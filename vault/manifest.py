@@ -145,6 +145,6 @@ def find_backup(place: Place, wanted: str | None = None) -> Backup:
     """Return the newest backup, or the one whose name begins so. Raises VaultError where there is none."""
     names = [name for name in backup_names(place) if name.startswith(f"{BACKUPS}/{wanted or ''}")]
     if not names:
-        found = f"none that begins with {wanted!r}" if wanted else "none"
+        found = f"none that starts with {wanted!r}" if wanted else "none"
         raise VaultError(f"{place.name}: expected a backup, found {found}; ./analytics backup list shows them")
     return read_backup(place, names[-1])

@@ -24,7 +24,7 @@ def lock(key: bytes, passphrase: str) -> bytes:
         locked: bytes = pyrage.passphrase.encrypt(key, passphrase)
         if LEAST_WORK <= work_of(locked) <= MOST_WORK:
             return locked
-    raise VaultError("BACKUP_PASSPHRASE: this machine is too busy to protect a key well; try again when it is not")
+    raise VaultError("BACKUP_PASSPHRASE: this machine is too busy to protect a key well; try again later")
 
 
 def work_of(locked: bytes) -> int:
@@ -41,6 +41,8 @@ def unlock(locked: bytes, passphrase: str, place: str) -> str:
             return str(pyrage.passphrase.decrypt(locked, passphrase).decode())
         except pyrage.DecryptError as error:
             if "Excessive work" not in str(error):
-                remedy = "give the one that the first backup there was made with"
+                remedy = "use the passphrase of the first backup there"
                 raise VaultError(f"{place}: the passphrase does not open {KEY}; {remedy}") from None
-    raise VaultError(f"{place}: this machine is too busy or too slow to open {KEY}; try again, or on another one")
+    raise VaultError(
+        f"{place}: this machine is too busy or too slow to open {KEY}; try again later, or on another machine"
+    )

@@ -1,4 +1,4 @@
-"""The text that lies beside every backup: how to open it without this program."""
+"""The README.txt stored with the backups: how to open them without this program."""
 
 README_TEXT = """\
 Backups of claude-analytics
@@ -18,7 +18,7 @@ Without it, with zstd, jq and (for parts that end with .age) age:
     # every line, a JSON object a row; "line" is the line of the transcript as it was written
     jq -r '.parts[] | select(.kind == "lines") | .name' "$backup" | while read part; do zstd -dc "$part"; done
 
-    # are all parts what they were?
+    # verify the checksum of every part
     jq -r '.parts[] | .sha256 + "  " + .name' "$backup" | sort -u | sha256sum --check --quiet
 
     # encrypted: age --decrypt key.age > key (asks for the passphrase), then
@@ -28,6 +28,6 @@ Without it, with zstd, jq and (for parts that end with .age) age:
     jq -r '.parts[] | select(.file == "metabase.dump") | .name' "$backup" |
         while read part; do zstd -dc "$part"; done > metabase.dump
 
-Kinds of rows: lines, undated_lines (documents of other tools without a moment), rejected_lines (their bytes in base64
-in "raw"), file_states (how far each transcript was read), file_layouts (what a transcript has besides its lines).
+Kinds of rows: lines, undated_lines (documents of other tools without a timestamp), rejected_lines (their bytes in
+base64 in "raw"), file_states (how far each transcript was read), file_layouts (bytes between and after the lines).
 """

@@ -83,7 +83,7 @@ def check_empty(settings: Settings) -> None:
     """Raise PlaceError where the data directory or the published database holds something."""
     folder, volume = settings.data_dir, DataPaths.of(settings).duckdb
     if folder.exists() and (not folder.is_dir() or any(path.name not in _IGNORED for path in folder.iterdir())):
-        raise PlaceError(f"restore: expected an empty or new folder, found something in {folder}; pass --data DIR")
+        raise PlaceError(f"restore: expected an empty or new folder, found files in {folder}; pass --data DIR")
     if volume.current.is_symlink():
         raise PlaceError(f"restore: expected no published database, found {volume.current}; set DUCKDB_PATH to another")
 
@@ -91,7 +91,7 @@ def check_empty(settings: Settings) -> None:
 def _check_store_empty(store: RecordStore) -> None:
     if store.count() or store.count_states():
         found = f"{store.count():,} lines and {store.count_states():,} files in {store.name}"
-        raise PlaceError(f"restore: expected an empty record store, found {found}; name another database")
+        raise PlaceError(f"restore: expected an empty record store, found {found}; choose another database")
 
 
 @contextmanager
@@ -115,7 +115,9 @@ def _staged(folder: Path) -> Iterator[Path]:
             stage.rename(folder)
     except OSError as error:
         found = f"{error.strerror or error}"
-        raise VaultError(f"restore: {folder}: {found}; see that its disk has room, or name a folder in it") from error
+        raise VaultError(
+            f"restore: {folder}: {found}; check that its disk has space, or choose a folder in it"
+        ) from error
     finally:
         shutil.rmtree(stage, ignore_errors=True)
 

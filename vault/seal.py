@@ -67,7 +67,7 @@ class Key:
             return bytes(pyrage.decrypt(kept, [identity]))
         except pyrage.DecryptError:
             raise VaultError(
-                f"{name}: the key does not open it; give the identity of the recipient that it was made for"
+                f"{name}: the key does not open it; use the identity that belongs to the backup's recipient"
             ) from None
 
 
@@ -120,4 +120,4 @@ def _identity_in(text: str) -> str:
     try:
         return str(pyrage.x25519.Identity.from_str(identity))
     except pyrage.IdentityError:
-        raise VaultError("BACKUP_IDENTITY: expected a key that begins with AGE-SECRET-KEY-, found none") from None
+        raise VaultError("BACKUP_IDENTITY: expected a key that starts with AGE-SECRET-KEY-, found none") from None

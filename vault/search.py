@@ -41,7 +41,7 @@ class Search:
     def describe(self) -> str:
         """Say in one line what was searched and that nothing was found."""
         looked = f"{self.samples} samples in {self.files:,} files of {self.bytes / 2**20:,.1f} MiB"
-        others = f"; not ours, and left as they are: {', '.join(self.elsewhere[:5])}" if self.elsewhere else ""
+        others = f"; not written by us, and left unchanged: {', '.join(self.elsewhere[:5])}" if self.elsewhere else ""
         return f"searched for {looked}: {len(self.found) or 'nothing'} found{others}"
 
 

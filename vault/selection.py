@@ -191,8 +191,8 @@ def _by_session(store: RecordStore, states: list[FileState], wanted: Wanted, sel
     known |= {line.session_id for line in all_lines(store) if line.session_id}
     found = {wanted.value} & known or {session for session in known if session.startswith(wanted.value)}
     if len(found) != 1:
-        told = f"{len(found)} that begin so" if found else "none that was collected"
-        raise ForgetError(f"session: expected the id of one or its beginning, found {wanted.value!r}: {told}")
+        told = f"{len(found)} sessions start with it" if found else "no collected session has that id"
+        raise ForgetError(f"session: expected an id or a unique prefix, found {wanted.value!r}: {told}")
     (selection.value,) = found
     selection.marked = found
     return _of(store, found, lambda _, file: not found.isdisjoint(sessions_of(file)))
@@ -203,7 +203,7 @@ def _by_project(store: RecordStore, states: list[FileState], wanted: Wanted, sel
     project = wanted.value if wanted.value in known else project_of_path(wanted.value)
     if project not in known:
         some = ", ".join(sorted(known)[:5])
-        raise ForgetError(f"project: expected an id or a path that was collected ({some}), found {wanted.value!r}")
+        raise ForgetError(f"project: expected the id or path of a collected project ({some}), found {wanted.value!r}")
     selection.value = project
     selection.marked = {
         name for state in states if state.project_id == project for name in sessions_of(state.source_file)

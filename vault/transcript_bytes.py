@@ -39,7 +39,8 @@ class Outcome:
     def describe(self, state: FileState) -> str:
         """Say in one line what is not as it was read."""
         if self.reduced and not self.problem:
-            return f"the texts of {self.reduced:,} lines are no longer kept (TEXT_RETENTION_DAYS); what figures need is"
+            kept = "only the facts that figures need are kept"
+            return f"the texts of {self.reduced:,} lines are no longer kept (TEXT_RETENTION_DAYS); {kept}"
         if not self.problem:
             return f"the secrets of {self.masked:,} lines are masked, as they are stored (MASKING=everywhere)"
         if self.missing:
@@ -48,8 +49,8 @@ class Outcome:
             lost = sum(end - start for start, end in self.missing)
             return f"{lost:,} of {state.read_bytes:,} bytes are not kept: bytes {ranges}{more}"
         if not state.digest:
-            return "version 0.1.0 kept no digest of it, so nobody can tell whether every byte is as it was"
-        return "its digest differs: it was collected before what is between its lines was kept"
+            return "version 0.1.0 stored no digest of it, so its bytes cannot be verified"
+        return "its digest differs: it was collected by a version that did not keep the bytes between its lines"
 
 
 def write_transcript(store: RecordStore, state: FileState, own: Mapping[int, str], file: BinaryIO) -> Outcome:

@@ -80,7 +80,7 @@ def _chosen(states: list[FileState], wanted: Wanted) -> list[FileState]:
     found = [state for state in states if state.project_id == wanted.project]
     if not found:
         known = ", ".join(sorted({state.project_id for state in states})[:10])
-        raise GivenBackError(f"project: expected one that was collected ({known}), found {wanted.project!r}")
+        raise GivenBackError(f"project: expected the id of a collected project ({known}), found {wanted.project!r}")
     return found
 
 
@@ -88,8 +88,8 @@ def _of_session(states: list[FileState], session: str) -> list[FileState]:
     """Return the session's own file, those in its folder, and what may be a sub-agent's beside it."""
     stems = {stem for state in states if (stem := _stem(state)).startswith(session)}
     if len(stems) != 1 and session not in stems:
-        found = f"{len(stems)} sessions begin so" if stems else "no transcript of that name was collected"
-        raise GivenBackError(f"session: expected the id of one, found {session!r}: {found}")
+        found = f"{len(stems)} sessions start with it" if stems else "no collected transcript has that name"
+        raise GivenBackError(f"session: expected an id or a unique prefix, found {session!r}: {found}")
     stem = session if session in stems else stems.pop()
     projects = {state.project_id for state in states if _stem(state) == stem}
     return [
@@ -180,7 +180,9 @@ def _place(written: Path, path: Path, state: FileState) -> bool:
     if path.exists() or path.is_symlink():
         if path.is_file() and filecmp.cmp(written, path, shallow=False):
             return False
-        raise GivenBackError(f"{path}: expected no file or an equal one, found another; give --to an empty folder")
+        raise GivenBackError(
+            f"{path}: expected no file or an identical one, found a different file; pass an empty folder to --to"
+        )
     os.utime(written, ns=(state.mtime_ns, state.mtime_ns))
     written.rename(path)
     return True

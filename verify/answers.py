@@ -11,9 +11,9 @@ from verify.terms import Advisor, Terms, Tokens, merged
 
 AnswerKey = tuple[str | bytes | None, ...]
 _LABEL = 3
-"""Where in a key of an answer its request id and finished usage stand."""
+"""Index in an AnswerKey where the label (request id, finished usage) starts."""
 _MOST_STEPS = 64
-"""So many forks of forks are followed, and no ring of them for ever."""
+"""Maximum depth of forks of forks, so that a cycle terminates."""
 T = TypeVar("T")
 
 
@@ -92,35 +92,35 @@ def _finished(answer: Answer) -> tuple[int | None, ...] | None:
 
 
 def _with_copies(by_id: Iterable[list[Spoken]], keys: dict[bytes, AnswerKey], copies: Copies) -> dict[bytes, AnswerKey]:
-    """Give copies the answer of the version that counts, and lines that go on with it the same."""
-    going_on = {line: original for spoken in by_id for line, original in _going_on(spoken, keys, copies)}
-    complete = {line_id: keys[_followed(line_id, going_on)] for line_id in keys}
+    """Assign each copy the answer of its original, and each continuing line the answer that it continues."""
+    continued = {line: original for spoken in by_id for line, original in _continuations(spoken, keys, copies)}
+    complete = {line_id: keys[_followed(line_id, continued)] for line_id in keys}
     originals = ((line_id, original.id) for line_id, original in copies.originals.items())
     return complete | {line_id: complete[original] for line_id, original in originals if original in keys}
 
 
-def _going_on(spoken: list[Spoken], keys: dict[bytes, AnswerKey], copies: Copies) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the lines that only a copying session holds, each with the line of another session that it goes on with."""
+def _continuations(spoken: list[Spoken], keys: dict[bytes, AnswerKey], copies: Copies) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the lines that only a copying session holds, each with the line of another session that it continues."""
     copied = [(part.line, original) for part in spoken if (original := _original(part.line, copies))]
     foreign = [(line, original) for line, original in copied if line.session != original.session]
     for line in (part.line for part in spoken if foreign and _original(part.line, copies) is None):
         label = keys[line.id][_LABEL:]
-        able = [(copy, original) for copy, original in foreign if _agree(label, keys[original.id][_LABEL:])]
-        if able:
-            yield line.id, min(able, key=lambda pair: (_between(pair[0], line), pair[0].order))[1].id
+        candidates = [(copy, original) for copy, original in foreign if _agree(label, keys[original.id][_LABEL:])]
+        if candidates:
+            yield line.id, min(candidates, key=lambda pair: (_between(pair[0], line), pair[0].order))[1].id
 
 
 def _between(line: Line, other: Line) -> int:
-    """Return the time between two lines; what has none is far away."""
+    """Return the time between two lines; FOREVER if either line has no time."""
     return FOREVER if line.at is None or other.at is None else abs(line.at - other.at)
 
 
-def _followed(line_id: bytes, going_on: dict[bytes, bytes]) -> bytes:
-    """Return the line whose answer a line belongs to: that of the fork's parent may itself go on with another."""
+def _followed(line_id: bytes, continued: dict[bytes, bytes]) -> bytes:
+    """Return the line whose answer a line belongs to; the continued line may itself continue another."""
     for _ in range(_MOST_STEPS):
-        if line_id not in going_on:
+        if line_id not in continued:
             break
-        line_id = going_on[line_id]
+        line_id = continued[line_id]
     return line_id
 
 
@@ -169,7 +169,7 @@ def _merged(first: Line, group: list[Line]) -> tuple[Response, Terms]:
 
 
 def _advisors(group: list[Line]) -> tuple[Advisor, ...]:
-    """Return what the line says that knows most of the answer's iterations."""
+    """Return the advisors of the line that reports the most iterations, preferring finished lines."""
     listing = [(line, line.answer) for line in group if line.answer is not None and line.answer.iterations]
     if not listing:
         return ()

@@ -56,11 +56,11 @@ def _files_below(root: Path) -> Iterator[tuple[str, Path]]:
     """Yield name and path of every transcript below a directory; each folder once, links followed."""
     seen: set[tuple[int, int]] = set()
     for folder, folders, names in os.walk(root, followlinks=True):
-        about = Path(folder).stat()
-        if (about.st_dev, about.st_ino) in seen:
+        stat = Path(folder).stat()
+        if (stat.st_dev, stat.st_ino) in seen:
             folders.clear()
             continue
-        seen.add((about.st_dev, about.st_ino))
+        seen.add((stat.st_dev, stat.st_ino))
         folders.sort(key=lambda name: ((Path(folder) / name).is_symlink(), name))
         for path in (Path(folder) / name for name in names if _NAMES.fullmatch(name)):
             if path.is_file() and (root.name != _DESKTOP or "/.claude/projects/" in path.as_posix()):

@@ -17,7 +17,7 @@ _PICKS = re.compile(r"\bcherry-pick\b", re.ASCII)
 _COMMIT = re.compile(r"^\[[^\]\n]* ([0-9a-f]{7,40})\] ", re.MULTILINE)
 _REQUEST = re.compile(r"https?://[^\s/]+/\S+?/(?:pull|-/merge_requests)/(\d+)", re.ASCII)
 _KNOWN = "already exists"
-"""What the command lines say of a pull request that they did not open."""
+"""What gh and glab print when the pull request already exists."""
 _LARGEST_NUMBER = 2**31 - 1
 
 
@@ -39,7 +39,7 @@ class Command(NamedTuple):
     action: str
 
     def told(self, printed: tuple[Git, ...]) -> tuple[Git, ...]:
-        """Return what was printed of that which the command makes."""
+        """Return the printed commits and pull requests that this command can create, with its action."""
         actions = {"commit": self.action if self.commits else None, "pull_request": "created" if self.opens else None}
         return tuple(git._replace(action=actions[git.event]) for git in printed if actions[git.event] is not None)
 

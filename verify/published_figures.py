@@ -73,11 +73,11 @@ class Published:
         last_look = max((at for _, at in looked.values()), default=0.0)
         grown, unseen, left = {}, set(), 0
         for name, path in files.items():
-            about = path.stat()
+            stat = path.stat()
             read, at = looked.get(name, (0, last_look))
-            if name not in damaged and (about.st_mtime <= at or about.st_size <= read):
+            if name not in damaged and (stat.st_mtime <= at or stat.st_size <= read):
                 continue  # all of it was there to be collected
-            left += max(about.st_size - read, 0)
+            left += max(stat.st_size - read, 0)
             if name in looked:
                 grown[name] = read
             else:

@@ -29,7 +29,7 @@ def release_files(root: Path) -> list[str]:
     command = ["git", "-C", str(root), "ls-files", "-z"]
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
     if answer.returncode:
-        raise ApplianceError(f"{root}: expected a git checkout, since that says which files belong to the release")
+        raise ApplianceError(f"{root}: expected a git checkout, which says which files belong to the release")
     return [name for name in answer.stdout.split("\0") if name and (root / name).is_file()]
 
 

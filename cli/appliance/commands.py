@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 
 
 def up() -> None:
-    """Bring the appliance up: look whether this host can, `docker compose up -d --wait`, the addresses."""
+    """Run the preflight checks, start the appliance with `docker compose up -d --wait`, and print its addresses."""
     from cli.appliance import up as appliance
     from cli.appliance.compose import Compose
 
@@ -33,7 +33,7 @@ def up() -> None:
 
 
 def credentials(what: Annotated[str, typer.Argument(help="metabase, scheduler, mongo or store")] = "metabase") -> None:
-    """The appliance's own accounts, made at its first start."""
+    """Print the appliance's accounts, which were created at its first start."""
     from cli.appliance import up as appliance
     from cli.appliance.compose import Compose
 
@@ -43,22 +43,22 @@ def credentials(what: Annotated[str, typer.Argument(help="metabase, scheduler, m
 
 
 def smoke(
-    keep: Annotated[bool, typer.Option("--keep", help="Leave the project up afterwards.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the project running afterwards.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Try the appliance out in its own project, with a sample; takes it away again."""
+    """Test the appliance in its own Compose project, with a generated sample; removes the project at the end."""
     from cli.appliance.smoke import smoke as try_out
 
     with one_line_errors():
         found = try_out(lambda text: console.print(escape(text), highlight=False), keep=keep)
-        console.print(f"All of it took {show(found['seconds'] * 1000, 'duration')}.", highlight=False)
+        console.print(f"Total: {show(found['seconds'] * 1000, 'duration')}.", highlight=False)
     if as_json:
         console.print_json(data=found, default=str)
 
 
 def bundle(
     archive: Annotated[Path, typer.Argument(help="The archive to write.")],
-    tls: Annotated[bool, typer.Option("--tls", help="With Caddy, for the profile tls.")] = False,
+    tls: Annotated[bool, typer.Option("--tls", help="Include Caddy, for the profile tls.")] = False,
 ) -> None:
     """Put every image and file of the appliance into one archive, for a host without a network."""
     from cli.appliance.bundle import bundle as write
@@ -70,10 +70,10 @@ def bundle(
 
 
 def unbundle(
-    archive: Annotated[Path, typer.Argument(help="What `bundle` wrote.")],
-    folder: Annotated[Path, typer.Argument(help="Where the files go.")],
+    archive: Annotated[Path, typer.Argument(help="The archive that `bundle` wrote.")],
+    folder: Annotated[Path, typer.Argument(help="The folder for the files.")],
 ) -> None:
-    """Load the images and lay the files out on a host without a network."""
+    """Load the images and unpack the files, on a host without a network."""
     from cli.appliance.bundle import unbundle as read
 
     with one_line_errors():

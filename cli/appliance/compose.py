@@ -28,14 +28,14 @@ class Compose:
     choices: Mapping[str, str] = field(default_factory=dict)
 
     def run(self, *arguments: str, check: bool = True) -> int:
-        """Run a command that talks to the person; its exit code."""
+        """Run a command with its output on the terminal, and return its exit code."""
         code = subprocess.run(self._command(arguments), env=self._environment(), check=False).returncode
         if check and code:
             raise ApplianceError(f"docker compose {' '.join(arguments)}: ended with {code}; see its output above")
         return code
 
-    def say(self, *arguments: str) -> str:
-        """Run a command for what it prints."""
+    def output(self, *arguments: str) -> str:
+        """Return a command's output."""
         command = self._command(arguments)
         answer = subprocess.run(command, env=self._environment(), capture_output=True, text=True, check=False)
         if answer.returncode:
@@ -44,18 +44,18 @@ class Compose:
         return answer.stdout
 
     def config(self, *profiles: str) -> dict[str, Any]:
-        """The file as compose understands it, with every choice filled in."""
+        """Return the file as Compose resolves it, with every variable replaced."""
         asked = [word for profile in profiles for word in ("--profile", profile)]
-        parsed: dict[str, Any] = json.loads(self.say(*asked, "config", "--format", "json"))
+        parsed: dict[str, Any] = json.loads(self.output(*asked, "config", "--format", "json"))
         return parsed
 
     def containers(self) -> list[str]:
-        """The ids of this project's containers, those that ended among them."""
-        return self.say("--profile", "test", "ps", "--all", "--quiet").split()
+        """Return the ids of this project's containers, including stopped ones."""
+        return self.output("--profile", "test", "ps", "--all", "--quiet").split()
 
     def address(self, service: str, port: int) -> str:
-        """Where a published port can be reached, such as http://127.0.0.1:3000."""
-        return f"http://{self.say('port', service, str(port)).strip()}"
+        """Return the address of a published port, such as http://127.0.0.1:3000."""
+        return f"http://{self.output('port', service, str(port)).strip()}"
 
     def _command(self, arguments: tuple[str, ...]) -> list[str]:
         project = ["--project-name", self.project] if self.project else []

@@ -66,7 +66,7 @@ def check_env_file(root: Path) -> list[Finding]:
     """
     given, known = read_env_file(root), known_names(root)
     misspelt = [
-        Finding(".env", "fail", f"{name}, which nothing reads", EXPECTED, f"did you mean {alike[0]}?")
+        Finding(".env", "fail", f"{name}, which is not a setting", EXPECTED, f"did you mean {alike[0]}?")
         for name in given
         if name not in known and (alike := difflib.get_close_matches(name.upper(), known, 1, _ALIKE))
     ]

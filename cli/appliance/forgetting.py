@@ -30,7 +30,10 @@ class ApplianceForgetting:
     vault: HttpVault
 
     def is_pending(self) -> bool:
-        """Tell whether a request is unfinished. A vault that does not answer keeps no run from its work."""
+        """Return whether a request is unfinished.
+
+        If the vault does not answer, log a warning and return False, so the run continues.
+        """
         try:
             return bool(self.vault.forget_log().unfinished)
         except PassingError as error:
@@ -56,7 +59,7 @@ class ApplianceForgetting:
         left = ", ".join(sorted(done.found)[:5]) or self.vault.forget_finish(done.describe(), progress)
         if left:
             raise NotForgottenError(
-                f"expected nothing that holds what was forgotten, found it in {left}; the next run tries again"
+                f"expected no copy of the forgotten data, found it in {left}; the next run tries again"
             )
         return done.describe()
 
@@ -64,12 +67,12 @@ class ApplianceForgetting:
         """Write down that the texts of this many lines are removed."""
         self.vault.text_begin(before, lines)
 
-    def reduce(self, removed: Mapping[str, dict[str, Any]]) -> int:
-        """Put this in the place of the texts of lines, by their ids; return how many had any."""
-        return self.vault.text_reduce(removed)
+    def reduce(self, kept: Mapping[str, dict[str, Any]]) -> int:
+        """Replace the texts of these lines with the given facts; return the number of lines changed."""
+        return self.vault.text_reduce(kept)
 
     def blank(self, line_ids: list[str]) -> int:
-        """Put blanks in the place of lines that could not be parsed; return how many had any other bytes."""
+        """Overwrite rejected lines with question marks of the same length; return the number of lines overwritten."""
         return self.vault.text_blank(line_ids) if line_ids else 0
 
     def end_text(self) -> None:

@@ -84,7 +84,7 @@ def _ports(compose: Compose, config: dict[str, Any]) -> Iterator[Finding]:
     for service, name in (("scheduler", "SCHEDULER_PORT"), ("metabase", "METABASE_PORT")):
         wanted = config["services"][service]["ports"][0]
         host, port = wanted.get("host_ip", "0.0.0.0"), int(wanted["published"])  # noqa: S104 - compose's own default
-        expected, address = "free, or ours already", f"{host}:{port}"
+        expected, address = "free, or already ours", f"{host}:{port}"
         if port in ours or (reason := _why_taken(host, port)) is None:
             yield Finding(name, "ok", f"{address} is {'ours' if port in ours else 'free'}", expected)
         else:
@@ -92,7 +92,7 @@ def _ports(compose: Compose, config: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _published_by_us(compose: Compose) -> set[int]:
-    listed = compose.say("ps", "--format", "json").strip()
+    listed = compose.output("ps", "--format", "json").strip()
     # One array up to compose 2.20, one object a line since.
     containers = json.loads(listed) if listed.startswith("[") else [json.loads(line) for line in listed.splitlines()]
     return {entry["PublishedPort"] for container in containers for entry in container.get("Publishers") or ()}
@@ -111,18 +111,18 @@ def _transcripts(config: dict[str, Any], *, rootless: bool = False) -> Finding:
     mount = next(volume for volume in collector["volumes"] if volume["target"].startswith(HOME))
     source = Path(mount["source"]) / Path(TRANSCRIPTS).relative_to(mount["target"])
     uid = int(collector["user"].partition(":")[0])
-    expected = f"a folder that user {uid} may read"
+    expected = f"a folder that user {uid} can read"
     if collector["environment"]["COLLECTOR"] == "off":
         return Finding("Transcripts", "ok", "COLLECTOR is off: this host collects none", expected)
     if not source.is_dir():
         if mount["target"] == HOME:
             fix = "set TRANSCRIPTS_DIR in .env, or COLLECTOR=off if this host has no transcripts"
-            return Finding("Transcripts", "warn", f"no folder {source}, which is waited for", expected, fix)
+            return Finding("Transcripts", "warn", f"no folder {source} yet", expected, fix)
         return Finding("Transcripts", "fail", f"no folder {source}", expected, "set TRANSCRIPTS_DIR in .env")
     owner = uid_inside(source.stat().st_uid, rootless=rootless)
     if owner != uid and source.stat().st_mode & 0o005 != 0o005:
         fix = f"set TRANSCRIPTS_UID={owner} in .env"
-        return Finding("Transcripts", "fail", f"{source} belongs to user {owner} alone", expected, fix)
+        return Finding("Transcripts", "fail", f"only user {owner} can read {source}", expected, fix)
     files = len(find(source).transcripts)
     return Finding("Transcripts", "ok", f"{files} transcripts in {source}", expected)
 

@@ -1,7 +1,8 @@
-"""The page that stands where the status page would be, while a setting keeps that from starting.
+"""The page shown in place of the status page while an invalid setting keeps that from starting.
 
-A container that ends over a wrong value is started again every few seconds, and the one line that says why is in a log.
-This one stays, unhealthy, and says it where people look. A mended `.env` and `docker compose up -d` replace it.
+A container that exits because of an invalid setting is restarted every few seconds, and the reason is only in its log.
+This one keeps running, unhealthy, and shows the reason on the status page's port. A corrected `.env` and
+`docker compose up -d` replace it.
 """
 
 import html
@@ -16,16 +17,16 @@ _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Not start
 <h1>The appliance has not started</h1>{problems}
 <p>{then} Nothing was lost, and the next run starts by itself.</p></html>"""
 _CORRECT = "Correct it in <code>.env</code>, then <code>docker compose up -d --wait</code>."
-_AGAIN = "It is tried again every minute."
+_AGAIN = "Retrying every minute."
 
 
 def show_problem(*problems: str, host: str | None = None, port: int | None = None, seconds: float | None = None) -> int:
-    """Answer every request with the problems and status 503 until SIGTERM; the exit code of a wrong setting.
+    """Answer every request with the problems and status 503 until SIGTERM; return the exit code for an invalid setting.
 
     Args:
-        problems: a line each; it names the setting and what it expects.
-        seconds: end after so long, for a problem that may pass by itself: the engine starts the container again.
-        host: where to listen; by default SCHEDULER_HOST, which may be what is wrong.
+        problems: one line per problem; it names the setting and the expected value.
+        seconds: exit after this time, for a problem that may pass by itself: the engine restarts the container.
+        host: the address to listen on; by default SCHEDULER_HOST, which may itself be invalid.
         port: likewise.
     """
     address = host or os.environ.get("SCHEDULER_HOST") or "127.0.0.1", _port() if port is None else port

@@ -32,13 +32,15 @@ SAMPLE_DAY = date(2026, 6, 30)
 
 
 def smoke(say: Say, *, keep: bool = False) -> dict[str, Any]:
-    """Bring up, try, take away; what was found and how long it took."""
+    """Run the smoke test in a new Compose project, removed unless `keep` is set; return the results and timings."""
     started = time.monotonic()
     report: dict[str, Any] = {}
     with _project(keep=keep) as (compose, transcripts):
         add_sample(transcripts, seed=7, days=14)
         compose.run("--profile", "test", "build", "--quiet", *our_images(compose))
-        report["up"] = _timed(say, "up from nothing", lambda: compose.run("up", "--detach", "--wait", "--quiet-pull"))
+        report["up"] = _timed(
+            say, "start from an empty host", lambda: compose.run("up", "--detach", "--wait", "--quiet-pull")
+        )
         _look_for_secrets(compose)
         say("no secret is in what `docker inspect` shows")
         report["first"] = _timed(say, "first run", lambda: _check(compose))
@@ -106,35 +108,35 @@ def add_sample(transcripts: Path, *, seed: int, days: int) -> None:
 
 def _check(compose: Compose) -> dict[str, Any]:
     """The smoke service: starts a run and counts again."""
-    answer = compose.say(*_SMOKE)
+    answer = compose.output(*_SMOKE)
     found: dict[str, Any] = json.loads(answer.strip().splitlines()[-1])
     return found
 
 
 def _kill(compose: Compose, transcripts: Path, service: str, seed: int) -> None:
-    """Kill one container in the middle of a run; `up` alone must bring everything back, unseen by readers."""
+    """Kill one container in the middle of a run; `up` alone must bring everything back, without errors for readers."""
     add_sample(transcripts, seed=seed, days=3)  # so that the run has something to do at every step
     _start_run(compose)
-    compose.say("kill", service)
-    compose.say("up", "--detach", "--wait")
-    compose.say(*_SMOKE, "look")
+    compose.output("kill", service)
+    compose.output("up", "--detach", "--wait")
+    compose.output(*_SMOKE, "look")
 
 
 def _start_run(compose: Compose) -> None:
     token = credentials(compose, "scheduler")["scheduler_token"]
     url = f"{compose.address('scheduler', 8321)}/api/runs"
     answer = requests.post(url, json={}, headers={"Authorization": f"Bearer {token}"}, timeout=30)
-    if answer.status_code != 409:  # then the run of the kill before is still going, which is as good
+    if answer.status_code != 409:  # 409: the run of the previous kill is still active, which serves as well
         answer.raise_for_status()
 
 
 def _look_for_secrets(compose: Compose) -> None:
-    """None is where everybody who may ask Docker can read it: environment, command, labels."""
+    """Raise ApplianceError if `docker inspect` shows a secret (environment, command, labels)."""
     shown = docker("inspect", *compose.containers())
     for what in SECRETS:
         for name, value in credentials(compose, what).items():
             if name != "metabase_user" and value in shown:
-                raise ApplianceError(f"expected {name} in files only; `docker inspect` shows it")
+                raise ApplianceError(f"expected {name} only in files, found it in `docker inspect`")
 
 
 def _timed(say: Say, what: str, work: Callable[[], Any]) -> dict[str, Any]:
@@ -153,4 +155,4 @@ def _in_words(found: dict[str, Any]) -> str:
     readers = {name: met for name, met in found["readers"].items() if name != "machine"}
     queries = sum(met["queries"] for met in readers.values())
     longest = max(met["longest"] for met in readers.values())
-    return f"{figures}; {queries} queries meanwhile without an error, the longest {longest} s"
+    return f"{figures}; {queries} queries in the meantime without an error, the longest {longest} s"

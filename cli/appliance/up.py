@@ -73,4 +73,4 @@ def credentials(compose: Compose, what: str = "metabase") -> dict[str, str]:
 
 
 def _show(compose: Compose, name: str) -> str:
-    return compose.say("run", "--rm", "--no-deps", "--no-TTY", "init", "show", name).strip()
+    return compose.output("run", "--rm", "--no-deps", "--no-TTY", "init", "show", name).strip()

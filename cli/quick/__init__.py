@@ -8,8 +8,8 @@ load than the answer; `cli.main` lists them among all commands. Settings come fr
 class QuickCommand:
     """Where a command's `main(name, arguments) -> exit code` is, and its line in the list of commands."""
 
-    def __init__(self, module: str, about: str) -> None:
-        self.module, self.help = module, about
+    def __init__(self, module: str, summary: str) -> None:
+        self.module, self.help = module, summary
 
 
 COMMANDS: dict[str, QuickCommand] = {
@@ -18,26 +18,27 @@ COMMANDS: dict[str, QuickCommand] = {
     "monthly": QuickCommand("cli.quick.usage_command", "Tokens and cost per month."),
     "sessions": QuickCommand("cli.quick.usage_command", "Tokens and cost per session."),
     "blocks": QuickCommand(
-        "cli.quick.blocks_command", "Tokens and cost per five-hour block; the running one with its burn rate."
+        "cli.quick.blocks_command", "Tokens and cost per five-hour block, and the burn rate of the running one."
     ),
     "models": QuickCommand("cli.quick.usage_command", "Tokens and cost per model."),
     "projects": QuickCommand("cli.quick.usage_command", "Tokens and cost per project."),
-    "budgets": QuickCommand(
-        "cli.quick.budgets_command", "Budgets: what is spent, what is left, how the period may end."
-    ),
+    "budgets": QuickCommand("cli.quick.budgets_command", "Budgets: spent, remaining, and the forecast for the period."),
     "statement": QuickCommand(
-        "cli.quick.statement_command", "A month by cost centre, project and model, to the cent; closes and restates it."
+        "cli.quick.statement_command",
+        "A month by cost centre, project and model, to the cent; can close or restate the month.",
     ),
-    "show": QuickCommand("cli.quick.show_command", "One session: prompts, answers, tool calls, what each prompt cost."),
+    "show": QuickCommand(
+        "cli.quick.show_command", "One session: its prompts, answers and tool calls, and the cost of each prompt."
+    ),
     "search": QuickCommand(
-        "cli.quick.search_command", "Full text over everything kept: which session, when, what it cost."
+        "cli.quick.search_command", "Full-text search of the kept history: session, time and cost of each match."
     ),
     "insights": QuickCommand(
         "cli.quick.insights_command",
-        "What could cost less, what a model does otherwise, what a change did to the cost.",
+        "Possible savings, drift in model behaviour, and the cost effect of changes.",
     ),
     "statusline": QuickCommand(
         "cli.quick.statusline_command",
-        "One line for Claude Code's status line; keeps the plan's limits that it is told.",
+        "One line for Claude Code's status line; stores the plan limits that Claude Code passes in.",
     ),
 }

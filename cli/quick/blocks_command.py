@@ -79,7 +79,7 @@ def _tokens(block: Block) -> dict[str, int]:
 
 
 def _record(block: Block, now: datetime) -> dict[str, Any]:
-    """Return a block with ccusage's keys. It lists pauses as blocks, too; here none is a gap."""
+    """Return a block with ccusage's keys. ccusage also lists pauses as blocks; here no block is a gap."""
     tokens = _tokens(block)
     cached = {
         "cacheCreationInputTokens": tokens["cacheCreationTokens"],
@@ -126,7 +126,7 @@ def _print_table(published: Published, blocks: list[Block], now: datetime) -> No
         table.totals.append(["Total", "", "", *_numbers(total.tokens, total.cost_usd)])
         print("\n".join(table.lines(terminal_columns())))
     else:
-        print("No block is in this part of the history.")
+        print("No blocks match this selection.")
     for block in blocks:
         if block.is_active(now):
             print("\n".join(_heading_for(block, now)))
@@ -146,7 +146,7 @@ def _numbers(tokens: tuple[int, ...], cost: float | None) -> list[str]:
 
 
 def _heading_for(block: Block, now: datetime) -> Iterator[str]:
-    """Say where the running block is heading."""
+    """Yield the running block's time left, burn rate and projection."""
     left = show((block.ends_at - now).total_seconds() * 1000, "duration")
     rate, projection = block.burn_rate(), block.projection(now)
     yield f"The running block ends in {left}."
@@ -155,4 +155,4 @@ def _heading_for(block: Block, now: datetime) -> Iterator[str]:
         tokens, cost = show(projection.total_tokens, "tokens"), show(projection.total_cost, "usd")
         yield f"Burn rate: {per_minute} tokens a minute, {per_hour} an hour. At its end: {tokens} tokens, {cost}."
     else:
-        yield "Burn rate: not known before its second response."
+        yield "Burn rate: unknown until its second response."

@@ -133,7 +133,7 @@ def _money(value: Any, code: str) -> str:
 def _footer(published: Published, periods: list[dict[str, Any]]) -> list[str]:
     lines = []
     if unpriced := sum(period["unpriced_response_count"] for period in periods if period["is_current"]):
-        lines.append(f"{show(unpriced, 'count')} responses have no known price and are in no sum.")
+        lines.append(f"{show(unpriced, 'count')} responses have no known price and are not included in any total.")
     rates = {period["currency"]: period for period in periods if period["currency"] != "USD" and period["is_current"]}
     for code, period in rates.items():
         rate = period["usd_rate"]

@@ -65,11 +65,11 @@ def find_session(published: Published, wanted: str) -> dict[str, Any]:
     """
     found = published.rows(sql, {"wanted": wanted})
     if not found:
-        raise UsageError(f"no session begins with {wanted!r}; ./analytics sessions lists them")
+        raise UsageError(f"no session id starts with {wanted!r}; ./analytics sessions lists them")
     if len(found) > 1 and not latest and found[0]["session_id"] != wanted:
         ids = ", ".join(row["session_id"] for row in found[:_CANDIDATES])
         more = ", ..." if len(found) > _CANDIDATES else ""
-        raise UsageError(f"several sessions begin with {wanted!r}: {ids}{more}; give more of the id")
+        raise UsageError(f"several session ids start with {wanted!r}: {ids}{more}; pass a longer prefix")
     return found[0]
 
 

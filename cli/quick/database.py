@@ -60,7 +60,7 @@ def open_published(places: Places) -> Iterator[Published]:
             yield Published(connection, is_sample=places.demo_marker.exists(), **facts)
     except duckdb.Error as error:
         said = (str(error).splitlines() or [type(error).__name__])[0][:300]
-        raise AnalyticsError(f"DuckDB: {said}; ./analytics run --full-refresh builds every database again") from None
+        raise AnalyticsError(f"DuckDB: {said}; ./analytics run --full-refresh rebuilds every database") from None
 
 
 def _facts(manifest: Path) -> dict[str, Any]:

@@ -17,9 +17,9 @@ def footer(published: Published, total: Usage) -> list[str]:
     lines = []
     if total.unpriced:
         names = [plain(model) for model in total.unpriced_models[:5]]
-        without = f"{show(total.unpriced, 'count')} responses have no known price and are in no cost"
+        without = f"{show(total.unpriced, 'count')} responses have no known price and are not included in any total"
         lines.append(f"{without}; models without a price: {', '.join(names)}.")
-    lines.append(f"Days are cut in {published.timezone} (TIMEZONE). {published_when(published)}")
+    lines.append(f"Days start at midnight in {published.timezone} (TIMEZONE). {published_when(published)}")
     if published.is_sample:
         lines.append("This is a generated sample, not your history: ./analytics run reads yours.")
     return lines
@@ -28,7 +28,7 @@ def footer(published: Published, total: Usage) -> list[str]:
 def published_when(published: Published) -> str:
     """Return when the figures were published, as a sentence."""
     if published.is_team_only:
-        return "Nothing is published but figures of the team (TEAM_AGGREGATES_ONLY): marts.agg_team_usage has them."
+        return "Only team figures are published (TEAM_AGGREGATES_ONLY); query marts.agg_team_usage."
     if published.created_at is None:
         return ""
     when = published.created_at.astimezone(zone(published.timezone)).strftime("%Y-%m-%d %H:%M")

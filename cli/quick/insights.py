@@ -88,5 +88,5 @@ def rule_of(published: Published, kind: str) -> str:
     """Return the rule of a kind of findings as SQL. Raises UsageError where there is no such kind."""
     rules = {row["insight_kind"]: row["rule_sql"] for row in published.rows("from marts.dim_insight_kinds")}
     if kind not in rules:
-        raise UsageError(f"no kind of insight is called {kind!r}; there are {', '.join(sorted(rules))}")
+        raise UsageError(f"expected a kind of insight ({', '.join(sorted(rules))}), found {kind!r}")
     return str(rules[kind])

@@ -1,4 +1,4 @@
-"""`insights`: what could cost less, what a model does otherwise since when, and what a change did to the cost."""
+"""`insights`: possible savings, drift in model behaviour, and the cost effect of changes."""
 
 import argparse
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from dashboards.formats import show
 
 _SHOWN = 10
 _KIND_COLUMNS = [
-    Column("What could cost less", right=False, least=20),
+    Column("Possible savings", right=False, least=20),
     Column("Kind", right=False),
     Column("Findings", spare=2),
     Column("Sessions", spare=1),
@@ -78,8 +78,13 @@ def _parse(command: str, arguments: list[str]) -> argparse.Namespace:
     parser = Parser(command, COMMANDS[command].help)
     add_filters(parser, model=False)
     parser.add_argument("-k", "--kind", metavar="KIND", help="only this kind of findings: cold_cache")
-    parser.add_argument("--last", type=at_least_one, metavar="N", help="only the N dearest findings and newest changes")
-    parser.add_argument("--sql", metavar="KIND", help="print the rule of this kind, for ./analytics sql")
+    parser.add_argument(
+        "--last",
+        type=at_least_one,
+        metavar="N",
+        help="only the N most expensive findings and the N newest alarms and changes",
+    )
+    parser.add_argument("--sql", metavar="KIND", help="print the SQL rule of this kind, for ./analytics sql")
     parser.add_argument("-j", "--json", action="store_true", dest="as_json", help="print JSON")
     parser.add_argument("--csv", action="store_true", dest="as_csv", help="print the findings as CSV")
     parser.set_defaults(timezone=None)
@@ -116,14 +121,14 @@ def _lines(published: Published, found: Insights, count: int) -> Iterator[str]:
     yield ""
     yield from _changes(found, count, columns)
     yield ""
-    yield f"Days are cut in {published.timezone} (TIMEZONE). {published_when(published)}"
+    yield f"Days start at midnight in {published.timezone} (TIMEZONE). {published_when(published)}"
     if published.is_sample:
         yield "This is a generated sample, not your history: ./analytics run reads yours."
 
 
 def _findings(published: Published, found: Insights, count: int, columns: int) -> Iterator[str]:
     if not found.findings:
-        yield "Nothing was found that could cost less in this part of the history."
+        yield "No possible savings were found in this selection."
         return
     kinds = Table(list(_KIND_COLUMNS))
     for row in found.kinds:
@@ -142,15 +147,15 @@ def _findings(published: Published, found: Insights, count: int, columns: int) -
     yield from table.lines(columns)
     if len(found.findings) > count:
         shown, whole = show(count, "count"), show(len(found.findings), "count")
-        yield f"The dearest {shown} of {whole}; --last {len(found.findings)} shows all."
+        yield f"The {shown} most expensive of {whole}; --last {len(found.findings)} shows all."
     yield "./analytics show SESSION prints a session."
 
 
 def _alarms(found: Insights, count: int, columns: int) -> Iterator[str]:
     if not found.alarms:
-        yield "Drift: no figure of a model changed beyond its usual spread, or there are too few days to say so."
+        yield "Drift: every model metric is within its usual range, or there is too little history to tell."
         return
-    yield "Drift: what a model did otherwise than in the weeks before."
+    yield "Drift: model metrics that differ from the preceding weeks."
     for row in found.alarms[:count]:
         yield cut(f"  {row['day']}  {plain(row['evidence'])}", columns)
     if len(found.alarms) > count:
@@ -159,9 +164,9 @@ def _alarms(found: Insights, count: int, columns: int) -> Iterator[str]:
 
 def _changes(found: Insights, count: int, columns: int) -> Iterator[str]:
     if not found.changes:
-        yield "What changed: too few prompts on one side of every change to compare the cost."
+        yield "Changes: too few prompts before or after every change to compare the cost."
         return
-    yield "What changed: cost before and after, and the parts that add up to the difference."
+    yield "Changes: cost before and after, and the parts that add up to the difference."
     table = Table(list(_CHANGE_COLUMNS))
     for row in found.changes[:count]:
         dollars = [row["cost_before_usd"], row["cost_after_usd"], *(row[f"from_{part}_usd"] for part in _PARTS)]

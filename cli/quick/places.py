@@ -98,4 +98,4 @@ def _path(text: str) -> Path:
     try:
         return Path(text).expanduser().absolute()
     except RuntimeError:
-        raise UsageError(f"{text}: expected a path, and behind ~ nothing or a user of this machine") from None
+        raise UsageError(f"{text}: expected a path; after ~, nothing or a user of this machine") from None

@@ -34,7 +34,7 @@ def main(command: str, arguments: list[str]) -> int:
     """Run the command and return its exit code."""
     parser = Parser(command, COMMANDS[command].help)
     parser.add_argument(
-        "text", nargs="+", metavar="TEXT", help="words that all occur in one message; quotes for a phrase"
+        "text", nargs="+", metavar="TEXT", help="words that must all occur in one message; quote a phrase"
     )
     add_filters(parser, model=False)
     parser.add_argument("--limit", type=at_least_one, default=20, metavar="N", help="sessions to show (default: 20)")
@@ -94,7 +94,7 @@ def _lines(published: Published, found: Found, wanted: list[str]) -> Iterator[st
 def _nothing(published: Published) -> str:
     """Say that nothing was found, and of how many lines no text is kept; or that no text is published."""
     if published.is_team_only:
-        return "Nothing to search: figures of the team are published alone (TEAM_AGGREGATES_ONLY)."
+        return "Nothing to search: only team figures are published (TEAM_AGGREGATES_ONLY)."
     nothing = "No message, tool input or tool output has all of these words."
     query = "select count(*) as lines from raw.conversations where block_index = 0 and kept_facts is not null"
     (gone,) = published.rows(query)
@@ -114,8 +114,8 @@ def _counted(number: int, word: str, plural: str) -> str:
 def _head(row: dict[str, Any], columns: int, at: datetime | None) -> str:
     session = plain(row["session_id"] or "no session")[:8]
     cost = "transcript gone, cost not recorded" if row["is_remembered"] else show(row["cost_usd"], "usd")
-    about = f"{show(at, 'time')}  {session}  {plain(row['project'] or 'no project')}  {cost}  "
-    return about + cut(plain(row["title"] or ""), max(columns - width(about), 12))
+    heading = f"{show(at, 'time')}  {session}  {plain(row['project'] or 'no project')}  {cost}  "
+    return heading + cut(plain(row["title"] or ""), max(columns - width(heading), 12))
 
 
 def _snippet(row: dict[str, Any], marked: re.Pattern[str], columns: int) -> str:

@@ -39,9 +39,9 @@ _LABELS = {
 def main(command: str, arguments: list[str]) -> int:
     """Run the command and return its exit code."""
     parser = Parser(command, COMMANDS[command].help)
-    parser.add_argument("session", metavar="SESSION", help="its id, the beginning of it, or `latest`")
-    parser.add_argument("--full", action="store_true", help="the whole of every text")
-    parser.add_argument("--subagents", action="store_true", help="what sub-agents said and did, too")
+    parser.add_argument("session", metavar="SESSION", help="its id, a prefix of it, or `latest`")
+    parser.add_argument("--full", action="store_true", help="print every text in full")
+    parser.add_argument("--subagents", action="store_true", help="also print sub-agents' messages and tool calls")
     parser.add_argument("-j", "--json", action="store_true", dest="as_json", help="print JSON, texts in full")
     options = parser.parse_args(arguments)
     with open_published(find_places(options.data)) as published:
@@ -98,7 +98,7 @@ class _View:
         yield from self._head()
         parts = self.conversation.parts
         if not parts and not self.unshown:
-            yield "Nothing of what was said is kept of this session."
+            yield "No text of this session is kept."
         for position, part in enumerate(parts):
             yield from self._part(part, "", self._cost_of(position))
         for agent in list(self.unshown):  # those that no call of the session started

@@ -56,10 +56,10 @@ def main(command: str, arguments: list[str]) -> int:
 
 def _parse(command: str, arguments: list[str]) -> argparse.Namespace:
     parser = Parser(command, COMMANDS[command].help)
-    parser.add_argument("month", nargs="?", metavar="MONTH", help="YYYY-MM; without it, all months and how they stand")
-    parser.add_argument("--close", metavar="MONTH", help="close a month that has ended: it changes no more")
+    parser.add_argument("month", nargs="?", metavar="MONTH", help="YYYY-MM; without it, all months and their state")
+    parser.add_argument("--close", metavar="MONTH", help="close a month that has ended, which fixes its figures")
     parser.add_argument("--restate", metavar="MONTH", help="close it again at today's figures; needs --reason")
-    parser.add_argument("--reason", metavar="TEXT", help="why, kept with the new version")
+    parser.add_argument("--reason", metavar="TEXT", help="the reason, stored with the new version")
     parser.add_argument("--version", type=int, metavar="N", help="an earlier version of a closed month")
     parser.add_argument("--currency", metavar="CODE", help="show it in this currency as well (CURRENCY)")
     parser.add_argument("-j", "--json", action="store_true", dest="as_json", help="print JSON")
@@ -78,7 +78,7 @@ def _check(options: argparse.Namespace) -> None:
     for month in months:
         first_of(month)
     if bool(options.restate) != bool((options.reason or "").strip()):
-        raise UsageError("--restate MONTH and --reason TEXT belong together: why is the month restated?")
+        raise UsageError("--restate MONTH and --reason TEXT belong together; pass both")
     if options.currency is not None:
         try:
             options.currency = currency_code(options.currency)

@@ -128,7 +128,7 @@ def frozen_currency(closed: Statement) -> Shown | None:
 def table(published: Published, view: StatementView) -> list[str]:
     """Return the lines that a terminal shows of a month."""
     if not view.rows:
-        return [f"No response of {view.month} is known.", published_when(published)]
+        return [f"There are no responses in {view.month}.", published_when(published)]
     columns = [
         Column("Team", right=False, least=8, spare=2),
         Column("Cost centre", right=False, least=12),
@@ -164,17 +164,17 @@ def cents(amount: Decimal | None) -> str:
 def _footer(published: Published, view: StatementView) -> list[str]:
     lines = []
     if unpriced := sum(row["unpriced_response_count"] for row in view.rows):
-        lines.append(f"{show(unpriced, 'count')} responses have no known price and are in no amount.")
+        lines.append(f"{show(unpriced, 'count')} responses have no known price and are not included in any amount.")
     if view.shown:
         lines.append(f"1 {view.shown.currency} = {view.shown.usd_rate.normalize():f} USD since {view.shown.rate_from}.")
     lines += _standing(view)
-    return [*lines, f"Months are cut in {published.timezone} (TIMEZONE). {published_when(published)}"]
+    return [*lines, f"Months start at midnight in {published.timezone} (TIMEZONE). {published_when(published)}"]
 
 
 def _standing(view: StatementView) -> list[str]:
     """Say whether the month is closed, and what today's figures would change."""
     if view.closed is None:
-        return [f"{_spoken(view.month)} is open: it follows lines, prices and rules until it is closed."]
+        return [f"{_spoken(view.month)} is open: new lines, prices and rules change it until it is closed."]
     reason = f" ({plain(view.closed['reason'])})" if view.closed["reason"] else ""
     version, when = view.closed["version"], view.closed["closed_at"][:10]
     closed = f"{_spoken(view.month)} is closed at {cents(view.amount_usd)} USD, version {version} of {when}{reason}"
@@ -183,7 +183,7 @@ def _standing(view: StatementView) -> list[str]:
     if view.differences is None:
         return [f"{closed}; whether today's figures differ is known after the next ./analytics run."]
     if not view.differences:
-        return [f"{closed}; today's figures give the same."]
+        return [f"{closed}; today's figures agree with it."]
     advice = f'./analytics statement --restate {view.month} --reason "..." or leave it'
     return [f"{closed}; today's figures give {cents(view.today_usd)}: {advice}.", *_listed(view.differences)]
 
@@ -263,7 +263,7 @@ def _month(month: str, closed: Statement | None, today: Decimal | None) -> dict[
 def months_table(view: MonthsView) -> list[str]:
     """Return the lines that a terminal shows of all months."""
     if not view.months:
-        return ["No response is known yet."]
+        return ["There are no responses yet."]
     columns = [Column("Month", right=False), Column("State", right=False), Column("USD"), Column("Today's figures")]
     sheet = Table(columns)
     for month in view.months:

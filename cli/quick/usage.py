@@ -38,7 +38,7 @@ class Usage:
     unpriced: int = 0
     unpriced_models: list[str] = field(default_factory=list)
     models: list["Usage"] = field(default_factory=list)
-    """The same by model, the dearest first."""
+    """The same by model, the most expensive first."""
 
     @property
     def total_tokens(self) -> int:

@@ -62,10 +62,10 @@ def _parse(command: str, arguments: list[str]) -> argparse.Namespace:
     add_filters(parser)
     add_output(parser)
     parser.add_argument(
-        "--last", type=at_least_one, metavar="N", help="only the newest N, or dearest; totals are theirs"
+        "--last", type=at_least_one, metavar="N", help="only the newest (or most expensive) N rows; totals cover these"
     )
     if command == "daily":
-        parser.add_argument("-i", "--instances", action="store_true", help="each project by itself")
+        parser.add_argument("-i", "--instances", action="store_true", help="one row for each project")
     if command == "weekly":
         parser.add_argument("-w", "--start-of-week", choices=DAYS, default="monday", help="default: monday")
     options = parser.parse_args(arguments)
@@ -144,7 +144,7 @@ def _fields(command: str, options: argparse.Namespace) -> list[str]:
 
 def _print_table(published: Published, command: str, options: argparse.Namespace, answer: Answer) -> None:
     if not answer.rows:
-        print("No response of a model is in this part of the history.")
+        print("No model responses match this selection.")
     else:
         table = Table([*_keys_shown(command, options), *MEASURES])
         keys = len(table.columns) - len(MEASURES)

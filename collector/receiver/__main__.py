@@ -33,14 +33,14 @@ def _run(settings: Settings, options: argparse.Namespace) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="receiver", description="Receive what other machines send.")
+    parser = argparse.ArgumentParser(prog="receiver", description="Receive the lines that other machines send.")
     commands = parser.add_subparsers(dest="command")
-    inviting = commands.add_parser("invite", help="print a token that enrols one machine, once")
+    inviting = commands.add_parser("invite", help="print a token that enrols one machine once")
     inviting.add_argument("name")
-    inviting.add_argument("--person", help="who works on it")
-    inviting.add_argument("--hours", type=float, default=24.0, help="how long the token works")
-    commands.add_parser("list", help="show every machine")
-    commands.add_parser("revoke", help="refuse a machine from now on").add_argument("name")
+    inviting.add_argument("--person", help="the person who works on it")
+    inviting.add_argument("--hours", type=float, default=24.0, help="how long the token is valid, in hours")
+    commands.add_parser("list", help="list the machines")
+    commands.add_parser("revoke", help="reject a machine's requests from now on").add_argument("name")
     return parser
 
 

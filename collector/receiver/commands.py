@@ -19,7 +19,7 @@ def machines_of(settings: Settings) -> Machines:
 def invite(settings: Settings, name: str, person: str | None = None, hours: float = 24.0) -> str:
     """Return a token that enrols one machine, once, within these hours."""
     if not settings.receiver_url:
-        raise SettingsError("RECEIVER_URL: expected the address by which machines reach the receiver, found nothing")
+        raise SettingsError("RECEIVER_URL: expected the address at which machines reach the receiver, found nothing")
     if name == settings.host_name:
         raise SettingsError(f"machine: expected a name other than this host's own, found {name!r}")
     if not 0 < hours <= _MOST_HOURS:
@@ -33,7 +33,7 @@ def list_machines(settings: Settings) -> Iterator[str]:
     """Yield a line for each machine."""
     known = machines_of(settings).all()
     if not known:
-        yield "no machine was invited yet"
+        yield "no machine has been invited yet"
     for machine in known:
         yield _line(machine)
 

@@ -140,7 +140,7 @@ class Machines:
             )
             if done.rowcount != 1:
                 known = ", ".join(machine.name for machine in self.all()) or "none"
-                raise UsageError(f"machine: expected one that was invited ({known}), found {name!r}")
+                raise UsageError(f"machine: expected an invited machine ({known}), found {name!r}")
 
     def all(self) -> list[Machine]:
         """Return every machine, by name."""
@@ -158,7 +158,7 @@ class Machines:
             finally:
                 connection.close()
         except sqlite3.Error as error:
-            raise AnalyticsError(f"{self._path}: {error}; check that it can be written") from error
+            raise AnalyticsError(f"{self._path}: {error}; check that it is writable") from error
 
 
 def _hashed(token: str) -> str:

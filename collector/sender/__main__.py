@@ -31,13 +31,13 @@ def _run(settings: Settings, options: argparse.Namespace) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="claude-analytics-sender", description="Send transcripts to a receiver.")
     commands = parser.add_subparsers(dest="command", required=True)
-    enrolling = commands.add_parser("enrol", help="enrol this machine and send what there is")
-    enrolling.add_argument("token", help="what `machines invite` printed; - reads it from standard input")
-    enrolling.add_argument("--install", action="store_true", help="have the system start the sender from now on")
-    sending = commands.add_parser("send", help="send what is written, until a signal")
+    enrolling = commands.add_parser("enrol", help="enrol this machine and send its transcripts")
+    enrolling.add_argument("token", help="the token that `machines invite` printed; - reads it from standard input")
+    enrolling.add_argument("--install", action="store_true", help="start the sender now and at every login")
+    sending = commands.add_parser("send", help="send new lines until a signal")
     sending.add_argument("--to", help="the receiver's address, if it has moved")
-    sending.add_argument("--once", action="store_true", help="send what is new, and end")
-    sending.add_argument("--install", action="store_true", help="have the system start the sender from now on")
+    sending.add_argument("--once", action="store_true", help="send new lines, then exit")
+    sending.add_argument("--install", action="store_true", help="start the sender now and at every login")
     return parser
 
 

@@ -44,12 +44,12 @@ def install_here(settings: Settings) -> str:
     enrolled(settings)
     unit = units.unit_of(settings)
     units.install(unit)
-    return f"the sender runs from now on: {unit.path}"
+    return f"the sender is installed and running: {unit.path}"
 
 
 def _sent(settings: Settings, machine: Machine, url: str | None = None) -> str:
     try:
         sent = send_once(settings, machine, url)
     except AwayError as error:
-        raise NotSentError(f"{error}; what was read waits in {folder_of(settings)} and is sent next time") from None
+        raise NotSentError(f"{error}; unsent lines are kept in {folder_of(settings)} and sent next time") from None
     return f"sent {sent.lines:,} new lines in {sent.deliveries:,} deliveries"

@@ -59,7 +59,7 @@ def enrolled(settings: Settings) -> Machine:
     path = folder_of(settings) / "machine.json"
     machine = _read(path)
     if machine is None or not machine.name:
-        raise UsageError(f"{path}: expected what enrolment writes, found nothing; enrol this machine first")
+        raise UsageError(f"{path}: expected the file that enrolment writes, found none; enrol this machine first")
     return machine
 
 
@@ -75,4 +75,6 @@ def _read(path: Path) -> Machine | None:
     except FileNotFoundError:
         return None
     except ValidationError:
-        raise UsageError(f"{path}: expected what enrolment writes, found another text; delete it and enrol") from None
+        raise UsageError(
+            f"{path}: expected the file that enrolment writes, found other content; delete it and enrol again"
+        ) from None

@@ -85,7 +85,7 @@ class Spool:
         self._await_room()
         with self._transaction():
             if generation != self.generation:
-                raise RewoundError("the receiver knows less than was sent: reading again from what it knows")
+                raise RewoundError("the receiver has less than was sent: reading again from its offsets")
             known = self._states([state.source_file for state in states])
             files = [SentFile.of(state, _position(known.get(state.source_file))) for state in states]
             content = pack(delivery.model_copy(update={"files": files}))
@@ -98,7 +98,7 @@ class Spool:
         while self._bytes >= self._limit:
             if self._stop is None or self._stop.wait(_FULL_SECONDS):
                 size = f"{self._bytes / 2**20:,.0f} MB"
-                raise SpoolFullError(f"{self._path}: {size} wait to be sent, as many as SPOOL_LIMIT_MB allows")
+                raise SpoolFullError(f"{self._path}: {size} are waiting to be sent, the maximum of SPOOL_LIMIT_MB")
 
     def states(self) -> tuple[dict[str, FileState], int]:
         """Return how far each file was read, with the generation of that."""
@@ -174,7 +174,7 @@ class Spool:
         try:
             yield
         except sqlite3.Error as error:
-            remedy = "free space on its disk" if "full" in str(error) else "check that it can be written"
+            remedy = "free space on its disk" if "full" in str(error) else "check that it is writable"
             raise SpoolError(f"{self._path}: {error}; {remedy}") from error
 
 
@@ -185,7 +185,7 @@ def _hold(path: Path) -> BinaryIO:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         held.close()
-        raise SpoolError(f"{path}: another sender is at work with this folder; stop it first") from None
+        raise SpoolError(f"{path}: another sender is using this folder; stop it first") from None
     return held
 
 

@@ -49,7 +49,7 @@ def install(unit: Unit) -> None:
     for command in first:  # launchd knows no agent to end where none was installed
         _run(command)
     if reason := _run(last):
-        raise UnitError(f"{unit.path} is written, but {' '.join(last)} failed: {reason}; run it by hand")
+        raise UnitError(f"{unit.path} is written, but {' '.join(last)} failed: {reason}; run that command yourself")
 
 
 def systemd(settings: Settings) -> bytes:

@@ -124,7 +124,7 @@ def close(statements: Statements, figures: Figures, month: str, currency: str | 
     """Close a month that has ended, at what is published. Raises ClosingError where it cannot be closed."""
     if statements.latest(month):
         raise ClosingError(
-            f"{month} is closed already; ./analytics statement --restate {month} lists what would change"
+            f"{month} is already closed; ./analytics statement --restate {month} lists what would change"
         )
     _check_published_since(figures, month)
     return statements.add(_drawn_up(figures, month, 1, shown_currency(figures, month, currency)))
@@ -140,10 +140,10 @@ def restate(statements: Statements, figures: Figures, month: str, reason: str) -
     changes = differences(figures, latest)
     if changes is None:
         raise ClosingError(
-            f"version {latest['version']} of {month} was not compared with today's figures yet: ./analytics run"
+            f"version {latest['version']} of {month} has not been compared with today's figures yet: ./analytics run"
         )
     if not changes:
-        raise ClosingError(f"nothing has changed {month} since it was closed: there is nothing to restate")
+        raise ClosingError(f"the figures of {month} have not changed since it was closed: there is nothing to restate")
     _check_problem(figures)
     shown = shown_currency(figures, month, latest["currency"]) if latest["currency"] else None
     fresh = _drawn_up(figures, month, latest["version"] + 1, shown)
@@ -174,21 +174,21 @@ def _check_published_since(figures: Figures, month: str) -> None:
     _check_problem(figures)
     zone = ZoneInfo(figures.timezone)
     if datetime.now(UTC).astimezone(zone).date() <= last_of(month):
-        raise ClosingError(f"{month} has not ended: it can be closed from the first day after it on")
+        raise ClosingError(f"{month} has not ended: it can be closed from the first day after it")
     if figures.published_at is None or figures.published_at.astimezone(zone).date() <= last_of(month):
-        raise ClosingError(f"nothing was published since {month} ended: ./analytics run first, then close it")
+        raise ClosingError(f"nothing has been published since {month} ended: ./analytics run first, then close it")
 
 
 def _check_problem(figures: Figures) -> None:
     if problem := next((row["problem"] for row in figures.rows("from marts.dim_budget_settings")), None):
-        raise ClosingError(f"{problem}; mend it and ./analytics run before a month is closed")
+        raise ClosingError(f"{problem}; correct it and run ./analytics run before you close a month")
 
 
 def _drawn_up(figures: Figures, month: str, version: int, shown: Shown | None) -> Statement:
     first = first_of(month)
     rows = figures.rows(_ROWS, [first])
     if not rows:
-        raise ClosingError(f"no response of {month} is known, so there is nothing to close")
+        raise ClosingError(f"there are no responses in {month}, so there is nothing to close")
     amounts = in_currency([row["cost_usd"] for row in rows], shown)
     digest = "select rules_digest from marts.dim_budget_settings"
     return {

@@ -66,7 +66,7 @@ def parse_config(text: str) -> Config:
         raise ConfigError(f"rules: expected at most {_MOST_RULES}, found {len(rules)}; use globs, or {{ticket}}")
     names = [budget["name"] for budget in budgets]
     if twice := next((name for name in names if names.count(name) > 1), None):
-        raise ConfigError(f"budgets: expected a name for each, found {twice!r} twice; rename one")
+        raise ConfigError(f"budgets: expected unique names, found {twice!r} twice; rename one")
     return Config(tuple(rules), tuple(budgets))
 
 
@@ -83,7 +83,7 @@ class _Loader(yaml.SafeLoader):
 def _list(said: dict[str, Any], section: str) -> list[Any]:
     found = said.get(section) or []
     if not isinstance(found, list):
-        raise ConfigError(f"{section}: expected a list (lines that begin with -), found {_shown(found)}")
+        raise ConfigError(f"{section}: expected a list (lines that start with -), found {_shown(found)}")
     return found
 
 
@@ -99,10 +99,12 @@ def _rule(number: int, said: Any) -> dict[str, Any]:
     _check_names(where, said, _RULE)
     given = {name: _text(where, said, name) for name in _RULE}
     if not given["cost_centre"]:
-        raise ConfigError(f"{where}: expected cost_centre, found none; name who pays")
+        raise ConfigError(f"{where}: expected cost_centre, found none; set it to the cost centre that pays")
     ticket = given["ticket"]
     if "{ticket}" in given["cost_centre"] and not ticket:
-        raise ConfigError(f"{where}: cost_centre names {{ticket}}; expected ticket with a regular expression beside it")
+        raise ConfigError(
+            f"{where}: cost_centre contains {{ticket}}; expected a ticket key with a regular expression, found none"
+        )
     patterns = {
         "path": _pattern(given["path"], folder_pattern),
         "remote": _pattern(given["remote"], text_pattern),
@@ -136,7 +138,7 @@ def _budget(number: int, said: Any) -> dict[str, Any]:
     _check_names(where, said, _BUDGET)
     name = _text(where, said, "name")
     if not name:
-        raise ConfigError(f"{where}: expected name, found none; alerts and tables call it so")
+        raise ConfigError(f"{where}: expected name, found none; alerts and tables show it")
     scopes = [scope for scope in _SCOPES if said.get(scope)]
     if len(scopes) > 1:
         raise ConfigError(f"{where}: expected one of project, cost_centre, team, found {' and '.join(scopes)}")

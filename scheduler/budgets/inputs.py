@@ -104,7 +104,7 @@ class BudgetInputs:
         except FileNotFoundError:
             return self._without_file()
         except (OSError, UnicodeDecodeError, ConfigError) as error:
-            return self._last_valid(), f"{self.file}: {_reason(error)}; until it is mended, {self._in_force()}"
+            return self._last_valid(), f"{self.file}: {_reason(error)}; until it is corrected, {self._in_force()}"
         if _read(self._valid) != text:
             replace_file(self._valid, text)
         return config, None

@@ -71,5 +71,7 @@ def _of_period(period: dict[str, Any]) -> list[Notice]:
         found.append(Notice(keys, f"{where}: {spent} of {amount} spent ({percent(share)}).", needed))
     if period["alerts_on_forecast"] and period["is_current"] and (period["forecast_share"] or 0) > 1:
         end, amount = (money(period[figure], period["currency"]) for figure in ("forecast", "amount"))
-        found.append(Notice((f"{name} forecast",), f"{where}: at its end about {end}, over its {amount}."))
+        found.append(
+            Notice((f"{name} forecast",), f"{where}: forecast {end} at the end of the period, over its {amount}.")
+        )
     return found

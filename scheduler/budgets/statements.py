@@ -73,14 +73,14 @@ class Statements:
         before = self.versions(month)
         if version != len(before) + 1:
             raise StatementError(
-                f"{month} is at version {len(before)}; another close of it was faster: look at it again"
+                f"{month} is already at version {len(before)}: another command closed it first; check it again"
             )
         whole = statement | {"previous": before[-1]["sha256"] if before else None}
         whole["sha256"] = checksum(whole)
         self._remove_leftovers()
         content = json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
         if not create_file(self._path(month, version), content.encode()):
-            raise StatementError(f"{month} was closed by another command just now; look at it again")
+            raise StatementError(f"{month} was just closed by another command; check it again")
         return whole
 
     def items(self) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -110,7 +110,7 @@ class Statements:
         return self.folder / f"{month}.v{version}.json"
 
     def _read(self, month: str, version: int) -> Statement:
-        damaged = self._error(month, version, "is not what was written: its checksum differs")
+        damaged = self._error(month, version, "has been changed: its checksum differs")
         try:
             statement: Statement = json.loads(self._path(month, version).read_bytes())
             as_written = statement["sha256"] == checksum(statement)

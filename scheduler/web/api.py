@@ -70,11 +70,11 @@ _LARGEST = 2**63 - 1
 """The largest id that SQLite takes."""
 _RunId = Annotated[int, Path(ge=0, le=_LARGEST)]
 _ERRORS: dict[int | str, dict[str, Any]] = {
-    400: {"description": "The Host header names another host, or the body is no JSON", "model": ErrorReply},
+    400: {"description": "The Host header names another host, or the body is not JSON", "model": ErrorReply},
     401: {"description": "The bearer token is missing or wrong", "model": ErrorReply},
     403: {"description": "Actions are off until SCHEDULER_TOKEN is set", "model": ErrorReply},
-    404: {"description": "There is no such run", "model": ErrorReply},
-    409: {"description": "A run is under way", "model": ErrorReply},
+    404: {"description": "The run does not exist", "model": ErrorReply},
+    409: {"description": "A run is already active", "model": ErrorReply},
     429: {"description": "Too many wrong tokens within a minute", "model": ErrorReply},
     503: {"description": "The history cannot be read", "model": ErrorReply},
 }

@@ -105,7 +105,7 @@ def _health_routes(app: FastAPI, service: Service, standing: Standing) -> None:
         service.history.runs(1)
         return {"status": "ok"}
 
-    @app.get("/readyz", tags=["health"], responses={503: {"description": "Not ready; the reason is in the answer"}})
+    @app.get("/readyz", tags=["health"], responses={503: {"description": "Not ready; the response says why"}})
     def readyz() -> JSONResponse:
         """The schedule is at work and there is something to read."""
         if service.started_at is None:

@@ -1,7 +1,7 @@
-"""Who may act: the holder of the token, either as `Authorization: Bearer` or through a login kept in a signed cookie.
+"""Access control: actions need the token, as `Authorization: Bearer` or through a login kept in a signed cookie.
 
-A form carries a value that only our page can know, and its Origin must be ours, so another site's page cannot
-act in a visitor's name. On an address other than loopback nothing may act until somebody has set SCHEDULER_TOKEN.
+A form carries a value that only our page knows, and its Origin must be ours, so another site's page cannot act in a
+visitor's name. On an address other than loopback, actions are off until SCHEDULER_TOKEN is set.
 """
 
 import hashlib
@@ -35,7 +35,7 @@ class Failures:
         self._moments.append(time.monotonic())
 
     def are_too_many(self) -> bool:
-        """Tell whether no token is looked at for now."""
+        """Return whether every token is rejected for now."""
         return len(self._moments) == _MOST_FAILURES and self._moments[0] >= time.monotonic() - _FAILURE_SECONDS
 
 
@@ -55,7 +55,7 @@ class Gate:
         return self._token is not None
 
     def log_in(self, given: str) -> str | None:
-        """The cookie for the right token, else None. Ten wrong ones within a minute, and nobody gets in for a while."""
+        """Return the cookie for the right token, else None. Raises 429 after ten wrong tokens within a minute."""
         if not self._is_token(given):
             return None
         return self._signed("session", SESSION_SECONDS)
@@ -65,11 +65,11 @@ class Gate:
         return self._is_valid("session", request.cookies.get(COOKIE, ""))
 
     def may_see_details(self, request: Request) -> bool:
-        """Failing rows and logs quote the transcripts: beyond loopback they are for those who logged in."""
+        """Return whether a request may read what quotes transcripts: always on loopback, elsewhere with the token."""
         return self.is_loopback or self.is_logged_in(request) or self._bears_token(request)
 
     def require_details(self, request: Request) -> None:
-        """Let nobody else read what quotes the transcripts."""
+        """Raise 401 for a request that may not read what quotes transcripts."""
         if not self.may_see_details(request):
             raise HTTPException(401, "log in first")
 
@@ -86,17 +86,17 @@ class Gate:
         return self._is_valid("report", key)
 
     def form_key(self, request: Request) -> str:
-        """The value that a form must bring back."""
+        """Return the value that a form must send back."""
         return self._sign("form", request.cookies.get(COOKIE, ""))
 
     def require_api(self, request: Request) -> None:
-        """Let a program act that bears the token."""
+        """Raise 401 for a request without the bearer token, 403 if actions are off."""
         self._require_possible()
         if not self._bears_token(request):
             raise HTTPException(401, "expected Authorization: Bearer TOKEN", {"WWW-Authenticate": "Bearer"})
 
     def require_form(self, request: Request, key: str) -> None:
-        """Let a person act who logged in and pressed a button on this page."""
+        """Raise 401 or 403 for a form that was not sent from our page by a person who logged in."""
         self._require_possible()
         if not self.is_logged_in(request):
             raise HTTPException(401, "log in first")
@@ -104,7 +104,7 @@ class Gate:
             raise HTTPException(403, "this form did not come from this page; load the page again")
 
     def check_host(self, request: Request) -> None:
-        """On loopback only loopback names are served: else any site could point its own name here and read."""
+        """Raise 400 on loopback for other host names: any site could point its name here and read (DNS rebinding)."""
         host = request.headers.get("host", "")
         try:
             name = urlsplit(f"//{host}").hostname or ""
@@ -122,7 +122,7 @@ class Gate:
         return kind.lower() == "bearer" and self._is_token(given)
 
     def _is_token(self, given: str) -> bool:
-        """Compare with the token; wrong ones count, wherever they are shown. Raises 429 after too many."""
+        """Compare with the token, and count wrong ones. Raises 429 after too many."""
         if self._failures.are_too_many():
             raise HTTPException(429, "too many wrong tokens; try again in a minute", {"Retry-After": "60"})
         if self._token is not None and hmac.compare_digest(given.encode(), self._token.encode()):
@@ -139,7 +139,7 @@ class Gate:
         return f"{expires}.{self._sign(purpose, expires)}"
 
     def _is_valid(self, purpose: str, value: str) -> bool:
-        """Check the signature first: what is not ours is not read as a number."""
+        """Return whether a signed value is valid; the signature is checked before the number is parsed."""
         expires, _, signature = value.partition(".")
         if self._token is None or not hmac.compare_digest(signature.encode(), self._sign(purpose, expires).encode()):
             return False
@@ -158,7 +158,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _generated(path: Path) -> str:
-    """The token of this machine's user, made once, readable by nobody else."""
+    """Return the token of this machine's user, which is created once and readable only by its owner."""
     if not path.exists():
         create_file(path, secrets.token_urlsafe(32).encode())
     return path.read_text(encoding="utf-8").strip()

@@ -66,15 +66,25 @@ class _Metrics(Collector):
         backup = last_backup(self._service.history)
         if backup is not None:
             moment = datetime.fromisoformat(backup["at"]).timestamp()
-            yield _gauge("backup_timestamp_seconds", "When the last backup was made", moment)
-            yield _gauge("backup_bytes", "Bytes of everything that it needs", backup["size"])
-            yield _gauge("backup_seconds", "How long it took", backup["seconds"])
+            yield _gauge("backup_timestamp_seconds", "Time of the last backup", moment)
+            yield _gauge(
+                "backup_bytes", "Size of the last backup with every part that it uses, in bytes", backup["size"]
+            )
+            yield _gauge("backup_seconds", "Duration of the last backup in seconds", backup["seconds"])
 
     def _collectors(self) -> Iterator[Metric]:
-        seen = GaugeMetricFamily(f"{PREFIX}_collector_seen_timestamp_seconds", "When it was heard of", labels=["host"])
-        line = GaugeMetricFamily(f"{PREFIX}_collector_line_timestamp_seconds", "Its newest line", labels=["host"])
-        problem = GaugeMetricFamily(f"{PREFIX}_collector_problem", "1 where it cannot read", labels=["host"])
-        files = GaugeMetricFamily(f"{PREFIX}_collector_files", "Transcripts it has read", labels=["host"])
+        seen = GaugeMetricFamily(
+            f"{PREFIX}_collector_seen_timestamp_seconds", "Time of the collector's last heartbeat", labels=["host"]
+        )
+        line = GaugeMetricFamily(
+            f"{PREFIX}_collector_line_timestamp_seconds", "Time of the collector's newest line", labels=["host"]
+        )
+        problem = GaugeMetricFamily(
+            f"{PREFIX}_collector_problem", "1 if the collector cannot read its transcripts", labels=["host"]
+        )
+        files = GaugeMetricFamily(
+            f"{PREFIX}_collector_files", "Transcripts that the collector has read", labels=["host"]
+        )
         for state in {state.host: state for state in reversed(self._standing.collectors())}.values():
             for gauge, moment in ((seen, state.seen_at), (line, state.last_line_at)):
                 if moment is not None:
@@ -87,7 +97,7 @@ class _Metrics(Collector):
         """The file system of the DuckDB volume, which in the appliance is the other volumes', too."""
         folder = next(path for path in (self._standing.volume.root, Path("/")) if path.exists())
         usage = shutil.disk_usage(folder)
-        yield _gauge("disk_free_bytes", "Free bytes where the DuckDB volume lies", usage.free)
+        yield _gauge("disk_free_bytes", "Free bytes on the DuckDB volume's file system", usage.free)
         yield _gauge("disk_bytes", "Bytes of that file system", usage.total)
         free = GaugeMetricFamily(f"{PREFIX}_volume_free_bytes", "Free bytes where it lies", labels=["volume"])
         total = GaugeMetricFamily(f"{PREFIX}_volume_bytes", "Bytes of that file system", labels=["volume"])
@@ -102,7 +112,7 @@ class _Metrics(Collector):
             return
         yield _gauge("generation", "Number of the published generation", generation.number)
         created = generation.created_at.timestamp()
-        yield _gauge("generation_timestamp_seconds", "When it was published", created)
+        yield _gauge("generation_timestamp_seconds", "Time of the publication", created)
         rows = GaugeMetricFamily(f"{PREFIX}_rows", "Rows of each published table", labels=["table"])
         for table, count in generation.row_counts.items():
             rows.add_metric([table], count)

@@ -206,7 +206,7 @@ def _action_routes(router: APIRouter, view: _View) -> None:
     def resume(request: Request, key: Annotated[str, Form()] = "") -> Response:
         view.gate.require_form(request, key)
         service.resume()
-        return _back("The schedule works again.")
+        return _back("The schedule is active again.")
 
     @router.post("/alerts/test")
     def test_alerts(request: Request, key: Annotated[str, Form()] = "") -> Response:

@@ -44,7 +44,7 @@ def report_routes(gate: Gate, paths: DataPaths) -> APIRouter:
             raise HTTPException(401, "open the report again from the status page")
         file = paths.report_sessions / f"{name}.js"
         if not file.is_file():
-            raise HTTPException(404, "the report has no such file")
+            raise HTTPException(404, "the report does not have this file")
         # the page that asks is a stranger: what keeps others out is the key in the address
         return FileResponse(
             file, media_type="text/javascript", headers={"Cross-Origin-Resource-Policy": "cross-origin"}
@@ -56,7 +56,7 @@ def report_routes(gate: Gate, paths: DataPaths) -> APIRouter:
 def require_file(path: Path, what: str) -> None:
     """Raise 404 where nothing was published yet."""
     if not path.is_file():
-        raise HTTPException(404, f"{what} will be here after the next run that publishes something")
+        raise HTTPException(404, f"{what} is available after the next run that publishes")
 
 
 def sandboxed(path: Path, what: str) -> Response:

@@ -48,7 +48,7 @@ class Freshness(BaseModel):
 
 
 class AtRisk(BaseModel):
-    """A transcript that is not wholly in the published figures, and how long Claude Code will keep it."""
+    """A transcript that is not fully included in the published figures, and how long Claude Code will keep it."""
 
     source_file: str
     missing_bytes: int

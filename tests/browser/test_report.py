@@ -307,7 +307,7 @@ def test_an_empty_database_makes_a_page_that_says_so(browser: Browser, tmp_path:
         errors: list[str] = []
         page.on("pageerror", lambda error: errors.append(str(error)))
         open_report(page, tmp_path / "report.html")
-        assert "No session yet" in page.inner_text(".about")
+        assert "No sessions yet" in page.inner_text(".about")
         assert page.is_visible("[data-card='overview.prompts_per_day'] .empty")
         assert errors == []
 

@@ -186,7 +186,7 @@ def test_everything_works_without_javascript(browser: Browser, site: Site, faile
         expect(page.locator("#note")).to_contain_text("The schedule is paused.")
         expect(page.locator("#standing")).to_contain_text("paused")
         page.get_by_role("button", name="Resume the schedule").click()
-        expect(page.locator("#note")).to_contain_text("The schedule works again.")
+        expect(page.locator("#note")).to_contain_text("The schedule is active again.")
         page.get_by_role("button", name="Send a test alert").click()
         expect(page.locator("#note")).to_contain_text("neither a webhook nor an address is configured")
         page.get_by_role("button", name="Log out").click()
@@ -218,7 +218,7 @@ def test_a_wrong_token_is_said_to_be_wrong(page: Page, site: Site) -> None:
     page.goto(f"{site.url}/login")
     page.get_by_label("Token").fill("wrong")
     page.get_by_role("button", name="Log in").click()
-    expect(page.get_by_role("alert")).to_contain_text("That is not the token.")
+    expect(page.get_by_role("alert")).to_contain_text("Wrong token.")
 
 
 def test_the_dbt_docs_open_in_their_sandbox(page: Page, site: Site, failed_run: int) -> None:

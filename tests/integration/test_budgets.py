@@ -66,7 +66,7 @@ def test_an_empty_history_has_budgets_and_no_statement(story: Story, ask: Termin
     assert (web["spent"], web["usedShare"], web["forecastUSD"], web["periodStart"]) == (0, 0, None, f"{TODAY:%Y-%m}-01")
     assert (other["spent"], other["amountUSD"], other["usdRate"]) == (None, None, None)
     assert ask("statement") == {"months": []}
-    assert "No response of" in ask.text("statement", MONTH)[1]
+    assert "There are no responses in" in ask.text("statement", MONTH)[1]
     code, text = ask.text("statement", "--close", MONTH)
     assert (code, "so there is nothing to close" in text) == (1, True)
     assert story.told == []
@@ -117,7 +117,7 @@ def test_a_closed_month_keeps_its_figures_when_late_lines_and_other_rules_come(s
     assert (closed["isClosed"], closed["version"], closed["totalUSD"]) == (True, 1, story.seen["open"]["totalUSD"])
     assert closed["differences"] == []
     code, text = ask.text("statement", "--close", MONTH)
-    assert (code, "is closed already" in text) == (1, True)
+    assert (code, "is already closed" in text) == (1, True)
     story.write("late", LAST, "/w/acme/web", "main", 400_000)
     story.rules(CHANGED)
     assert story.run().status == "succeeded"
@@ -171,7 +171,7 @@ def test_a_broken_file_stops_no_publication_and_is_said(story: Story, ask: Termi
     assert "Needs attention" in ask.text("budgets")[1]
     assert any("cost-centres.yaml" in text for text in story.told)
     code, text = ask.text("statement", "--close", BEFORE)
-    assert (code, "mend it and ./analytics run before a month is closed" in text) == (1, True)
+    assert (code, "correct it and run ./analytics run before you close a month" in text) == (1, True)
     story.rules(CHANGED)
     story.run()
     assert "Needs attention" not in ask.text("budgets")[1]

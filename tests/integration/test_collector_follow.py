@@ -180,7 +180,7 @@ def test_lines_written_while_the_server_was_away_are_stored_once(tmp_path: Path,
 def test_what_is_no_directory_is_an_error_at_first(mongo_database: Mongo, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "link").symlink_to("/nowhere/claude")
-    link = f"{tmp_path}/link is a link to /nowhere/claude, which is not there"
+    link = f"{tmp_path}/link is a link to /nowhere/claude, which does not exist"
     for name, found in (("file", "Not a directory"), ("link/projects", link)):
         followed = collector.Collector(MongoStore(mongo_database), tmp_path / name, "laptop")
         with pytest.raises(TranscriptsError, match=f"^transcripts directory .*, found: {found}.*set TRANSCRIPTS_DIR"):

@@ -47,7 +47,7 @@ def test_nothing_of_an_excluded_project_is_stored(tmp_path: Path) -> None:
     assert not any(b"private" in line.content for line in lines)
     assert states == {"-home-me-shop/b.jsonl": 1, "../history.jsonl": 1}
     (found,) = (finding.found for finding in diagnose(settings) if finding.name == "Transcripts")
-    assert "1 of them in projects that PROJECTS_EXCLUDED leaves out" in found
+    assert "PROJECTS_EXCLUDED excludes 1 of them" in found
     assert {file.source_file for file in Standing(settings).at_risk()} == {"-home-me-shop/b.jsonl", "../history.jsonl"}
     with closing(open_store(settings)) as store:
         assert collector.collect(store, projects, "laptop").documents == 2, "read again once nothing is excluded"

@@ -71,7 +71,7 @@ def test_no_file_that_is_shown_tells_of_one_person(settings: Settings) -> None:
     shown = [*(volume / "current/").rglob("*"), settings.data_dir / "report.html"]
     shown += (settings.data_dir / "report_sessions").rglob("*")
     told = b"".join(file.read_bytes() for file in shown if file.is_file())
-    assert b"Figures of the team alone" in told
+    assert b"Team figures only" in told
     for person in PEOPLE:
         for text in (f"The secret plan of {person}", f"session-of-{person}", f"msg-{person}"):
             assert text.encode() not in told, text

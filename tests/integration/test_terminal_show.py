@@ -96,7 +96,7 @@ def test_the_beginning_of_an_id_is_enough_and_latest_is_the_last_active(demo: Pa
 
 
 @pytest.mark.parametrize(
-    ("wanted", "said"), [("nope", "no session begins with 'nope'"), ("", "several sessions begin")]
+    ("wanted", "said"), [("nope", "no session id starts with 'nope'"), ("", "several session ids start")]
 )
 def test_an_id_that_names_no_session_or_several_takes_one_line(shown: Shown, wanted: str, said: str) -> None:
     code, text = shown(wanted)

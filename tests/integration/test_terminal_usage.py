@@ -81,7 +81,7 @@ def test_a_cost_that_is_not_known_is_null_and_its_model_named(ask: Ask, shown: A
     assert ask("daily")["totals"]["unpricedModels"] == ["claude-tundra-preview"]
     text = shown("models")[1]
     assert "unknown" in next(line for line in text.splitlines() if line.startswith("claude-tundra-preview"))
-    assert "are in no cost; models without a price: claude-tundra-preview" in text
+    assert "are not included in any total; models without a price: claude-tundra-preview" in text
 
 
 def test_breakdowns_add_up_to_their_row(ask: Ask) -> None:
@@ -159,7 +159,7 @@ def test_the_table_fits_the_terminal_and_says_what_a_reader_must_know(
         for columns in (60, 80, 120):
             monkeypatch.setenv("COLUMNS", str(columns))
             code, text = shown(command)
-            table = text[: text.index("Days are cut in")].splitlines()
+            table = text[: text.index("Days start at midnight in")].splitlines()
             assert code == 0
             assert max(map(len, table[:-1])) <= columns, command
             assert "(TIMEZONE). Published 2" in text
@@ -217,7 +217,7 @@ def test_where_nothing_was_used_nothing_was_spent(ask: Ask, shown: Ask) -> None:
     assert ask("daily", "--until", "2001-01-01") == {"daily": [], "totals": dict.fromkeys(TOKENS, 0) | {"totalCost": 0}}
     assert ask("blocks", "--until", "2001-01-01") == {"blocks": []}
     code, text = shown("sessions", "--until", "2001-01-01", "--last", "3")
-    assert (code, text.splitlines()[0]) == (0, "No response of a model is in this part of the history.")
+    assert (code, text.splitlines()[0]) == (0, "No model responses match this selection.")
 
 
 def test_nothing_published_yet_takes_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -55,7 +55,7 @@ class Appliance:
 
     def up(self) -> None:
         """`docker compose up -d --wait`."""
-        self.compose.say("up", "--detach", "--wait", "--quiet-pull")
+        self.compose.output("up", "--detach", "--wait", "--quiet-pull")
 
     def says(self, text: str) -> bool:
         """Tell whether the status page, or the page shown instead of it, contains this text now."""
@@ -111,7 +111,7 @@ class Appliance:
 
     def inside(self, *command: str) -> str:
         """Run a command in the scheduler's container; what it prints."""
-        return self.compose.say("exec", "-T", "scheduler", *command)
+        return self.compose.output("exec", "-T", "scheduler", *command)
 
     @contextmanager
     def full(self, volume: str) -> Iterator[None]:
@@ -131,11 +131,11 @@ class Appliance:
 
     def logs(self, service: str) -> str:
         """Return what a service's container has said so far."""
-        return self.compose.say("logs", "--no-log-prefix", service)
+        return self.compose.output("logs", "--no-log-prefix", service)
 
     def down(self, *options: str) -> None:
         """`docker compose down`."""
-        self.compose.say("--profile", "test", "down", "--timeout", "5", "--remove-orphans", *options)
+        self.compose.output("--profile", "test", "down", "--timeout", "5", "--remove-orphans", *options)
 
     def _url(self) -> str:
         return self.compose.address("scheduler", 8321)
@@ -144,7 +144,7 @@ class Appliance:
         try:
             return credentials(self.compose, "scheduler")["scheduler_token"]
         except ApplianceError:  # what a version before the upgrade calls it
-            return self.compose.say("run", "--rm", "--no-deps", "--no-TTY", "init", "show", "runner_token").strip()
+            return self.compose.output("run", "--rm", "--no-deps", "--no-TTY", "init", "show", "runner_token").strip()
 
     def _in_volume(self, volume: str, script: str) -> None:
         image = self.compose.config()["services"]["init"]["image"]
@@ -179,7 +179,7 @@ def operated(folder: Path, **choices: str) -> Iterator[Appliance]:
         shutil.copy(ROOT / name, copy / name, follow_symlinks=False)
     add_sample(transcripts, seed=7, days=7)
     appliance = Appliance(copy, transcripts, f"claude-analytics-trial-{secrets.token_hex(3)}", **choices)
-    appliance.compose.say("build", "--quiet", *our_images(appliance.compose))
+    appliance.compose.output("build", "--quiet", *our_images(appliance.compose))
     try:
         yield appliance
     finally:

@@ -40,10 +40,10 @@ def appliance(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     with operated(folder) as appliance:
         (appliance.compose.root / "compose.override.yaml").write_text(SMALL_DISK)
         appliance.choose(SCHEDULE="every day", METABSE_PORT="3001")
-        appliance.compose.say("up", "--detach")
+        appliance.compose.output("up", "--detach")
         appliance.wait_until_it_says("The appliance has not started")
         assert appliance.says("SCHEDULE: expected five cron fields such as '0 * * * *'")
-        assert appliance.says("METABSE_PORT, which nothing reads (did you mean METABASE_PORT?)")
+        assert appliance.says("METABSE_PORT, which is not a setting (did you mean METABASE_PORT?)")
         appliance.choose()
         appliance.up()
         appliance.wait_until_it_says(WELL)
@@ -90,7 +90,7 @@ def test_a_folder_that_is_not_there_is_named_and_nothing_is_made_in_its_place(
 def test_a_misspelt_setting_is_on_the_page_before_anything_is_stopped_or_started(appliance: Appliance) -> None:
     appliance.choose(TRANSCRIPT_DIR="/home/me")
     assert "did you mean TRANSCRIPTS_DIR?" in refused(appliance)[".env"]
-    appliance.wait_until_it_says(".env: TRANSCRIPT_DIR, which nothing reads (did you mean TRANSCRIPTS_DIR?)")
+    appliance.wait_until_it_says(".env: TRANSCRIPT_DIR, which is not a setting (did you mean TRANSCRIPTS_DIR?)")
     assert appliance.status()["problems"][0].startswith(".env: TRANSCRIPT_DIR")
     appliance.choose(DATA_DIR="/srv")
     appliance.wait_until_it_says(".env: DATA_DIR, which only the standalone mode reads (remove it from .env)")
@@ -107,7 +107,7 @@ def test_a_host_that_only_receives_says_so_and_is_quiet(
     monkeypatch.setenv("HOME", str(tmp_path))
     appliance.choose(TRANSCRIPTS_DIR="")
     appliance.up()
-    appliance.wait_until_it_says("or COLLECTOR=off where this host has no transcripts")
+    appliance.wait_until_it_says("or COLLECTOR=off if this host has no transcripts")
     appliance.choose(TRANSCRIPTS_DIR="", COLLECTOR="off")
     appliance.up()
     appliance.wait_until_it_says("collects no transcripts")

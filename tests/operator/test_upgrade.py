@@ -44,7 +44,7 @@ def earlier(appliance: Appliance, tmp_path: Path) -> Appliance:
     found.compose = replace(found.compose, choices={"VERSION": _VERSION})
     if metabase := docker("image", "ls", "--quiet", _image(appliance.compose)).split():
         docker("tag", metabase[0], _image(found.compose))
-    found.compose.say("--profile", "test", "build", "--quiet", *our_images(found.compose))
+    found.compose.output("--profile", "test", "build", "--quiet", *our_images(found.compose))
     return found
 
 

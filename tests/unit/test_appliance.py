@@ -162,4 +162,4 @@ def test_with_a_rootless_engine_the_owner_is_root_in_the_container(checkout: Pat
 def test_a_chosen_folder_must_be_there_and_one_that_nobody_chose_is_waited_for(home: Path) -> None:
     assert preflight._transcripts(collector(home / "nowhere", 1000)).status == "fail"
     waited_for = preflight._transcripts(collector(home, 1000, preflight.HOME))
-    assert (waited_for.status, waited_for.found) == ("warn", f"no folder {home}/.claude/projects, which is waited for")
+    assert (waited_for.status, waited_for.found) == ("warn", f"no folder {home}/.claude/projects yet")

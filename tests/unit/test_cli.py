@@ -195,7 +195,7 @@ def test_a_demo_deletes_only_what_a_demo_made(data: Path) -> None:
     (data / "diary.txt").touch()
     result = analytics("demo", "--data", str(data))
     assert result.exit_code == 2
-    assert "give --data another folder" in result.stderr
+    assert "--data: expected an empty folder or a demo" in result.stderr
     assert [path.name for path in data.iterdir()] == ["diary.txt"]
 
 

@@ -82,7 +82,7 @@ def test_the_defaults_of_the_example_and_what_compose_allows_around_a_value_are_
 def test_the_page_s_line_names_every_mistake_and_what_to_do(checkout: Path) -> None:
     (checkout / ".env").write_text("TRANSCRIPT_DIR=/home/me\nTIMEZONE=Europe/Berln\n")
     said = str(env_file_problem(checkout))
-    assert said.startswith(".env: TRANSCRIPT_DIR, which nothing reads (did you mean TRANSCRIPTS_DIR?); TIMEZONE: ")
+    assert said.startswith(".env: TRANSCRIPT_DIR, which is not a setting (did you mean TRANSCRIPTS_DIR?); TIMEZONE: ")
     assert said.endswith("Correct it, then run `docker compose up -d --wait`.")
     assert "\n" not in said
     (checkout / ".env").write_text("TIMEZONE=Europe/Berlin\n")
@@ -158,8 +158,8 @@ def test_a_history_that_cannot_be_opened_is_on_a_page_until_the_container_is_sta
     try:
         answer = _answer(f"http://127.0.0.1:{port}/")
         assert answer.status_code == 503
-        assert "see that its disk has room" in answer.text
-        assert "It is tried again every minute" in answer.text
+        assert "check that its disk has space" in answer.text
+        assert "Retrying every minute" in answer.text
         assert process.wait(120) == 1
     finally:
         process.kill()

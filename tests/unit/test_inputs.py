@@ -76,7 +76,7 @@ def test_a_data_directory_that_cannot_be_written_is_refused(tmp_path: Path, monk
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr("tempfile.mkdtemp", refuse)
-    with pytest.raises(UsageError, match=r"^DATA_DIR: expected a folder that can be written, .*: Read-only"):
+    with pytest.raises(UsageError, match=r"^DATA_DIR: expected a writable folder, .*: Read-only"):
         check_data_dir(load_settings(data_dir=tmp_path / "data"))
 
 

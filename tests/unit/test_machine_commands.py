@@ -31,7 +31,7 @@ def analytics(*arguments: str) -> Result:
 
 def test_a_machine_is_invited_listed_and_revoked(data: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECEIVER_URL", URL)
-    assert "no machine was invited yet" in analytics("machines", "list", "--data", data).stdout
+    assert "no machine has been invited yet" in analytics("machines", "list", "--data", data).stdout
     invited = analytics("machines", "invite", "laptop", "--person", "Anna", "--data", data)
     assert invited.exit_code == 0
     assert len(invited.stdout.splitlines()) == 1, "one word, to be copied"
@@ -52,7 +52,7 @@ def test_a_machine_is_invited_listed_and_revoked(data: str, monkeypatch: pytest.
         (["invite", "appliance"], "expected a name other than this host's own, found 'appliance'"),
         (["invite", "laptop", "--hours", "0"], "expected more than 0 and at most 720, found 0.0"),
         (["invite", "laptop", "--hours", "nan"], "expected more than 0 and at most 720, found nan"),
-        (["revoke", "nobody"], "expected one that was invited (none), found 'nobody'"),
+        (["revoke", "nobody"], "expected an invited machine (none), found 'nobody'"),
     ],
 )
 def test_what_is_wrong_is_one_line(data: str, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str) -> None:

@@ -182,7 +182,7 @@ def test_a_former_name_is_read_until_it_is_renamed(
     assert settings.scheduler_token is not None
     assert settings.scheduler_token.get_secret_value() == "s3cret"
     warned = set(capsys.readouterr().err.splitlines())
-    assert "RUNNER_PORT is now called SCHEDULER_PORT; rename it where you set it" in warned
+    assert "RUNNER_PORT is now called SCHEDULER_PORT; rename it where it is set" in warned
     monkeypatch.setenv("SCHEDULER_PORT", "9001")
     assert load_settings().scheduler_port == 9001
 

@@ -1,5 +1,5 @@
 // Fetches the same page again and swaps the parts marked data-live, so the server's HTML stays the only rendering.
-const BUSY = 1000; // milliseconds between two requests while a run is at work
+const BUSY = 1000; // milliseconds between two requests while a run is active
 const IDLE = 10_000;
 const END = 8; // pixels from the end of a log that still count as its end
 
@@ -16,7 +16,7 @@ async function refresh() {
       if (page.querySelector("[data-final]")) return;
     }
   } catch {
-    // The scheduler restarts or the network is away: the page stays as it is until a later request succeeds.
+    // The scheduler is restarting or the network is down: the page keeps its content until a later request succeeds.
   }
   setTimeout(refresh, next);
 }

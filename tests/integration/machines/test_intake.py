@@ -205,7 +205,7 @@ def test_a_line_that_the_receiver_would_not_take_holds_its_file_back_and_no_othe
         ship(store, spool)
     state = store.states("laptop")["p/long.jsonl"]
     assert (state.status, state.lines, state.read_bytes) == ("unreadable", 1, len(LINE % 1))
-    assert state.error == "a line of 2,009 bytes: the receiver takes 1,000 at most"
+    assert state.error == "a line of 2,009 bytes: the receiver accepts at most 1,000"
     assert store.count() == 2
     collect(spool, projects)
     ship(store, spool)
@@ -225,7 +225,7 @@ def test_what_was_sent_takes_no_room_any_more(store: RecordStore, spool: Spool, 
 
 
 def test_two_senders_of_one_folder_do_not_work_at_once(spool: Spool, tmp_path: Path) -> None:
-    with pytest.raises(SpoolError, match="another sender is at work"):
+    with pytest.raises(SpoolError, match="another sender is using"):
         Spool(tmp_path / "sender" / "spool.db", LIMIT)
 
 

@@ -107,13 +107,13 @@ def test_two_due_times_without_one_are_a_problem(runner: Runner, making: Making)
         clock.shift(timedelta(days=1))
         problem = backup_problem(runner.history, daily)
         assert problem is not None
-        assert "No backup was made when it was due (0 3 * * *): the last one is 48 hours old" in problem
+        assert "The scheduled backup (0 3 * * *) was not made: the last one is 48 hours old" in problem
         assert backup_problem(runner.history, runner.settings) is None, "none is scheduled"
 
 
 def test_a_schedule_without_a_place_is_wrong(runner: Runner) -> None:
     settings = runner.settings.model_copy(update={"backup_schedule": "1d"})
-    with pytest.raises(ScheduleError, match="expected BACKUP_TO to name a place, found none"):
+    with pytest.raises(ScheduleError, match="expected a location in BACKUP_TO, found none"):
         service_jobs(runner, settings)
 
 
@@ -123,7 +123,7 @@ def test_page_metrics_and_api_say_how_old_the_last_one_is(runner: Runner, making
     service.start()
     try:
         client = TestClient(create_app(service, settings, version="1"), base_url="http://127.0.0.1")
-        assert "No backup was made yet." in client.get("/").text
+        assert "No backup yet." in client.get("/").text
         service.jobs["backup"].run(None)
         assert "Last backup" in client.get("/").text
         assert "2 KiB" in client.get("/").text

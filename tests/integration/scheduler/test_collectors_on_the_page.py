@@ -54,7 +54,7 @@ def test_a_history_that_cannot_be_read_is_one_line_on_the_page_and_in_the_api(
         full = client.get("/healthz")
         monkeypatch.setattr(service.history, "path", whole)
     assert (page.status_code, answer.status_code, full.status_code) == (503, 503, 503)
-    assert "see that its disk has room" in page.text
+    assert "check that its disk has space" in page.text
     assert answer.json()["error"].startswith("the history of runs ")
     assert "The disk of the volume scheduler is full" in full.text
 

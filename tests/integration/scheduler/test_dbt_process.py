@@ -116,7 +116,7 @@ def test_a_process_that_is_killed_is_reported_and_replaced(project: DbtProject) 
         if event["name"] == "LogStartLine" and project._process._process:
             project._process._process.kill()
 
-    with pytest.raises(DbtProcessError, match=r"ended with code -9; its last words are in .*worker\.log"):
+    with pytest.raises(DbtProcessError, match=r"ended with exit code -9; see its output in .*worker\.log"):
         project.build(on_event=kill)
     assert is_free(project)
     assert project.build().success

@@ -33,7 +33,7 @@ def test_a_dbt_process_that_is_killed_costs_a_retry_and_not_the_run(runner: Runn
     assert len(killed) == 1
     assert [step.attempts for step in result.steps if step.name == "transform"] == [2]
     assert result.status == "succeeded"
-    assert any("ended with code -9" in line.message for line in runner.history.log_lines(1))
+    assert any("ended with exit code -9" in line.message for line in runner.history.log_lines(1))
     assert published(runner, "select count(*) from marts.facts") == [(2,)]
 
 
@@ -48,7 +48,7 @@ def test_a_build_that_lacks_memory_is_done_once_more_by_one_thread(runner: Runne
     assert result.status == "succeeded"
     assert published(runner, "from marts.wide") == [(1,)]
     said = [line.message for line in runner.history.log_lines(1) if line.level == "warn"]
-    assert [text for text in said if "once more with one query at a time" in text]
+    assert [text for text in said if "retrying with one query at a time" in text]
 
 
 def test_an_error_that_no_retry_can_help_fails_at_once_with_its_traceback_in_the_log(runner: Runner) -> None:
@@ -69,7 +69,7 @@ def test_an_error_that_no_retry_can_help_fails_at_once_with_its_traceback_in_the
 def test_a_full_disk_says_what_to_do_whoever_met_it(runner: Runner, error: Exception) -> None:
     loader_of(runner).errors = [error]
     message = run(runner).message
-    assert message.startswith("extract: a disk is full; free some space, and the next run goes on by itself (")
+    assert message.startswith("extract: a disk is full; free some space, and the next run continues automatically (")
     assert str(error) in message
     assert run(runner).status == "succeeded"
 

@@ -108,7 +108,7 @@ def test_what_fails_to_refresh_is_a_warning_and_is_tried_again(runner: Runner, t
     other.close()
     assert (first.status, statuses(first)["refresh"]) == ("succeeded", "warned")
     assert first.warnings == [
-        "source raw.conversations: it holds no row",
+        "source raw.conversations: it has no rows",
         "Metabase: Metabase is down; the next run tries again",
     ]
     assert (second.status, statuses(second)["refresh"]) == ("unchanged", "succeeded")

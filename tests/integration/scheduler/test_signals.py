@@ -80,7 +80,7 @@ def test_a_killed_runner_leaves_a_free_lock_and_the_next_start_marks_its_run(tmp
     again, url = start_serving(tmp_path)
     try:
         run = requests.get(f"{url}/api/runs/{run_id}", timeout=10).json()["run"]
-        assert (run["status"], run["message"]) == ("interrupted", "the scheduler ended in the middle of this run")
+        assert (run["status"], run["message"]) == ("interrupted", "the scheduler stopped during this run")
         assert start_run(url) == run_id + 1
     finally:
         again.kill()
@@ -100,7 +100,7 @@ def test_a_running_service_is_found_by_its_data_directory(tmp_path: Path) -> Non
     data = make_settings(tmp_path).data_dir
     try:
         found = ask_to_run(data)
-        assert (found.returncode, found.stdout) == (0, f"Run 1 began: {url}/runs/1\n")
+        assert (found.returncode, found.stdout) == (0, f"Run 1 started: {url}/runs/1\n")
     finally:
         process.terminate()
         process.wait(120)

@@ -115,7 +115,7 @@ def test_a_full_disk_is_one_line_and_costs_no_backup(large: Path, tmp_path: Path
     failed, said = answer_of("backup", "--full", "--to", backups, "--data", large, cwd=tmp_path, limit=small_files)
     assert failed == 1
     assert said.count("\n") == 1
-    assert "see that its disk has room" in said
+    assert "check that its disk has space" in said
     assert {path: path.read_bytes() for path in backups.rglob("*") if path.is_file()} == before
     failed, said = answer_of("restore", backups, "--data", tmp_path / "back", cwd=tmp_path, limit=small_files)
     assert failed == 1
@@ -180,7 +180,7 @@ def test_a_wrong_passphrase_and_wrong_use_are_one_line(analytics: Command, tmp_p
         assert analytics("restore", *arguments).returncode == 2
     assert analytics("backup", "--data", tmp_path / "data").returncode == 2
     verified = analytics("backup", "verify", **place)
-    assert (verified.returncode, "without the key, not the contents" in verified.stdout) == (0, True)
+    assert (verified.returncode, "contents not checked without the key" in verified.stdout) == (0, True)
 
 
 def test_a_transcript_is_given_back_by_command(analytics: Command, vault_sample: Path, tmp_path: Path) -> None:

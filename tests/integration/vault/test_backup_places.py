@@ -48,7 +48,7 @@ def test_backups_in_an_s3_store(settings: Settings, bucket: Settings, tmp_path: 
     target = reaching.model_copy(update={"data_dir": tmp_path / "elsewhere"})
     bring_back(target, "s3://backups/laptop", None, silent)
     assert contents(target) == contents(reaching)
-    with pytest.raises(PlaceError, match="expected a bucket, found none called 'nowhere'"):
+    with pytest.raises(PlaceError, match="expected a bucket, found none named 'nowhere'"):
         make_backup(reaching, "s3://nowhere")
     closed = reaching.model_copy(update={"backup_s3_endpoint": f"http://127.0.0.1:{free_port()}"})
     with pytest.raises(VaultError, match="check BACKUP_S3_ENDPOINT and its keys"):
@@ -99,7 +99,7 @@ def test_an_encrypted_backup_needs_the_public_key_only(settings: Settings, tmp_p
             bring_back(opening, where, None, silent)
             assert contents(opening) == contents(settings)
         else:
-            with pytest.raises(VaultError, match="the key does not open it; give the identity"):
+            with pytest.raises(VaultError, match="the key does not open it; use the identity"):
                 bring_back(opening, where, None, silent)
     with pytest.raises(VaultError, match="BACKUP_RECIPIENT: expected a public key of age"):
         make_backup(settings.model_copy(update={"backup_recipient": "me"}), where)

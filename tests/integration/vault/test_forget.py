@@ -100,8 +100,8 @@ def test_before_a_day_goes_by_lines_and_what_is_newer_in_a_file_stays(past: Sett
 def test_what_is_not_known_is_said_in_one_line(past: Settings) -> None:
     with closing(open_store(past)) as store:
         for kind, value, said in (
-            (SESSION, "nope", "session: expected the id of one or its beginning, found 'nope': none"),
-            (PROJECT, "/nope", "project: expected an id or a path that was collected"),
+            (SESSION, "nope", "session: expected an id or a unique prefix, found 'nope': no collected"),
+            (PROJECT, "/nope", "project: expected the id or path of a collected project"),
             (HOST, "nope", r"person: expected a person or the name of a machine \(laptop\), found 'nope'"),
             (BEFORE, "yesterday", "before: expected a day such as 2026-01-31, found 'yesterday'"),
         ):

@@ -85,7 +85,7 @@ def test_the_vault_forgets_and_the_run_proves_it(kept: Settings, vault: HttpVaul
     assert not forgetting.is_pending()
     selected = asked.select("session", GONE[:6])
     assert (selected.value, selected.lines, selected.sessions) == (GONE, 2, [GONE])
-    with pytest.raises(AnalyticsError, match="session: expected the id of one or its beginning, found 'nope'"):
+    with pytest.raises(AnalyticsError, match="session: expected an id or a unique prefix, found 'nope'"):
         asked.select("session", "nope")
     asked.begin(selected, "me", "why", {"lines": 2})
     assert forgetting.is_pending()

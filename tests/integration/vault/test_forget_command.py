@@ -127,7 +127,7 @@ def test_no_byte_of_a_session_is_left_and_the_rest_is_as_it_was(
     shown = analytics("forget", "--session", gone[:8], "--dry-run", "--data", data, **named)
     assert f"session {gone}: 1 session, " in ran(shown).stdout
     refused = analytics("forget", "--session", gone, "--data", data, **named)
-    assert (refused.returncode, "expected --yes where nobody can be asked" in refused.stderr) == (2, True)
+    assert (refused.returncode, "stdin is not a terminal; pass --yes" in refused.stderr) == (2, True)
     assert gone.encode() in everything_in(data / "records"), "nothing was deleted so far"
 
     done = analytics("forget", "--session", gone, "--yes", "--reason", "a test", "--data", data, **named)
@@ -181,7 +181,7 @@ def test_wrong_usage_takes_one_line(analytics: Command, tmp_path: Path) -> None:
         ((), "expected one of --session, --project, --person, --before and --list"),
         (("--session", "a", "--before", "2026-01-01"), "expected one of"),
         (("--before", "tomorrow"), "before: expected a day such as 2026-01-31, found 'tomorrow'"),
-        (("--session", "nope"), "session: expected the id of one or its beginning"),
+        (("--session", "nope"), "session: expected an id or a unique prefix"),
     ):
         answer = analytics("forget", *arguments, "--data", tmp_path / "data")
         assert (answer.returncode, said in answer.stderr, answer.stderr.count("\n")) == (2, True, 1), answer.stderr

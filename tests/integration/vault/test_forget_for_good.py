@@ -49,7 +49,7 @@ def test_an_older_backup_does_not_bring_it_back(past: Settings, tmp_path: Path, 
     old = make_backup(past, where).backup
     ask(past, SESSION, GONE)
     carry_out(past)
-    assert tell_backups(past) == "; the place of backups was told"
+    assert tell_backups(past) == "; the backup location was updated"
     assert [backup.id for backup in backups_before_forgetting(past)] == [old.id]
     target = past.model_copy(update={"data_dir": tmp_path / "elsewhere"})
     target = on_mongo(target, request, "restored") if past.mongo_uri else target
@@ -69,7 +69,7 @@ def test_the_next_backup_is_without_it_and_a_purge_deletes_the_others(past: Sett
     left = {path.name for path in (tmp_path / "backups" / "parts").rglob("*.zst")}
     gone = {Path(part.name).name for part in old.manifest.of("lines", "rejected_lines", "file_states", "file_layouts")}
     assert left & gone == set()
-    assert "no backup was made before" in purge_backups(past)
+    assert "no backup is older than" in purge_backups(past)
 
 
 def test_a_request_is_open_until_the_search_finds_nothing(past: Settings) -> None:

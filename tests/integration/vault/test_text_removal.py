@@ -204,7 +204,10 @@ def test_a_transcript_is_given_back_reduced_and_says_so(past: Settings, tmp_path
     notes = {file.path.name: (file.problem, file.note) for file in given}
     problem, note = notes[f"{GONE}.jsonl"]
     assert problem is None
-    assert note == "the texts of 8 lines are no longer kept (TEXT_RETENTION_DAYS); what figures need is"
+    assert (
+        note
+        == "the texts of 8 lines are no longer kept (TEXT_RETENTION_DAYS); only the facts that figures need are kept"
+    )
     written = (tmp_path / "back" / "projects" / "-home-me-secret" / f"{GONE}.jsonl").read_text(encoding="utf-8")
     assert [json.loads(row)["sessionId"] for row in written.splitlines()[:8]] == [GONE] * 8
 
@@ -233,7 +236,9 @@ def test_only_what_a_transcript_brought_keeps_a_request_open(past: Settings, mon
             forgetting.prove(lambda done, total: None)
         (past.data_dir / "duckdb" / "statusline.json").unlink()
         done = forgetting.prove(lambda done, total: None)
-        assert re.match(r"searched for 1 samples .* nothing found; not ours, and left as they are: .*notes\.log", done)
+        assert re.match(
+            r"searched for 1 samples .* nothing found; not written by us, and left unchanged: .*notes\.log", done
+        )
         assert unfinished(store) == []
 
 

@@ -177,9 +177,9 @@ def test_a_session_is_found_by_the_beginning_of_its_id(store: RecordStore, tmp_p
     write_odd(tmp_path / "projects")
     collector.collect(store, tmp_path / "projects", "laptop")
     assert names(give_back(store, Wanted(session="carr"), tmp_path / "back")) == {"p/carriage-returns.jsonl"}
-    with pytest.raises(GivenBackError, match=r"expected the id of one, found 're': 3 sessions begin so"):
+    with pytest.raises(GivenBackError, match=r"expected an id or a unique prefix, found 're': 3 sessions start"):
         give_back(store, Wanted(session="re"), tmp_path / "back")
-    with pytest.raises(GivenBackError, match="no transcript of that name was collected"):
+    with pytest.raises(GivenBackError, match="no collected transcript has that name"):
         give_back(store, Wanted(session="nobody"), tmp_path / "back")
 
 
@@ -187,7 +187,7 @@ def test_a_project_is_given_back_whole(store: RecordStore, tmp_path: Path) -> No
     write_odd(tmp_path / "projects")
     collector.collect(store, tmp_path / "projects", "laptop")
     assert names(give_back(store, Wanted(project="q"), tmp_path / "back")) == {"q/plain.jsonl.gz"}
-    with pytest.raises(GivenBackError, match=r"expected one that was collected \(p, q\), found 'r'"):
+    with pytest.raises(GivenBackError, match=r"expected the id of a collected project \(p, q\), found 'r'"):
         give_back(store, Wanted(project="r"), tmp_path / "back")
 
 
@@ -198,7 +198,7 @@ def test_a_file_that_is_there_is_left_and_another_one_is_an_error(store: RecordS
     (again,) = give_back(store, Wanted(session="repeated"), tmp_path / "back")
     assert (first.is_new, again.is_new) == (True, False)
     first.path.write_bytes(b"mine")
-    with pytest.raises(GivenBackError, match="expected no file or an equal one, found another"):
+    with pytest.raises(GivenBackError, match="expected no file or an identical one, found a different"):
         give_back(store, Wanted(session="repeated"), tmp_path / "back")
     assert first.path.read_bytes() == b"mine"
     assert os.listdir(first.path.parent) == ["repeated.jsonl"]  # noqa: PTH208 - nothing unfinished is left either

@@ -77,5 +77,5 @@ def test_a_system_that_refuses_is_quoted(settings: Settings, tmp_path: Path, mon
     script = tmp_path / "systemctl"
     script.write_text("#!/bin/sh\necho 'Failed to connect to bus' >&2\nexit 1\n", encoding="utf-8")
     script.chmod(0o755)
-    with pytest.raises(units.UnitError, match=r"is written, but systemctl .* failed: Failed to connect to bus; run it"):
+    with pytest.raises(units.UnitError, match=r"is written, but systemctl .* failed: Failed to connect to bus; run"):
         units.install(units.unit_of(settings, "linux"))

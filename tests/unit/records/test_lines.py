@@ -96,8 +96,8 @@ def test_what_follows_an_object_and_is_none_is_a_line_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("physical", "reason"),
     [
-        (b'{"n":NaN}', "NaN is no JSON number"),
-        (b'{"n":-Infinity}', "-Infinity is no JSON number"),
+        (b'{"n":NaN}', "NaN is not a JSON number"),
+        (b'{"n":-Infinity}', "-Infinity is not a JSON number"),
         (b'{"n":1e999}', "number beyond a double"),
     ],
 )

@@ -65,7 +65,7 @@ def test_an_empty_file_has_neither_rules_nor_budgets(text: str) -> None:
         ("rules: [x]", "rule 1: expected path, remote"),
         ("rules: [{team: x}]", "rule 1: expected cost_centre, found none"),
         ("rules: [{cost_centre: x}, {cost_centre: x, paths: y}]", "rule 2: 'paths' is unknown"),
-        ("rules: [{cost_centre: '{ticket}'}]", "expected ticket with a regular expression"),
+        ("rules: [{cost_centre: '{ticket}'}]", "expected a ticket key with a regular expression"),
         ("rules: [{cost_centre: x, ticket: '('}]", "rule 1: ticket: expected a regular expression, found '('"),
         ("rules: [{cost_centre: x, branch: [main]}]", "rule 1: branch: expected a text, found ['main']"),
         ("budgets: [{amount: 1, period: day}]", "budget 1: expected name"),

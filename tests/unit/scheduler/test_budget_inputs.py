@@ -69,13 +69,13 @@ def test_a_broken_file_leaves_the_last_valid_one_in_force_and_says_so(broken: by
     found = inputs(tmp_path)
     found.file.parent.mkdir(parents=True, exist_ok=True)
     found.file.write_bytes(broken)
-    assert "until it is mended, there are no rules and no budgets" in (found.problem() or "")
+    assert "until it is corrected, there are no rules and no budgets" in (found.problem() or "")
     found.file.write_text(RULE)
     assert found.problem() is None
     found.file.write_bytes(broken)
     problem = inputs(tmp_path).problem() or ""
     assert str(found.file) in problem
-    assert "until it is mended, its last valid version is used" in problem
+    assert "until it is corrected, its last valid version is used" in problem
     assert "\n" not in problem
     kinds = exported(inputs(tmp_path))
     assert kinds["rule"][0]["cost_centre"] == "web"

@@ -79,7 +79,9 @@ def test_each_threshold_is_told_once_over_any_number_of_restarts(desk: Desk) -> 
 
 def test_a_forecast_over_the_budget_is_told_once(desk: Desk) -> None:
     over = {"forecast": 1250, "forecast_share": 1.25}
-    assert desk.look(over) == ["Budget web, month from 2026-10-01: at its end about $1,250, over its $1,000."]
+    assert desk.look(over) == [
+        "Budget web, month from 2026-10-01: forecast $1,250 at the end of the period, over its $1,000."
+    ]
     assert desk.look(over) == []
     assert desk.look(over | {"alerts_on_forecast": False, "period_start": "2026-11-01"}) == []
 

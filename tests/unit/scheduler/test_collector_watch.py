@@ -56,7 +56,7 @@ def test_a_collector_that_reads_is_no_problem() -> None:
         ),
         (
             "No such file or directory",
-            "set TRANSCRIPTS_DIR in .env, or COLLECTOR=off where this host has no transcripts",
+            "set TRANSCRIPTS_DIR in .env, or COLLECTOR=off if this host has no transcripts",
         ),
     ],
 )
@@ -71,26 +71,26 @@ def test_silence_is_a_problem_and_one_machine_that_is_off_is_none() -> None:
     assert problem(state(), off) is None
     assert (
         problem(off)
-        == "No collector has been heard of since 2026-06-28 12:00 UTC; see `docker compose logs collector`."
+        == "No collector has sent a heartbeat since 2026-06-28 12:00 UTC; see `docker compose logs collector`."
     )
 
 
 def test_no_collector_at_all_is_a_problem_after_a_while() -> None:
     assert problem() is None
-    assert str(problem(waited=timedelta(minutes=11))).startswith("No collector has been heard of yet")
+    assert str(problem(waited=timedelta(minutes=11))).startswith("No collector has sent a heartbeat yet")
 
 
 def test_up_to_date_with_no_session_is_a_problem() -> None:
     said = problem(state(files=0, last_line_at=None), sessions=0)
     assert said is not None
-    assert said.startswith("The published figures hold no session. laptop found 0 transcripts in /home/owner")
+    assert said.startswith("The published figures contain no session. laptop found 0 transcripts in /home/owner")
 
 
 def test_a_host_that_only_receives_is_quiet_once_it_has_received_something() -> None:
     off = state(files=0, last_line_at=None, is_off=True)
     assert problem(off) is None
     assert problem(off, sessions=0) == (
-        "The published figures hold no session: COLLECTOR is off, and no other machine has sent a line yet."
+        "The published figures contain no session: COLLECTOR is off, and no other machine has sent a line yet."
     )
     assert "laptop found 0 transcripts" in str(problem(off, state(files=0), sessions=0))
     assert problem(state(files=0, is_off=True, seen_at=NOW - timedelta(minutes=11))) is not None, "it went silent"

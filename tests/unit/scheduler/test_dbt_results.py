@@ -49,7 +49,7 @@ def test_a_command_that_wrote_no_results_has_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("age", "message"), [(7200, "newest row is 2.0 hours old"), (63_930_984_850, "it holds no row"), (None, None)]
+    ("age", "message"), [(7200, "newest row is 2.0 hours old"), (63_930_984_850, "it has no rows"), (None, None)]
 )
 def test_a_source_says_how_old_it_is(tmp_path: Path, age: float | None, message: str | None) -> None:
     (node,) = read_sources(

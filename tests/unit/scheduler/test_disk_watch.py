@@ -36,7 +36,7 @@ def test_a_full_disk_is_named_by_its_volume_with_what_it_stops(tmp_path: Path, f
     free["mongo"] = 12
     assert disks.problem() == (
         "The disk of the volume mongo is full (12 MiB of 400 MiB free): no new line can be stored."
-        " Free some space on it (`docker system df` shows Docker's share); the next run goes on by itself."
+        " Free some space on it (`docker system df` shows Docker's share); the next run continues automatically."
     )
 
 

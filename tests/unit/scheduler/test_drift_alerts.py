@@ -62,7 +62,7 @@ def publish(volume: DuckDBVolume, number: int, *alarms: tuple[str, int, int]) ->
 
 def test_a_new_alarm_is_told_once(volume: DuckDBVolume, alerts: Alerts, mailbox: Mailbox) -> None:
     tell_drift(volume, alerts, publish(volume, 1, ("error_rate", 1, 1)))
-    assert mailbox.texts == ["Claude Code does something otherwise than before\nerror_rate went up"]
+    assert mailbox.texts == ["Claude Code's behaviour has changed\nerror_rate went up"]
     tell_drift(volume, alerts, publish(volume, 2, ("error_rate", 2, 1), ("redo_rate", 1, 1)))  # late lines move a day
     tell_drift(volume, alerts, publish(volume, 3, ("error_rate", 2, 1), ("redo_rate", 1, 1)))
     assert [text.splitlines()[1:] for text in mailbox.texts] == [["error_rate went up"], ["redo_rate went up"]]

@@ -146,7 +146,7 @@ def test_days_that_cannot_be_compared_are_told(publications: Publications, since
 
 
 def test_before_the_first_publication_nothing_is_known(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="nothing was published yet"):
+    with pytest.raises(UsageError, match="nothing is published yet"):
         Publications(tmp_path).restated(1, 2)
 
 

@@ -170,7 +170,7 @@ def test_a_history_that_is_no_database_is_named_with_what_to_do(tmp_path: Path) 
 def test_a_history_that_cannot_be_written_is_told_from_a_broken_one(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
     path.mkdir()
-    with pytest.raises(HistoryError, match=r"unable to open database file\); see that its disk has room"):
+    with pytest.raises(HistoryError, match=r"unable to open database file\); check that its disk has space"):
         History(path)
 
 

@@ -125,9 +125,9 @@ def test_the_history_of_a_day_says_exactly_what_happened(runner: Runner, clock: 
     assert len(stage.runs()) == 25
     reasons = {run.scheduled_at: run.message for run in stage.runs() if run.status != "unchanged"}
     assert reasons == {
-        hours[5]: "the machine slept, or the run before took too long; the next one covers it",
+        hours[5]: "the machine was asleep, or the previous run took too long; the next run covers it",
         hours[8]: "the run before was still going",
-        hours[10]: "the scheduler ended in the middle of this run",
+        hours[10]: "the scheduler stopped during this run",
         hours[11]: "the scheduler was not running",
     }
     local = [run.scheduled_at.astimezone(BERLIN).hour for run in reversed(stage.runs()) if run.scheduled_at]

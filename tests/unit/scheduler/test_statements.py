@@ -46,7 +46,7 @@ def test_of_two_that_close_at_once_one_does(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         said = list(pool.map(attempt, range(8)))
     assert said.count("closed") == 1
-    assert all("look at it again" in line for line in said if line != "closed")
+    assert all("check it again" in line for line in said if line != "closed")
     assert len(Statements(tmp_path).versions("2026-10")) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["2026-10.v1.json"]
 
