@@ -54,7 +54,7 @@ class Table:
         rule = "─" * min(_together(widths.values()), columns)
         body = [self._line(row, shown, widths) for row in self.rows]
         sums = [self._line(row, shown, widths) for row in self.totals]
-        cue = f"Columns not shown: {', '.join(left_out)}. Use a wider terminal, --csv or --json."
+        cue = f"Not shown: {', '.join(left_out)}. Use a wider terminal, --csv or --json."
         return [head, rule, *body, *([rule, *sums] if sums else []), *([cut(cue, columns)] if left_out else [])]
 
     def _that_fit(self, needed: list[int], columns: int) -> tuple[list[int], list[str]]:

@@ -67,7 +67,7 @@ def test_names_are_cut_before_a_column_goes_and_what_goes_is_named() -> None:
     assert example().lines(40)[2] == "n" * 19 + "…      1     2  $3.00"
     narrow = example().lines(24)
     assert narrow[0].split() == ["Name", "Also", "Cost"]
-    assert narrow[-1].startswith("No room for: Spare")
+    assert narrow[-1].startswith("Not shown: Spare")
 
 
 @pytest.mark.parametrize("text", ["2026-02-03", "20260203"])
