@@ -60,7 +60,7 @@ def test_what_is_read_offline_waits_on_disk_and_is_sent_later(receiver: Receiver
     done = laptop.run("send", "--once")
     assert done.returncode == 1
     assert "does not answer" in done.stderr
-    assert "waits in" in done.stderr
+    assert "unsent lines are kept in" in done.stderr
     (laptop.projects / "p/s.jsonl").unlink()  # as Claude Code does after a month
     receiver.start()
     laptop.once()
