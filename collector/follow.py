@@ -86,7 +86,7 @@ def _watch(root: Path, stop: threading.Event) -> Iterator[set[tuple[Change, str]
     while not stop.is_set():
         try:
             yield from _notifications(root, stop)
-        except WatchfilesRustInternalError as error:  # the user's inotify instances are exhausted, by editors for example
+        except WatchfilesRustInternalError as error:  # no inotify instances are left, because of editors for example
             if not told:
                 log.warning("no_notifications", error=str(error), remedy="raise fs.inotify.max_user_instances")
             told = True

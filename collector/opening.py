@@ -31,7 +31,7 @@ class Note(io.BytesIO):
 
 @contextmanager
 def opened(transcript: Transcript) -> Iterator[tuple[BinaryIO, os.stat_result, int]]:
-    """Yield the transcript's lines as a file, the opened file's stat result, and the most bytes that its lines may have.
+    """Yield the transcript's lines as a file, the opened file's stat result, and the limit of the lines' bytes.
 
     Raises OSError if the file cannot be read or its compression is damaged.
     """
