@@ -81,7 +81,7 @@ class FileState:
         self.status, self.error = OK, None
 
     def reset(self, moment: datetime) -> None:
-        """Start again, because the file no longer begins with the bytes read. Counted lines existed, and stay counted."""
+        """Start again: the file no longer begins with the bytes read. Counted lines existed, and stay counted."""
         self.read_bytes, self.digest, self.split_lines = 0, "", False
         self.resets, self.reset_at = self.resets + 1, moment
 

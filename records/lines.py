@@ -170,7 +170,7 @@ def session_of(value: dict[str, Any] | None, stem: str) -> str:
 
 
 def uuid_of(value: dict[str, Any] | None) -> str | None:
-    """Return the uuid of a line, or None. Lines without one repeat byte for byte in a file, and each repetition counts."""
+    """Return the uuid of a line, or None. Without one, each byte-identical repetition in a file counts."""
     uuid = value.get("uuid") if value else None
     return uuid if isinstance(uuid, str) and uuid else None
 

@@ -143,5 +143,5 @@ class MongoForgotten(MongoInserts, Refusing):
         """Have the server compact its files, if that is allowed and supported."""
         with self._one_line():
             for name in (CONVERSATIONS, PARTS, DEAD_LETTERS, FILES, LAYOUTS):
-                with suppress(OperationFailure):  # not allowed, or not supported: the documents are deleted all the same
+                with suppress(OperationFailure):  # not allowed, or not supported: the documents are deleted anyway
                     self._persist(partial(self._database.command, "compact", name))

@@ -34,7 +34,7 @@ _Result = TypeVar("_Result")
 
 
 class Outgoing(NamedTuple):
-    """A document to insert, with the moment to stamp it with (None: that of sending), or unstamped if it has its own."""
+    """A document to insert, with the moment to stamp it with (None: that of sending) unless it has its own."""
 
     encoded: bytes
     moment: datetime | None = None

@@ -31,7 +31,7 @@ Parts = Callable[[str], bytes]
 
 
 def document_id(value: Any) -> str:
-    """Return an `_id` as text: a string unchanged, anything else as an extended JSON object, so that no two ids collide."""
+    """Return an `_id` as text: strings unchanged, others as extended JSON objects, so that no two ids collide."""
     if isinstance(value, str) and not value.startswith("{"):
         return value
     text = json_util.dumps(value, json_options=json_util.CANONICAL_JSON_OPTIONS)

@@ -1,7 +1,7 @@
 """The record store in MongoDB: `conversations`, `conversation_parts`, `dead_letters`, `transcript_files` and layouts.
 
 Every call is repeated while the server is unreachable. That is safe: all `_id`s are derived from the content. No query
-makes the server group the collection, or sort it without an index: reads and counts are ranges of the `ingestedAt` index.
+makes the server group the collection, or sort it without an index: reads and counts are ranges of that on `ingestedAt`.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -269,7 +269,7 @@ class MongoStore(MongoLayouts):
 
 
 def _between(after: datetime, up_to: datetime) -> dict[str, Any]:
-    """Return the filter for documents with ingestedAt in this range, by its index; it also matches arrays of such dates.
+    """Return the filter for ingestedAt in this range, by its index; it also matches arrays of such dates.
 
     Callers must drop those: a condition that does would be evaluated for each document of the collection.
     """

@@ -49,7 +49,7 @@ class Refusing(ABC):
         return {line_id for line_id, some in marks.items() if not found.isdisjoint(some)} if found else set()
 
     def refused_files(self, states: Iterable[FileState]) -> set[str]:
-        """Return the ids of those of these files that need not be read: their session or all their lines are forgotten."""
+        """Return the ids of these files that need not be read: their session or all their lines are forgotten."""
         keys = keys_of(self.forget_requests())
         return self._with_marks({state.id: file_marks(keys, state) for state in states} if keys else {})
 

@@ -59,7 +59,7 @@ STEPS = (_FIRST, _LAYOUTS, _FORGOTTEN)
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Migrate the file to the latest schema, one transaction per step. Raise ValueError for a file with a newer schema."""
+    """Migrate the file to the latest schema, one transaction per step. Raise ValueError for a newer schema."""
     found = connection.execute("pragma user_version").fetchone()[0]
     if found > len(STEPS):
         raise ValueError(f"schema {found} is newer than this version's {len(STEPS)}; update claude-analytics")

@@ -143,7 +143,7 @@ class LineSink(Protocol):
         ...
 
     def refused_files(self, states: Iterable[FileState]) -> set[str]:
-        """Return the ids of those of these files that need not be read: their session or all their lines are forgotten."""
+        """Return the ids of these files that need not be read: their session or all their lines are forgotten."""
         ...
 
     def forget_file(self, state: FileState) -> None:
