@@ -1,7 +1,7 @@
 """Finds Iceberg data files that are missing or truncated, by their sizes, so that an extract rewrites their lines.
 
-In a power cut, a local disk may lose unflushed files that the catalog refers to already. They are removed from the table
-in one commit; an extract then adds the lines that only the record store has, as it does late lines.
+In a power cut, a local disk may lose unflushed files that the catalog refers to. They are removed from the table in one
+commit; an extract then adds the lines that only the record store has, as it does late lines.
 """
 
 from collections.abc import Callable, Iterator

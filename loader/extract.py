@@ -5,7 +5,7 @@ has the rows. One extract makes two passes, each bounded at both ends:
 
 1. lines above W, in the order of their moments, without those that the table has already;
 2. if the two copies then have different counts, the ranges whose counts differ, in both directions:
-late lines and lines without a date are added to the table, lines that the record store has lost are restored.
+   late lines and lines without a date are added to the table, lines that the record store has lost are restored.
 
 So an `ingestedAt` that many lines share, that is in the future, or that is missing neither loses nor doubles a line,
 and either copy may be lost or replaced by an older one.
@@ -72,7 +72,7 @@ def extract(
     CommitFailedException) rather than doubled.
 
     Raises RefillError if a rebuilt table would have fewer rows than before, and DamagedTableError if data files are
-    damaged and the record store does not have their lines.
+    damaged and the record store does not have their lines; the table is unchanged then.
     """
     started = time.monotonic()
     let_go_of_damaged(store, catalog)
@@ -207,7 +207,7 @@ class _Extract:
         self.rebuild()
 
     def mask_again(self) -> bool:
-        """Rewrite both tables with the current masking; return False, with a warning, if the record store lacks lines."""
+        """Rewrite both tables with the current masking; warn and return False if the record store lacks lines."""
         replace_rejected(self.store, self.catalog, self.masker)
         try:
             self.rebuild()

@@ -39,7 +39,7 @@ class BlockFields(NamedTuple):
 
 
 def blocks_of(message: Any) -> list[Any]:
-    """Return the blocks of a message; content that is not a list is one block, and so is a message that is not an object."""
+    """Return the blocks of a message; other content is one block, as is a message that is not an object."""
     if message is None:
         return []
     if not isinstance(message, dict):

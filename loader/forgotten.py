@@ -1,4 +1,4 @@
-"""Forgetting in Iceberg: log and marks are a side table, so that a record store restored from it refuses the lines, too.
+"""Forgetting in Iceberg: log and marks are a side table, so that a record store restored from it refuses lines, too.
 
 The other tables are rewritten without forgotten rows, and no snapshot and no file keeps the earlier rows.
 """
