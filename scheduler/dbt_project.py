@@ -101,7 +101,7 @@ class DbtProject:
     ) -> DbtOutcome:
         """Build and test everything. Unit tests check the code on fixed rows, not the data: CI runs those.
 
-        After `built_load_id`, the load that every model is complete for, only what later loads touch is built and tested.
+        After `built_load_id`, the load that every model is complete for, only rows of later loads are built and tested.
         Without `every_test`, a table's tests are one query: a node each would take longer than most queries.
         If memory was too small for parallel queries, everything is rebuilt from scratch by a single thread.
         """

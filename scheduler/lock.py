@@ -71,7 +71,7 @@ class PipelineLock:
             os.close(descriptor)
 
     def holder(self) -> Holder | None:
-        """Return the current holder, or None if the lock is free. A holder with an unreadable name is shown as unknown."""
+        """Return the current holder, or None if the lock is free. An unreadable name is shown as unknown."""
         with suppress(FileNotFoundError):
             descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
             try:
