@@ -80,7 +80,7 @@ class Service:
         at_start: Callable[["Service"], object] | None = None,
         look: Callable[["Service"], object] | None = None,
     ) -> None:
-        """`at_start` is called once, on a separate thread, when the service has started; `look` is called repeatedly."""
+        """`at_start` is called once, on a separate thread, after the service has started; `look` repeatedly."""
         self._at_start, self._look = at_start, look
         self.runner, self.settings, self.history = runner, settings, runner.history
         self.jobs = {job.name: job for job in (service_jobs(runner, settings) if jobs is None else jobs)}

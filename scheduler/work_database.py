@@ -24,7 +24,7 @@ ROWS = "select unnest(from_json(?, ?), recursive := true)"
 """A query whose rows are parameters; see `rows_as_json`."""
 
 MODEL_SCHEMAS = ("staging", "intermediate", "marts", "seeds", "touched")
-"""The schemas that our dbt project creates, and nothing else creates."""
+"""The schemas that our dbt project creates."""
 
 _CONFLICT = re.compile(r"[Cc]onflicting lock is held(?: in (?P<program>.*?))? ?\(PID (?P<pid>\d+)\)")
 _BROKEN = re.compile(
@@ -77,7 +77,7 @@ def is_broken(error: BaseException | str | None) -> bool:
 
 def remove_work_database(volume: DuckDBVolume) -> None:
     """Delete the work database and its notes: the next load rebuilds it from Iceberg."""
-    shutil.rmtree(volume.work_database.parent, ignore_errors=True)  # if a file remains, the next load fails with the reason
+    shutil.rmtree(volume.work_database.parent, ignore_errors=True)  # the next load reports what is left
 
 
 def wait_until_free(
