@@ -139,7 +139,7 @@ class _Work:
                 self.result.retired.append(f"second card {card['name']}")
 
     def _note_what_was_kept(self, model: str, number: int, description: str, content: Any) -> None:
-        """Record what Metabase stored if that differs from what was sent, so that it does not count as a user's edit."""
+        """Record what Metabase stored if it differs from what was sent, so that it is not taken for a user's edit."""
         marker, kept = marker_of(description), fingerprint(content)
         if marker and kept != marker.wanted:
             noted = marked(without_marker(description), marker.key, marker.wanted, kept)

@@ -1,4 +1,4 @@
-"""A session as a conversation: steps in order, sub-agents inside the calls that started them, costs where they occurred.
+"""A session as a conversation: steps in order, sub-agents inside the calls that started them, costs at their steps.
 
 A step is a plain dict for the page. Every step has a number for search results and addresses.
 """
@@ -195,7 +195,7 @@ class _Conversation:
                 self.threads[None].append(step)
 
     def _place_agents(self) -> None:
-        """Put each sub-agent into the call that started it, or where it began; steps without an agent's id are one agent."""
+        """Put each sub-agent into the call that started it, or where it began; what nobody names is one agent."""
         for agent in self._agents():
             steps = self.threads.get(agent.agent_id, []) if agent.agent_id is not None else []
             shown = {"type": agent.type, "text": agent.description, "ms": agent.duration_ms, "steps": steps}

@@ -21,7 +21,7 @@ _VIEWS = "select view_name from duckdb_views() where schema_name = 'marts'"
 
 @dataclass(frozen=True)
 class Held:
-    """The catalog with datasets that are read from copies, and the rewriting of cards' statements to copies of views."""
+    """The catalog with datasets read from copies, and the rewriting of cards' statements to copies of views."""
 
     catalog: Catalog
     place: str

@@ -36,7 +36,7 @@ class Schedule:
         return self.trigger is None
 
     def next_after(self, moment: datetime) -> datetime | None:
-        """Return the first due time after a moment, in UTC: wall clocks are ambiguous in the repeated hour of autumn."""
+        """Return the first due time after a moment, in UTC: wall clocks are ambiguous in autumn's repeated hour."""
         if self.trigger is None:
             return None
         # the trigger may return the moment itself, which is not after it
