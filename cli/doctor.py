@@ -167,7 +167,7 @@ def _retention(settings: Settings) -> Finding:
 
 
 def transcripts_at_risk(settings: Settings) -> list[str]:
-    """Return transcripts about to be deleted, relative to their folder, that are not completely in the published database."""
+    """Return transcripts about to be deleted that are not completely published, relative to their folder."""
     at_risk = Standing(settings, stores={}, forgotten=partial(forgotten_files, settings)).at_risk()
     return [file.source_file for file in at_risk if file.days_left < AT_RISK_DAYS]
 

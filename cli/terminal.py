@@ -53,7 +53,7 @@ def one_line_errors() -> Iterator[None]:
         fail(str(error), error.exit_code)
     except duckdb.Error as error:  # a damaged file, or one that another version has published
         fail(f"DuckDB: {first_line(error)}; ./analytics run --full-refresh rebuilds every database")
-    except typer.Exit:  # known by its exit code: no import is needed to recognise it
+    except typer.Exit:  # reported already; caught before the clients below are imported
         raise
     except _mongodb_errors() as error:
         fail(f"MongoDB: {first_line(error)}; check MONGO_URI, or unset it to use the built-in store")

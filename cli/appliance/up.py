@@ -66,7 +66,7 @@ def up(compose: Compose) -> dict[str, str]:
 
 
 def credentials(compose: Compose, what: str = "metabase") -> dict[str, str]:
-    """Return the credentials that init generated for people: Metabase's first user, the status page's token, the stores' keys."""
+    """Return init's credentials for people: Metabase's first user, the status page's token, the stores' keys."""
     if what not in SECRETS:
         raise ApplianceError(f"expected one of {', '.join(SECRETS)}, found {what!r}")
     return {name: _show(compose, name) for name in SECRETS[what]}
