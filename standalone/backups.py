@@ -49,7 +49,7 @@ def backups_before_forgetting(settings: Settings, where: str | None = None) -> l
 
 
 def tell_backups(settings: Settings) -> str:
-    """Write the marks of what is forgotten to the place of backups, if there is one; return the result in a few words."""
+    """Write the marks of what is forgotten to the place of backups, if any; return the result in a few words."""
     if not settings.backup_to:
         return ""
     try:

@@ -1,4 +1,4 @@
-"""Backups in a folder: mode 0700, its files 0600, written under another name and renamed; a lock excludes other backups."""
+"""Backups in a folder: mode 0700, files 0600, written under another name and renamed; a lock excludes other backups."""
 
 import fcntl
 import os
