@@ -14,7 +14,7 @@ Sessions = dict[str, Session]
 
 
 def compare_sessions(ours: Sessions, theirs: Sessions, lines: Lines, history: Counter[str]) -> list[Difference]:
-    """Return sessions that one side lacks, and those with a different start, project or number of messages and prompts."""
+    """Return sessions that one side lacks, and those with another start, project or number of messages or prompts."""
     in_files = {name for name, session in ours.items() if session.is_named}
     in_database = {name for name, session in theirs.items() if session.is_named}
     extra = in_database - in_files

@@ -44,9 +44,9 @@ class Result(NamedTuple):
     denial: str | None = None
     """What Claude Code says beside the result."""
     refusal: str | None = None
-    """By text that no tool prints."""
+    """The refusal, by text that no tool prints."""
     own_refusal: str | None = None
-    """By text that counts only for Claude Code's own tools."""
+    """The refusal, by text that counts only for Claude Code's own tools."""
     is_interrupted: bool = False
     reported: tuple[Git, ...] = ()
     printed: tuple[Git, ...] = ()
