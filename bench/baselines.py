@@ -1,4 +1,4 @@
-"""The baselines for our chain, on the same history in the same session. An unavailable baseline has a reason."""
+"""The baselines for our chain, on the same history in the same run. An unavailable baseline has a reason."""
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""The ratios of one session: machines differ, so ratios are more comparable than times.
+"""The ratios of one benchmark run: machines differ, so ratios are more comparable than times.
 
 `RATIOS` defines what each one divides. A ratio without a value has a reason.
 """
