@@ -38,7 +38,7 @@ Filter: TypeAlias = str | BooleanExpression
 PORTION_BYTES = 12 * 1024 * 1024
 """Compressed size of the files of one transaction, which DuckDB holds in memory until it commits."""
 PORTION_LINES = 100_000
-"""The most lines of one transaction, unless a file has more: tiny lines compress well."""
+"""Lines after which a transaction ends, even if its files are smaller: tiny lines compress well."""
 DUCKDB_SHARE = 0.75
 """DuckDB's share of the memory limit here: documents in Python need the rest."""
 SHOWN_CHARACTERS = 2_000
