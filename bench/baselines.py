@@ -1,4 +1,4 @@
-"""What our chain is compared with, on the same history in the same sitting. A part that cannot be had here says why."""
+"""The baselines for our chain, on the same history in the same run. An unavailable baseline has a reason."""
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping

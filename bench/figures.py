@@ -1,4 +1,4 @@
-"""What was measured, as it is printed in JSON. Seconds, bytes, documents; MB are 10**6 bytes, MiB 2**20."""
+"""The measurements, as printed in JSON. Seconds, bytes, documents; MB are 10**6 bytes, MiB 2**20."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What the figures were measured on, and with which versions."""
+"""The machine of the measurement, and the versions used."""
 
 import os
 import platform

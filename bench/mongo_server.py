@@ -1,4 +1,4 @@
-"""A MongoDB for a while: the server that MONGO_URI names, or `secantusdb`, which speaks its protocol, on loopback."""
+"""A temporary MongoDB: the server at MONGO_URI, or `secantusdb`, which speaks its protocol, on loopback."""
 
 import contextlib
 import secrets

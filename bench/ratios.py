@@ -1,6 +1,6 @@
-"""The ratios of one sitting: machines differ, so that two times from two of them say little, and a ratio says more.
+"""The ratios of one benchmark run: machines differ, so ratios are more comparable than times.
 
-`RATIOS` says of each what it divides. One that has no value has a reason.
+`RATIOS` defines what each one divides. A ratio without a value has a reason.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,6 +1,6 @@
-"""What this machine has, what it lacks, and how to get it: every check of `./analytics doctor`.
+"""The checks of `./analytics doctor`: this machine's setup, with a fix for each problem.
 
-Read-only: nothing is created or changed, so it may run beside a pipeline. A check that fails says what was expected,
+Read-only: nothing is created or changed, so it may run beside a pipeline. A failed check says what was expected,
 what was found and what to do; none raises.
 """
 
@@ -33,7 +33,7 @@ AT_RISK_DAYS = 7
 
 
 def diagnose(settings: Settings) -> list[Finding]:
-    """Look at everything that this mode needs, in the order in which it needs it."""
+    """Check everything that this mode needs, in the order in which it needs it."""
     checks = APPLIANCE_CHECKS if settings.loader_url else CHECKS
     return [_look(name, check, settings) for name, check in checks.items()]
 
@@ -47,7 +47,7 @@ def _look(name: str, check: Callable[[Settings], Finding], settings: Settings) -
 
 
 def healthy(findings: list[Finding]) -> bool:
-    """Whether the pipeline can run here: nothing failed; warnings may remain."""
+    """Return whether the pipeline can run here: no check failed; warnings are allowed."""
     return all(finding.status != "fail" for finding in findings)
 
 
@@ -60,7 +60,7 @@ def _python(_: Settings) -> Finding:
 
 
 def locked_requirements(lock: Path) -> Iterator[Requirement]:
-    """The packages that a lock file asks for on this machine, each with its one version."""
+    """Yield the packages that a lock file requires on this machine, each with its version."""
     for line in lock.read_text(encoding="utf-8").splitlines():
         if line and not line.startswith((" ", "#")):
             requirement = Requirement(line.removesuffix("\\").strip())
@@ -131,7 +131,7 @@ def _excluded(settings: Settings, found: Sequence[Findings]) -> int:
 
 
 def excluded_transcripts(settings: Settings) -> int:
-    """Return how many transcripts PROJECTS_EXCLUDED leaves out; a folder that cannot be read has none."""
+    """Return how many transcripts PROJECTS_EXCLUDED excludes; an unreadable folder has none."""
     found = []
     for root, label in distinct_roots(settings.transcripts_dir) if settings.projects_excluded else []:
         with suppress(TranscriptsError):
@@ -142,7 +142,7 @@ def excluded_transcripts(settings: Settings) -> int:
 def _size(file: Path) -> int:
     try:
         return file.stat().st_size
-    except OSError:  # deleted since it was listed: it weighs nothing
+    except OSError:  # deleted since it was listed: it has no size
         return 0
 
 
@@ -167,7 +167,7 @@ def _retention(settings: Settings) -> Finding:
 
 
 def transcripts_at_risk(settings: Settings) -> list[str]:
-    """Transcripts about to be deleted, relative to their folder, that the published database does not hold whole."""
+    """Return transcripts about to be deleted that are not completely published, relative to their folder."""
     at_risk = Standing(settings, stores={}, forgotten=partial(forgotten_files, settings)).at_risk()
     return [file.source_file for file in at_risk if file.days_left < AT_RISK_DAYS]
 
@@ -194,7 +194,7 @@ def _writable(folder: Path) -> bool:
 def _transcripts_size(settings: Settings) -> int:
     try:
         found = [find(root, label) for root, label in distinct_roots(settings.transcripts_dir)]
-    except TranscriptsError:  # which another finding says
+    except TranscriptsError:  # which another finding reports
         return 0
     return sum(_size(transcript.path) for findings in found for transcript in findings.transcripts)
 
@@ -235,4 +235,4 @@ APPLIANCE_CHECKS: dict[str, Callable[[Settings], Finding]] = {
     "Cost centres": cost_centres,
     "Attention": attention,
 }
-"""What there is to see from the scheduler's container; `./analytics up` looks at the host."""
+"""The checks in the scheduler's container; `./analytics up` checks the host."""

@@ -1,4 +1,4 @@
-"""The doctor's checks of what answers on a socket or runs as a program: servers, ports, Docker, the published file."""
+"""The doctor's checks of servers, ports, Docker and the published file."""
 
 import shutil
 import socket
@@ -26,7 +26,7 @@ from standalone.both_copies import count_copies
 
 
 def record_store(settings: Settings) -> Finding:
-    """Both copies of the history, as far as there are any yet."""
+    """Check both copies of the history, as far as they exist."""
     expected = "the record store answers and has the same lines as Iceberg"
     if settings.mongo_uri is None and not DataPaths.of(settings).records.exists():
         return Finding("Record store", "ok", f"will be created: {DataPaths.of(settings).records}", expected)
@@ -60,7 +60,7 @@ def iceberg(settings: Settings) -> Finding:
 
 
 def loader(settings: Settings) -> Finding:
-    """The loader service of LOADER_URL, which alone reaches the stores."""
+    """Check the loader service at LOADER_URL; only it can reach the stores."""
     expected, fix = f"{settings.loader_url} answers", "see docker compose ps and docker compose logs loader"
     if HttpLoader.of(settings).is_healthy():
         return Finding("Loader", "ok", f"{settings.loader_url} answers", expected)
@@ -68,13 +68,13 @@ def loader(settings: Settings) -> Finding:
 
 
 def open_problems(settings: Settings) -> list[str]:
-    """Return what the status page says needs attention, a line each; nothing where no scheduler has a history."""
+    """Return the status page's problems, a line each; none if no scheduler has a history."""
     incident = read_incident(open_history(settings)) if history_path(settings).exists() else None
     return list(incident["problems"]) if incident else []
 
 
 def last_backup_line(settings: Settings) -> str | None:
-    """Return how old the last backup is and how large; None where no scheduler has a history, or none was made."""
+    """Return the age and size of the last backup; None if no scheduler has a history, or none was made."""
     backup = last_backup(open_history(settings)) if history_path(settings).exists() else None
     if backup is None:
         return None
@@ -83,7 +83,7 @@ def last_backup_line(settings: Settings) -> str | None:
 
 
 def attention(settings: Settings) -> Finding:
-    """What the scheduler watches: settings, collectors, failing runs, old figures."""
+    """Report the scheduler's problems: settings, collectors, failing runs, old figures."""
     expected, problems = "nothing needs attention", open_problems(settings)
     if problems:
         return Finding(
@@ -165,7 +165,7 @@ def docker(_: Settings) -> Finding:
 
 
 def _said(command: list[str]) -> str:
-    """What a command printed, or nothing where it is missing or fails."""
+    """Return a command's output, or an empty text if it is missing or fails."""
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):

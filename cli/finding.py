@@ -1,4 +1,4 @@
-"""What one check of `./analytics doctor` found."""
+"""The finding of one check of `./analytics doctor`."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,7 +8,7 @@ Status = Literal["ok", "warn", "fail"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at. `fix` is empty when there is nothing to do."""
+    """The result of one check. `fix` is empty if there is nothing to do."""
 
     name: str
     status: Status

@@ -79,7 +79,7 @@ def _forget(settings: "Settings", kind: str, value: str, asked: _Asked) -> bool:
 
 
 def _requests(settings: "Settings") -> "Requests":
-    """Return who writes requests down: the appliance's vault, or this process."""
+    """Return what records requests: the appliance's vault, or this process."""
     if settings.vault_url:
         from cli.appliance.forgetting import VaultRequests
 
@@ -90,7 +90,7 @@ def _requests(settings: "Settings") -> "Requests":
 
 
 def _person() -> str:
-    """Return who asks: the account that the command runs under."""
+    """Return the requester: the account that the command runs under."""
     return os.environ.get("SUDO_USER") or os.environ.get("USER") or f"user {os.geteuid()}"
 
 

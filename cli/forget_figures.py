@@ -1,4 +1,4 @@
-"""What the published figures lose with what is to be forgotten: tokens and dollars."""
+"""The tokens and dollars that the published figures lose when something is forgotten."""
 
 import duckdb
 

@@ -1,6 +1,6 @@
 """The scheduler of the standalone mode: one run from the command line, or the service that runs on schedule.
 
-What only the service needs is imported where it starts: a run that finds nothing new is mostly its imports.
+The service's modules are imported when it starts: a run without new lines spends most of its time on imports.
 """
 
 import signal
@@ -26,7 +26,7 @@ from scheduler.runner import Runner
 
 @contextmanager
 def open_runner(settings: Settings) -> Iterator[Runner]:
-    """Yield what carries out runs on this machine, with the servers it needs; in the appliance, over its services."""
+    """Yield the runner of this machine, with the servers it needs; in the appliance, over its services."""
     if settings.loader_url:
         from cli.appliance.scheduler_service import make_runner
 
@@ -40,9 +40,9 @@ def open_runner(settings: Settings) -> Iterator[Runner]:
 
 
 def run_once(settings: Settings, *, full_refresh: bool = False, console: Console, as_json: bool = False) -> RunResult:
-    """Run every step once and print what came of it.
+    """Run every step once and print the result.
 
-    Raises LockHeld when another run has the lock, and the errors of the servers that could not be started or reached.
+    Raises LockHeld if another run has the lock, and the errors of servers that could not be started or reached.
     """
     lock = PipelineLock(DataPaths.of(settings).duckdb.lock)
     if holder := lock.holder():  # before any server is started
@@ -80,7 +80,7 @@ def serve_forever(settings: Settings, console: Console) -> None:
 
 
 def as_data(settings: Settings, result: RunResult) -> dict[str, Any]:
-    """A run for machines: its steps, what is published, and where."""
+    """Return a run as JSON data: its steps, what is published, and where."""
     paths = DataPaths.of(settings)
     data: dict[str, Any] = result.model_dump(mode="json", exclude={"dbt"})
     data["database"], data["report"] = str(paths.duckdb.published_database), str(paths.report)
@@ -99,7 +99,7 @@ def show_outcome(console: Console, settings: Settings, result: RunResult, data: 
 
 @contextmanager
 def stop_on_signal(stop: threading.Event) -> Iterator[None]:
-    """SIGINT and SIGTERM set the event: the step at work ends cleanly. A second Ctrl-C ends at once."""
+    """Set the event on SIGINT and SIGTERM: the current step ends cleanly. A second Ctrl-C exits at once."""
 
     def request(number: int, _: FrameType | None) -> None:
         if stop.is_set() and number == signal.SIGINT:

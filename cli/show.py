@@ -1,4 +1,4 @@
-"""What a person sees of a run in the terminal: per step a bar with rows and rate, then a line; a summary at the end."""
+"""Shows a run in the terminal: per step a bar with rows and rate, then a line; a summary at the end."""
 
 import re
 from pathlib import Path
@@ -34,7 +34,7 @@ _COST_PER_MODEL = "select model, sum(cost_usd) as usd from marts.fct_api_request
 
 
 class RunView:
-    """Turns a run's events into lines; a context manager, so that the bar goes when the run does."""
+    """Prints a run's events as lines; a context manager, so that the bar is removed at the end."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -104,7 +104,7 @@ def _step_line(step: StepResult) -> str:
 
 
 def _cut(message: str, limit: int = 160) -> str:
-    """One line of it: what follows is in the log."""
+    """Return the first line; the rest is in the log."""
     line = " ".join(message.split())
     return line if len(line) <= limit else f"{line[: limit - 3]}..."
 
@@ -120,7 +120,7 @@ def _in_words(warning: str) -> str:
 
 
 def show_failures(console: Console, result: RunResult) -> None:
-    """Warnings, and where the run is no success each failed test."""
+    """Print warnings and, if the run failed, each failed test."""
     for warning in result.warnings:
         console.print(f"[yellow]warning:[/] {escape(_cut(_in_words(warning)))}", highlight=False, soft_wrap=True)
     if result.ok:
@@ -130,7 +130,7 @@ def show_failures(console: Console, result: RunResult) -> None:
 
 
 def show_failed_tests(console: Console, failed_tests: list[FailedTest]) -> None:
-    """Each with its first rows and the query for the rest."""
+    """Print each failed test with its first rows and the query for the rest."""
     for failed in failed_tests:
         said = escape(_cut(failed.node.message or failed.node.status, 600))
         console.print(f"[red]✗[/] {failed.node.name}: {said}", highlight=False, soft_wrap=True)
@@ -144,7 +144,7 @@ def show_failed_tests(console: Console, failed_tests: list[FailedTest]) -> None:
 
 
 def show_summary(console: Console, summary: Summary, settings: Settings, data: Path | None) -> None:
-    """What is published now, and where to look; `data` is the option that further commands need, too."""
+    """Print what is published now, and where; `data` is the option that further commands need, too."""
     option = f" --data {data}" if data else ""
     paths = DataPaths.of(settings)
     if paths.demo_marker.exists():
@@ -169,7 +169,7 @@ def show_summary(console: Console, summary: Summary, settings: Settings, data: P
 
 
 def show_verification(console: Console, answer: VerifyReport) -> None:
-    """What was counted again, and each figure that differs."""
+    """Print what was recounted, and each figure that differs."""
     counted = f"{answer.files:,} files, {answer.sessions:,} sessions, {answer.responses:,} responses"
     console.print(f"Counted again: {counted}, {answer.tool_calls:,} tool calls, {answer.days:,} days", highlight=False)
     if answer.not_yet_collected:

@@ -1,4 +1,4 @@
-"""`sql`: a question to the published database, answered as a table, as CSV or as JSON."""
+"""`sql`: queries the published database; the result is a table, CSV or JSON."""
 
 import csv
 import itertools
@@ -44,7 +44,7 @@ def sql(
 
 
 def with_hints(error: duckdb.Error) -> str:
-    """What DuckDB says up to the place in the query, so with "Did you mean" and the columns that there are."""
+    """Return DuckDB's error up to the place in the query, including "Did you mean" and the available columns."""
     said = itertools.takewhile(lambda line: not line.startswith("LINE "), str(error).splitlines())
     return " ".join(line.strip() for line in said if line.strip())[:600]
 

@@ -1,4 +1,4 @@
-"""What every command shares: the options, the settings, the two consoles, and how an expected failure ends."""
+"""Shared by all commands: the options, the settings, the two consoles, and the exit of an expected failure."""
 
 import os
 from collections.abc import Iterator
@@ -31,10 +31,10 @@ errors = Console(stderr=True)
 
 
 def settings_of(**overrides: Any) -> Settings:
-    """The settings, options above the environment.
+    """Return the settings; options take precedence over the environment.
 
-    A command shows its work itself: of the log only warnings, unless LOG_LEVEL asks for more. What it writes quotes
-    transcripts and is for this user alone; the appliance's volumes are read by several.
+    A command prints its progress, so it logs only warnings unless LOG_LEVEL is set. Its files quote transcripts and are
+    only for this user; the appliance's volumes have several readers.
     """
     settings = load_settings(**overrides)
     if not settings.loader_url:
@@ -53,7 +53,7 @@ def one_line_errors() -> Iterator[None]:
         fail(str(error), error.exit_code)
     except duckdb.Error as error:  # a damaged file, or one that another version has published
         fail(f"DuckDB: {first_line(error)}; ./analytics run --full-refresh rebuilds every database")
-    except typer.Exit:  # said already: nothing need be imported to tell what it is
+    except typer.Exit:  # reported already; caught before the clients below are imported
         raise
     except _mongodb_errors() as error:
         fail(f"MongoDB: {first_line(error)}; check MONGO_URI, or unset it to use the built-in store")
@@ -84,12 +84,12 @@ def fail(message: str, code: int = EXIT_FAILED) -> NoReturn:
 
 
 def first_line(error: BaseException) -> str:
-    """What an error of somebody else's says, without its explanations."""
+    """Return the first line of a third-party error."""
     return (str(error).splitlines() or [type(error).__name__])[0][:300]
 
 
 def show_findings(findings: list[Finding]) -> None:
-    """A table of what was looked at, with what to do where something is wrong."""
+    """Print a table of the findings, with the fix for each problem."""
     marks = {"ok": "[green]ok[/]", "warn": "[yellow]warn[/]", "fail": "[red]fail[/]"}
     table = Table("", "what", *[Column(name, overflow="fold") for name in ("found", "what to do")], show_edge=False)
     for finding in findings:

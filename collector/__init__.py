@@ -1,4 +1,4 @@
-"""Collects transcripts into the record store: every complete line once, as it is written, whole."""
+"""Collects transcripts into the record store: every complete line once, unchanged."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,11 +22,11 @@ def collect(
     masker: Masker | None = None,
     excluded: Sequence[str] = (),
 ) -> CollectResult:
-    """Make one pass over the transcripts below this directory, or below each of several, but for excluded projects.
+    """Make one pass over the transcripts below one or several directories, without excluded projects.
 
-    `masker` masks what is stored.
+    `masker` masks lines before they are stored.
 
-    Raises TranscriptsError where a directory cannot be read, StoreError where the record store fails.
+    Raises TranscriptsError if a directory cannot be read, StoreError if the record store fails.
     """
     roots = distinct_roots([transcripts] if isinstance(transcripts, Path) else transcripts)
     collectors = [Collector(store, root, host, label=label, masker=masker, excluded=excluded) for root, label in roots]

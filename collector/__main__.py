@@ -1,6 +1,6 @@
 """The appliance's collector: `python -m collector` follows the transcripts, `python -m collector healthy` checks on it.
 
-The first is told what to do by the settings and ends cleanly on SIGTERM. Exit codes: 0 done, 1 failed, 2 wrong usage.
+The first is configured by the settings and exits cleanly on SIGTERM. Exit codes: 0 done, 1 failed, 2 wrong usage.
 """
 
 import signal
@@ -27,15 +27,15 @@ from records import open_store
 
 HEARTBEAT = Path(tempfile.gettempdir()) / "claude-analytics-collector.heartbeat"
 HEALTHY_SECONDS = 180.0
-"""A full pass runs every minute, and a long one says every thousand lines that it is under way."""
+"""A full pass runs every minute; a long one reports progress every thousand lines."""
 REST_SECONDS = 60.0
-"""How often a collector that is off says that it is."""
+"""How often a collector that is off reports that it is off."""
 
 log = structlog.get_logger()
 
 
 def main(arguments: list[str]) -> int:
-    """Run the command these arguments name."""
+    """Run the command that these arguments name."""
     match arguments:
         case []:
             return _serve()
@@ -83,14 +83,14 @@ def _follow(settings: Settings, stop: threading.Event) -> None:
                 excluded=settings.projects_excluded,
             )
             follow(collector, stop, report, progress=_beat)
-        except TranscriptsError as error:  # the status page names it while the container is started again and again
+        except TranscriptsError as error:  # the status page shows it while the container restarts repeatedly
             standing.fail(error.found)
             raise
         log.info("stopped")
 
 
 def _rest(standing: Standing, stop: threading.Event) -> None:
-    """Read nothing and say so, on a host that only receives lines."""
+    """Read nothing and report that, on a host that only receives lines."""
     log.info("off", reason="COLLECTOR=off: this host has no transcripts")
     while not stop.is_set():
         try:
@@ -112,7 +112,7 @@ def _report(result: CollectResult) -> None:
 
 
 def _healthy() -> int:
-    """Whether a pass ended not long ago."""
+    """Return 0 if a pass ended recently, else 1."""
     try:
         age = time.time() - HEARTBEAT.stat().st_mtime
     except FileNotFoundError:

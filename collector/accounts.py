@@ -1,4 +1,4 @@
-"""`python -m collector.accounts NAME=PASSWORD_FILE...`: brings MongoDB's accounts to what the appliance needs.
+"""`python -m collector.accounts NAME=PASSWORD_FILE...`: creates or updates MongoDB's accounts for the appliance.
 
 Run as the root user on every `up`, before anyone else connects. Safe to run again: an account that exists gets the
 password and the role that it should have, so a role that a new release changes needs no hand.
@@ -35,14 +35,14 @@ _PRIVILEGES_OF = {
 
 
 def ensure(admin: Database[dict[str, Any]], name: str, password: str, database: str) -> None:
-    """Make this account, or bring it to this password and its role."""
+    """Create this account, or update its password and role."""
     known = admin.command("usersInfo", name)["users"]
     roles = [{"role": ROLES[name], "db": database}]
     admin.command("updateUser" if known else "createUser", name, pwd=password, roles=roles)
 
 
 def ensure_roles(database: Database[dict[str, Any]]) -> None:
-    """Make the roles of the loader and the vault, or bring them to their privileges."""
+    """Create the roles of the loader and the vault, or update their privileges."""
     for role, actions_by_collection in _PRIVILEGES_OF.items():
         privileges = [
             {"resource": {"db": database.name, "collection": collection}, "actions": actions}
@@ -67,7 +67,7 @@ def bring_about(arguments: list[str]) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """An expected failure takes one line."""
+    """Run the command; an expected failure takes one line."""
     try:
         bring_about(arguments)
     except (SettingsError, OSError, PyMongoError) as error:

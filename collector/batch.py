@@ -1,6 +1,6 @@
-"""Gathers lines of any number of files and stores them together with the states of those files, in one transaction.
+"""Collects lines of any number of files and stores them with the states of those files, in one transaction.
 
-Where the store has no transactions, the order makes a pass killable: lines, then rejected lines, then states.
+Without transactions, the order makes it safe to kill a pass: lines, then rejected lines, then states.
 """
 
 from collections.abc import Sequence
@@ -20,24 +20,24 @@ from records.lines import identity, session_of
 MAX_LINES = 1000
 MAX_BYTES = 16 * 1024 * 1024
 GAP_BYTES = 64
-"""What an entry of a layout costs beside its bytes: a million blank lines are no empty batch."""
+"""What a layout entry costs besides its bytes: a million blank lines are not an empty batch."""
 
 
 @dataclass(slots=True)
 class FileRun:
-    """A file being read: its state as stored, and the reading that goes beyond it."""
+    """A file being read: its stored state, and the reading that is ahead of it."""
 
     state: FileState
     reading: Reading
     stem: str
     layout: Layout = field(default_factory=Layout)
-    """What the lines read since the last flush do not tell of the file."""
+    """What the file has besides the lines read since the last flush."""
     forgotten: int = 0
     """Lines that were refused since the file was opened."""
 
     @property
     def is_forgotten(self) -> bool:
-        """Whether every line of the file was refused, so that nothing is to be kept of it."""
+        """Whether every line of the file was refused, so that nothing of it may be stored."""
         return self.forgotten > 0 and self.state.lines == 0
 
     def place(self, byte_offset: int) -> Place:
@@ -52,7 +52,7 @@ class Batch:
     store: LineSink
     tally: CollectResult
     masker: Masker | None = None
-    """Masks lines before they are stored; their ids are those of the lines as they were."""
+    """Masks lines before they are stored; their ids are computed from the unmasked lines."""
     excluded: Sequence[str] = ()
     """Patterns of projects whose prompts are not stored; their files are not read in the first place."""
     _lines: list[tuple[NewLine, FileRun]] = field(default_factory=list)
@@ -61,10 +61,10 @@ class Batch:
     _changed: dict[str, FileState] = field(default_factory=dict)
     _bytes: int = 0
     forgotten_files: dict[str, FileState] = field(default_factory=dict)
-    """Files of which every line so far was refused: their states are not stored, for they hold names."""
+    """Files of which every line so far was refused: their states are not stored, because they contain names."""
 
     def add(self, run: FileRun, physical: PhysicalLine) -> bool:
-        """Take what was read at once from a file; store everything if that makes enough, and say so."""
+        """Add one physical line of a file; flush if the batch is full, and return whether it was."""
         kept = [read for read in physical.lines if not self._is_excluded(read)]
         for read in kept:
             self._add_line(run, read)
@@ -84,7 +84,7 @@ class Batch:
         return full
 
     def _is_excluded(self, read: ReadLine) -> bool:
-        """Tell whether a line is a prompt of Claude Code's history that was given in an excluded project."""
+        """Return whether a line is a prompt in Claude Code's history from an excluded project."""
         value = read.line.value
         return bool(
             self.excluded and value and "display" in value and is_excluded_path(value.get("project"), self.excluded)
@@ -157,7 +157,7 @@ class Batch:
     def _count_rejected(self) -> None:
         for line, run in self._rejected:
             assert line.place.byte_offset is not None
-            # the store does not say whether it was there from elsewhere
+            # the store does not say which file it came from
             run.layout.lines[line.place.byte_offset] = line.line_id
             run.state.dead_letters += 1
             self.tally.dead_letters += 1
@@ -183,7 +183,7 @@ class Batch:
 
 
 def place_line(line: NewLine, state: FileState, layout: Layout, source: Source | None) -> bool:
-    """Keep in the layout what the store does not tell of a line's place; return whether the line is the file's own."""
+    """Add to the layout what the store does not record of a line's place; return whether the line is the file's own."""
     is_own = source is None or _is_own(line.place, state, source)
     is_placed = is_own and not state.resets and (source is None or source.byte_offset is not None)
     if not is_placed and line.place.byte_offset is not None:
@@ -192,7 +192,7 @@ def place_line(line: NewLine, state: FileState, layout: Layout, source: Source |
 
 
 def _is_own(place: Place, state: FileState, source: Source) -> bool:
-    """Tell whether a line was stored by an earlier reading of the same bytes of the same file, one that was killed."""
+    """Return whether a line was stored by an earlier, killed pass over the same bytes of the same file."""
     if (source.host, source.source_file) != (place.host, place.source_file):
         return False
     if source.byte_offset not in (place.byte_offset, None):

@@ -1,9 +1,9 @@
-"""Follows the transcripts: a new line reaches the record store within two seconds, whatever fails is tried again.
+"""Follows the transcripts: a new line reaches the record store within two seconds, and failures are retried.
 
 Notifications say which files grew. They are lost on network mounts, under new directories and behind symbolic links, so
-a pass over everything runs every minute as well. WATCHFILES_FORCE_POLLING=1 looks at the files instead.
+a pass over everything runs every minute as well. WATCHFILES_FORCE_POLLING=1 polls the files instead.
 
-A transcripts directory that is not there is waited for: Claude Code makes it when it is first used.
+The collector waits for a missing transcripts directory: Claude Code creates it when it is first used.
 """
 
 import threading
@@ -23,7 +23,7 @@ from common.transcript_files import SUFFIXES, absence
 log = structlog.get_logger()
 
 REMEMBERED_LINES = 1_000_000
-"""How many fingerprints a collector that follows keeps: some 120 MB at most."""
+"""How many fingerprints a following collector keeps: at most about 120 MB."""
 _RETRY_SECONDS = 5.0
 _TICK_MILLISECONDS = 500
 
@@ -40,9 +40,9 @@ def follow(
 ) -> None:
     """Collect until `stop` is set; `on_pass` gets the result of each pass, also of one that found nothing.
 
-    `progress` hears of full passes while they run: the first may take an hour.
+    `progress` is called during full passes: the first may take an hour.
 
-    Raises TranscriptsError or StoreError if the first pass fails. Later failures are logged and tried again.
+    Raises TranscriptsError or StoreError if the first pass fails. Later failures are logged and retried.
     """
     transcripts, passed = collector.root, False
     while not stop.is_set():
@@ -69,7 +69,7 @@ def _passes(
     progress: Progress | None,
     full_pass_seconds: float,
 ) -> Iterator[CollectResult]:
-    """One full pass once the watch stands, then one for each change and a full one whenever it is time."""
+    """Make a full pass once the watch has started, then one per change and a full one whenever it is due."""
     collector.require_root()
     next_full = 0.0
     for changes in _watch(collector.root, stop):
@@ -81,12 +81,12 @@ def _passes(
 
 
 def _watch(root: Path, stop: threading.Event) -> Iterator[set[tuple[Change, str]]]:
-    """Changes, and nothing at each tick; also where the system gives us no notifications: then passes go on without."""
+    """Yield changes, and an empty set at each tick; without notifications from the system, only ticks."""
     told = False
     while not stop.is_set():
         try:
             yield from _notifications(root, stop)
-        except WatchfilesRustInternalError as error:  # the user's inotify instances are used up, by editors for example
+        except WatchfilesRustInternalError as error:  # no inotify instances are left, because of editors for example
             if not told:
                 log.warning("no_notifications", error=str(error), remedy="raise fs.inotify.max_user_instances")
             told = True
@@ -109,7 +109,7 @@ def _notifications(root: Path, stop: threading.Event) -> Iterator[set[tuple[Chan
 
 
 def _needs_full_pass(changes: set[tuple[Change, str]]) -> bool:
-    """A directory that appeared may hold files that no notification tells of."""
+    """Return whether a directory appeared: it may contain files without a notification."""
     return any(
         change is Change.added and not path.endswith(SUFFIXES) and Path(path).is_dir() for change, path in changes
     )

@@ -1,4 +1,4 @@
-"""The token that enrols a machine: where the receiver is, which certificate it has, and a word that works once."""
+"""The token that enrols a machine: the receiver's address, its certificate, and a word that works once."""
 
 import base64
 import binascii
@@ -12,13 +12,13 @@ _PREFIX = "enrol-"
 
 
 class Invitation(BaseModel):
-    """What a token says."""
+    """The content of a token."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
     url: str
     certificate: str | None
-    """The SHA-256 fingerprint of the receiver's certificate; None where a certificate authority vouches for it."""
+    """The SHA-256 fingerprint of the receiver's certificate; None if a certificate authority signed it."""
     secret: str
 
     def token(self) -> str:
@@ -27,7 +27,7 @@ class Invitation(BaseModel):
 
     @classmethod
     def of(cls, token: str) -> "Invitation":
-        """Return what a token says. Raises UsageError, without repeating the text, if it is not a token."""
+        """Parse a token. Raises UsageError, without quoting the text, if it is not a token."""
         try:
             word = token.strip().removeprefix(_PREFIX)
             found = cls.model_validate_json(base64.urlsafe_b64decode(word + "=" * (-len(word) % 4)))

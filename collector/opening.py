@@ -1,7 +1,7 @@
-"""Opens a transcript whatever it is packed in, so that its reader meets nothing but lines.
+"""Opens a transcript, compressed or not, so that its reader sees only lines.
 
-A compressed transcript has the name `*.jsonl.gz`, or the old name and gzip inside. What is noted of a sub-agent becomes
-one line of type `agent-meta`.
+A compressed transcript is named `*.jsonl.gz`, or has the old name and gzip inside. A note on a sub-agent becomes one
+line of type `agent-meta`.
 """
 
 import gzip
@@ -21,7 +21,7 @@ _GZIP = b"\x1f\x8b"
 
 
 class Note(io.BytesIO):
-    """What is noted of a sub-agent, as its line."""
+    """A note on a sub-agent, as its line."""
 
     def __init__(self, source_file: str, original: bytes) -> None:
         """`original` is the file's content, which differs from the line."""
@@ -31,9 +31,9 @@ class Note(io.BytesIO):
 
 @contextmanager
 def opened(transcript: Transcript) -> Iterator[tuple[BinaryIO, os.stat_result, int]]:
-    """Yield the transcript's lines as a file, the stat result of what was opened, and where its lines end at most.
+    """Yield the transcript's lines as a file, the opened file's stat result, and the limit of the lines' bytes.
 
-    Raises OSError where the file cannot be read or what it is packed in is damaged.
+    Raises OSError if the file cannot be read or its compression is damaged.
     """
     with transcript.path.open("rb", buffering=CHUNK_BYTES) as file:
         stat = os.fstat(file.fileno())
@@ -62,9 +62,9 @@ def _damage_named() -> Iterator[None]:
 
 
 def note_line(source_file: str, content: bytes) -> bytes:
-    """Return what Claude Code notes of a sub-agent as a line that names the session and the agent, as the path does.
+    """Return Claude Code's note on a sub-agent as a line with the session and the agent from its path.
 
-    What is not an object stays as it is, and is rejected as any such line.
+    A note that is not an object is returned unchanged, and rejected like any such line.
     """
     folders = source_file.split("/")
     session = folders[folders.index("subagents") - 1] if "subagents" in folders[1:] else ""
@@ -82,5 +82,5 @@ def _written(note: dict[str, Any]) -> bytes:
     compact = json.dumps(note, ensure_ascii=False, separators=(",", ":"))
     try:
         return compact.encode()
-    except UnicodeEncodeError:  # half a surrogate pair, which only an escape can name
+    except UnicodeEncodeError:  # half a surrogate pair, which only an escape can express
         return json.dumps(note, separators=(",", ":")).encode()

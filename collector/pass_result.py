@@ -1,4 +1,4 @@
-"""What a pass reports, while it runs and at its end."""
+"""The results of a pass, while it runs and at its end."""
 
 from dataclasses import dataclass
 
@@ -6,12 +6,12 @@ from pydantic import BaseModel, ConfigDict
 
 
 class CollectProgress(BaseModel):
-    """How far a pass is."""
+    """The progress of a pass."""
 
     model_config = ConfigDict(frozen=True)
 
     files_done: int
-    """Files looked at, the unchanged ones included."""
+    """Files checked, including unchanged ones."""
     files_total: int
     bytes_done: int
     """Bytes read, of those that are new."""
@@ -22,12 +22,12 @@ class CollectProgress(BaseModel):
 
 @dataclass(slots=True)
 class CollectResult:
-    """What one pass did, or has done so far."""
+    """The result of a pass, or its result so far."""
 
     files: int = 0
     """Transcripts found."""
     files_read: int = 0
-    """Of these, files that had something new."""
+    """Of these, files with new bytes."""
     files_unreadable: int = 0
     """Files and directories that could not be read; `transcript_files` says why."""
     files_unfinished: int = 0
@@ -41,13 +41,13 @@ class CollectResult:
     duplicates: int = 0
     """Lines whose document came from elsewhere: another file, or earlier in the same one."""
     dead_letters: int = 0
-    """Lines rejected because they hold no JSON object."""
+    """Lines rejected because they are not a JSON object."""
     forgotten: int = 0
-    """Lines that are not stored again: a person asked to forget them."""
+    """Lines that are not stored again: a request to forget covers them."""
     excluded: int = 0
     """Prompts of Claude Code's history that are not stored: PROJECTS_EXCLUDED names their project."""
     files_forgotten: int = 0
-    """Files that were not read: a person asked to forget all that is in them."""
+    """Files that were not read: a request to forget covers all of their lines."""
     files_excluded: int = 0
     """Files that were not read: PROJECTS_EXCLUDED names their project."""
     bytes_read: int = 0

@@ -1,4 +1,4 @@
-"""Passes over the transcripts: what is new goes to the record store, what cannot be read is recorded."""
+"""Passes over the transcripts: new lines go to the record store, unreadable files are recorded."""
 
 import os
 import time
@@ -38,16 +38,16 @@ class Collector:
         longest: int | None = None,
         excluded: Sequence[str] = (),
     ) -> None:
-        """Make a collector that reads nothing yet.
+        """Create a collector; nothing is read yet.
 
         Args:
             store: Where lines go.
             transcripts: The transcripts directory.
             host: This machine's name.
-            label: Put in front of the names of its files, where other directories have files of the same names.
+            label: The prefix of its files' names, if other directories have files of the same names.
             remember: How many fingerprints of lines to keep between passes, so that grown files are not read twice.
             masker: Masks lines before they are stored (MASKING=everywhere).
-            longest: A file with a longer line counts as unreadable; None where the record store takes any.
+            longest: A file with a longer line counts as unreadable; None if the record store accepts any length.
             excluded: Patterns of projects whose files are not read.
         """
         self.masker, self.longest = masker, longest
@@ -60,23 +60,23 @@ class Collector:
         self.states: dict[str, FileState] = {}
 
     def collect(self, progress: Progress | None = None) -> CollectResult:
-        """One pass over everything. Raises TranscriptsError or StoreError where it cannot go on."""
+        """Make a pass over everything. Raises TranscriptsError or StoreError if it cannot continue."""
         findings = find(self.root, self.label)
         with self._keeping_step():
             return _Pass(self, progress).run(findings.transcripts, findings)
 
     def collect_some(self, paths: Iterable[Path]) -> CollectResult:
-        """A pass over these files only. Raises TranscriptsError or StoreError where it cannot go on."""
+        """Make a pass over these files only. Raises TranscriptsError or StoreError if it cannot continue."""
         transcripts = [transcript(self.root, path, self.label) for path in sorted(paths)]
         with self._keeping_step():
             return _Pass(self, None).run(transcripts, None)
 
     def require_root(self) -> None:
-        """Raise TranscriptsError where the transcripts directory is missing or may not be read."""
+        """Raise TranscriptsError if the transcripts directory is missing or unreadable."""
         check_folder(self.root)
 
     def recall(self, state: FileState, file: BinaryIO, stat: os.stat_result, end: int) -> Reading | None:
-        """Return the reading that this state describes, or None where the file no longer begins with what was read."""
+        """Return the reading that this state describes, or None if the file no longer begins with the bytes read."""
         if state.read_bytes == 0:
             return Reading()
         if end < state.read_bytes:
@@ -87,7 +87,7 @@ class Collector:
         return retrace(file, state.read_bytes, state.digest, split_lines=state.split_lines)
 
     def keep(self, state: FileState, reading: Reading) -> None:
-        """Remember a reading, and forget those longest unused where there are too many fingerprints."""
+        """Cache a reading, and evict the least recently used ones if there are too many fingerprints."""
         _, before = self._readings.pop(state.source_file, (None, 0))
         self._readings[state.source_file] = reading, reading.weight
         self._weight += reading.weight - before
@@ -97,9 +97,9 @@ class Collector:
 
     @contextmanager
     def _keeping_step(self) -> Iterator[None]:
-        """Trust what we remember only after a pass that ended well, and while the database agrees.
+        """Keep the cache only after a successful pass, and while the database agrees.
 
-        A pass that failed has counted lines that were not stored; a database may be dropped or restored, and files be
+        A failed pass has counted lines that were not stored; the database may be dropped or restored, and files
         forgotten.
         """
         self.store.synchronise()
@@ -117,7 +117,7 @@ class Collector:
 
 
 class _Pass:
-    """One pass: what it has to do, what it has done, how far it is."""
+    """One pass: its files, its result and its progress."""
 
     def __init__(self, collector: Collector, progress: Progress | None) -> None:
         self._collector, self._progress = collector, progress
@@ -127,7 +127,7 @@ class _Pass:
         self._files_done, self._bytes_total = 0, 0
 
     def run(self, transcripts: list[Transcript], findings: Findings | None) -> CollectResult:
-        """Read what is new in these; with findings, also record what is missing or could not be looked into."""
+        """Read what is new in these; with findings, also record files that are missing or could not be read."""
         self._tally.files = len(transcripts)
         for file, state in self._changed(self._wanted(transcripts)):
             self._read(file, state)
@@ -142,7 +142,7 @@ class _Pass:
         return self._tally
 
     def _wanted(self, transcripts: list[Transcript]) -> list[Transcript]:
-        """Return the transcripts without those of excluded projects and those of which all is forgotten."""
+        """Return the transcripts without those of excluded projects and those that are entirely forgotten."""
         read = [file for file in transcripts if not is_excluded(file.source_file, self._collector.excluded)]
         self._tally.files_excluded = len(transcripts) - len(read)
         if not self._collector.store.forget_requests():
@@ -155,7 +155,7 @@ class _Pass:
         states = {}
         for file in files:
             state = FileState.new(self._collector.host, self._collector.root, file.source_file)
-            with suppress(OSError):  # what cannot be read is recorded when it is tried
+            with suppress(OSError):  # unreadable files are recorded when they are opened
                 state.saw(file.path.stat())
             states[state.id] = state
         return {states[name].source_file for name in self._collector.store.refused_files(states.values())}
@@ -184,7 +184,7 @@ class _Pass:
         if known is None:
             known = FileState.new(collector.host, collector.root, source_file, kind)
             collector.states[source_file] = known
-        if known.root != str(collector.root):  # the folder is mounted elsewhere, as an upgrade does
+        if known.root != str(collector.root):  # the folder has a new mount point, as after an upgrade
             known.root = str(collector.root)
             self._batch.change(known)
         return known
@@ -239,7 +239,7 @@ class _Pass:
             self._batch.change(state)
 
     def _record_absent(self, findings: Findings) -> None:
-        """Files that were there before and directories that could not be, or can again be, looked into."""
+        """Record missing files, and directories that cannot be read, or can be read again."""
         present = {file.source_file for file in findings.transcripts}
         for name, error in findings.unreadable.items():
             self._tally.files_unreadable += 1

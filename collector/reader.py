@@ -1,8 +1,8 @@
-"""Reads one transcript from where it was left: complete lines only, in the file's order.
+"""Reads one transcript from where the last pass stopped: complete lines only, in the file's order.
 
-Repetitions of a line without uuid are told apart by their number within the file, so a reader needs the fingerprints of
-such lines before. A `Reading` holds them; where it is gone, it is made again from the file, which shows at the same
-time whether the file still begins with what was read.
+Repetitions of a line without uuid are distinguished by their number within the file, so a reader needs the fingerprints
+of all earlier such lines. A `Reading` holds them; if it is lost, it is rebuilt from the file, which also shows whether
+the file still begins with the bytes read.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _TAIL_BYTES = 4096
 
 @dataclass(frozen=True, slots=True)
 class ReadLine:
-    """A line, where it starts in the file, and how many byte-identical ones without uuid came before it there."""
+    """A line, its offset in the file, and how many byte-identical ones without uuid precede it there."""
 
     line: Line
     fingerprint: bytes
@@ -28,13 +28,13 @@ class ReadLine:
 
 @dataclass(frozen=True, slots=True)
 class PhysicalLine:
-    """What was read at once: the lines between two line ends."""
+    """The lines between two line ends."""
 
     lines: list[ReadLine]
     size: int
     """Bytes, line end included."""
     is_split: bool
-    """Whether the line in the file does not hold exactly one object or piece of text."""
+    """Whether the physical line holds more or less than one object or piece of text."""
     gaps: list[tuple[int, bytes]]
     """Bytes that belong to no line, by their offset in the file, other than one line feed after a line."""
 
@@ -49,50 +49,50 @@ class Reading:
 
     offset: int = 0
     tail: bytes = b""
-    """The last bytes read, to see cheaply that the file still holds them."""
+    """The last bytes read, to check cheaply that the file still has them."""
     _digest: "blake2b" = attribute(default_factory=_new_digest)
     _seen: dict[bytes, int] = attribute(default_factory=dict)
 
     @property
     def digest(self) -> str:
-        """Of all bytes read."""
+        """The digest of all bytes read."""
         return self._digest.copy().hexdigest()
 
     @property
     def weight(self) -> int:
-        """What keeping this costs, in fingerprints: the tail and the digest count as some."""
+        """The cost of keeping this, in fingerprints; the tail and the digest are included."""
         return len(self._seen) + 64
 
     @property
     def stands_within_line(self) -> bool:
-        """Whether what comes next continues a line whose first part was read without its line end."""
+        """Whether the next bytes continue a line that was read without its line end."""
         return bool(self.tail) and not self.tail.endswith(b"\n")
 
     def advance(self, physical: bytes) -> None:
-        """These bytes have been read."""
+        """Count these bytes as read."""
         self._digest.update(physical)
         self.offset += len(physical)
         self.tail = (self.tail + physical[-_TAIL_BYTES:])[-_TAIL_BYTES:]
 
     def count(self, print_: bytes) -> int:
-        """How many lines of this fingerprint came before; this one counts from now on."""
+        """Return how many lines with this fingerprint came before, and count this one."""
         before = self._seen.get(print_, 0)
         self._seen[print_] = before + 1
         return before
 
     def still_there(self, file: BinaryIO) -> bool:
-        """Whether the file still holds the last bytes read, at their place."""
+        """Return whether the file still has the last bytes read, at the same offset."""
         file.seek(self.offset - len(self.tail))
         return file.read(len(self.tail)) == self.tail
 
 
 def read(reading: Reading, file: BinaryIO, end: int, longest: int | None = None) -> Iterator[PhysicalLine]:
-    """The lines between where the reading stands and this byte of the file.
+    """Yield the lines from the reading's position to this byte of the file.
 
     Raises OSError at a line that is longer than `longest`; the reading stays before it.
 
-    A last line without line end is read only if it is complete JSON; its line end, when it comes, adds nothing. The
-    reading is at each line's end when the line is handed out.
+    A last line without line end is read only if it is complete JSON; its line end adds nothing later. The reading is
+    at each line's end when the line is yielded.
     """
     file.seek(reading.offset)
     while reading.offset < end:
@@ -106,12 +106,12 @@ def read(reading: Reading, file: BinaryIO, end: int, longest: int | None = None)
         reading.advance(physical)
         located = [_locate(reading, line, start) for line in lines]
         gaps = [] if _is_plain(physical, lines) else list(_gaps(physical, lines, start))
-        size, physical, lines = len(physical), b"", []  # a long line need not be in memory twice while it is stored
+        size, physical, lines = len(physical), b"", []  # so that a long line is not in memory twice while it is stored
         yield PhysicalLine(located, size, is_split=len(located) > 1 or (continues and bool(located)), gaps=gaps)
 
 
 def _is_plain(physical: bytes, lines: list[Line]) -> bool:
-    """Tell whether nothing but a line feed is around the one line."""
+    """Return whether there is one line and nothing around it but a line feed."""
     if len(lines) != 1 or lines[0].start:
         return False
     rest = len(physical) - len(lines[0].raw)
@@ -138,9 +138,9 @@ def _locate(reading: Reading, line: Line, start: int) -> ReadLine:
 
 
 def retrace(file: BinaryIO, end: int, digest: str, *, split_lines: bool) -> Reading | None:
-    """Return the reading of the first bytes of a file, or None if they are no longer the ones with this digest.
+    """Return the reading of the first bytes of a file, or None if their digest has changed.
 
-    Lines are parsed only where they may have a uuid, or where some of them did not hold exactly one object.
+    Lines are parsed only if they may have a uuid, or if some of them did not hold exactly one object.
     """
     reading = Reading()
     file.seek(0)

@@ -1,7 +1,7 @@
-"""How the collector stands, kept in the record store: the state of the transcripts directory itself.
+"""The collector's heartbeat in the record store: the state of the transcripts directory itself.
 
-It is one more row among the states of files, named ".", which whoever reads those understands: whether the directory is
-there and may be read, why not, and when that was last looked at.
+It is a row named "." among the states of files: whether the directory exists and is readable, why not, and when it
+was last checked.
 """
 
 from datetime import datetime, timedelta
@@ -19,22 +19,22 @@ class Standing:
     """Reports for one host and its transcripts directory."""
 
     def __init__(self, store: LineSink, transcripts: Path, host: str) -> None:
-        """Nothing is written yet."""
+        """Create a reporter; nothing is written yet."""
         self._store, self._root = store, transcripts
         self._state = FileState.new(host, transcripts, ROOT_NAME, DIRECTORY)
         self._told: datetime | None = None
 
     def beat(self) -> None:
-        """Say that the directory was looked at, once a minute, and at once where it came or went."""
+        """Record that the directory was checked: once a minute, and at once if it appeared or disappeared."""
         reason = absence(self._root)
         self._tell(MISSING if reason else OK, reason)
 
     def rest(self) -> None:
-        """Say once a minute that this host has no transcripts."""
+        """Record once a minute that this host has no transcripts."""
         self._tell(OFF, None)
 
     def fail(self, error: str) -> None:
-        """Say why the collector ends."""
+        """Record why the collector ends."""
         self._tell(UNREADABLE, error)
 
     def _tell(self, status: str, reason: str | None) -> None:

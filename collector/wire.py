@@ -1,6 +1,6 @@
-"""What a machine sends to the receiver: a delivery of lines with the states of their files, as BSON in one zstd frame.
+"""The format of a delivery to the receiver: lines with the states of their files, as BSON in one zstd frame.
 
-Every field is checked here, once: an enrolled machine may be damaged or hostile, and what it says reaches the record
+Every field is validated here, once: an enrolled machine may be faulty or hostile, and its fields reach the record
 store. The host is not among the fields: it is the name that the machine was enrolled under.
 """
 
@@ -20,9 +20,9 @@ from records.layouts import Layout
 MAX_BYTES = 128 * 1024 * 1024
 """A delivery before compression. One holds at most 16 MB of lines, or a single line that is longer."""
 MAX_BODY = 128 * 1024 * 1024
-"""A delivery as it is sent."""
+"""A compressed delivery."""
 LONGEST_LINE = 112 * 1024 * 1024
-"""A longer line is not sent; its file counts as unreadable and stays where it is."""
+"""A longer line is not sent; its file counts as unreadable and keeps its state."""
 _CODEC: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True)
 
 Name = Annotated[str, Field(min_length=1, max_length=65_536, pattern=r"^[^\x00]*$")]
@@ -33,7 +33,7 @@ Digest = Annotated[str, Field(pattern="^([0-9a-f]{32})?$")]
 
 
 class WireError(AnalyticsError):
-    """What was sent is no delivery; the message says why."""
+    """The body is not a valid delivery; the message says why."""
 
 
 class _Sent(BaseModel):
@@ -41,7 +41,7 @@ class _Sent(BaseModel):
 
 
 class SentLine(_Sent):
-    """A line, or with a reason a rejected one."""
+    """A line; with a reason, a rejected one."""
 
     line_id: LineId
     source_file: Name
@@ -51,13 +51,13 @@ class SentLine(_Sent):
 
 
 class SentFile(_Sent):
-    """How far a file was read with this delivery, and from where."""
+    """The offsets from and up to which a file was read for this delivery."""
 
     source_file: Name
     root: Name
     kind: Annotated[str, Field(pattern=f"^({FILE}|{DIRECTORY})$")]
     before: tuple[Count, Count]
-    """How often the file had been rewritten and how far it had been read, before."""
+    """How often the file was rewritten and how far it was read, before this delivery."""
     resets: Count
     read_bytes: Count
     lines: Count
@@ -73,14 +73,14 @@ class SentFile(_Sent):
 
     @classmethod
     def of(cls, state: FileState, before: tuple[int, int]) -> "SentFile":
-        """Return a state as it is sent."""
+        """Return a state in the format for sending."""
         taken = cls.model_fields.keys() - {"before", "root", "inode"}
         root = state.root.encode("utf-8", "backslashreplace").decode()
         return cls(before=before, root=root, inode=str(state.inode), **{name: getattr(state, name) for name in taken})
 
     @property
     def after(self) -> tuple[int, int]:
-        """How often the file was rewritten and how far it is read, now."""
+        """How often the file was rewritten and how far it was read, after this delivery."""
         return self.resets, self.read_bytes
 
     def state(self, host: str, project_id: str) -> FileState:
@@ -90,7 +90,7 @@ class SentFile(_Sent):
 
 
 class SentLayout(_Sent):
-    """What is kept of a file besides its lines."""
+    """A part of a file's layout."""
 
     source_file: Name
     lines: list[tuple[Count, LineId]]
@@ -115,7 +115,7 @@ class SentLayout(_Sent):
 
 
 class Delivery(_Sent):
-    """What is sent at once, and stored before it is acknowledged."""
+    """The unit of sending, which is stored before it is acknowledged."""
 
     lines: list[SentLine] = []
     rejected: list[SentLine] = []
@@ -124,12 +124,12 @@ class Delivery(_Sent):
 
 
 def pack(delivery: Delivery) -> bytes:
-    """Return a delivery as it is sent."""
+    """Encode a delivery."""
     return compress(delivery.model_dump())
 
 
 def unpack(content: bytes) -> Delivery:
-    """Return the delivery that was sent. Raises WireError for anything else, however it is made."""
+    """Decode a delivery. Raises WireError for any invalid input."""
     try:
         return Delivery.model_validate(_as_tuples(decompress(content)))
     except ValidationError as error:
@@ -139,12 +139,12 @@ def unpack(content: bytes) -> Delivery:
 
 
 def compress(document: dict[str, Any]) -> bytes:
-    """Return a document as BSON in a zstd frame that tells its size."""
+    """Return a document as BSON in a zstd frame with its content size."""
     return zstandard.ZstdCompressor(level=3).compress(bson.encode(document))
 
 
 def decompress(content: bytes) -> dict[str, Any]:
-    """Return the document of a frame; one that would be larger than MAX_BYTES is not unpacked."""
+    """Return the document of a frame; frames of more than MAX_BYTES of content are not unpacked."""
     try:
         size = zstandard.frame_content_size(content)
         if not 0 <= size <= MAX_BYTES:
@@ -156,7 +156,7 @@ def decompress(content: bytes) -> dict[str, Any]:
 
 
 def _as_tuples(document: dict[str, Any]) -> dict[str, Any]:
-    """Turn the pairs into tuples, which BSON does not know."""
+    """Turn the pairs into tuples, which BSON does not have."""
     for sent in _dicts(document.get("files")):
         _pair(sent, "before")
     for sent in _dicts(document.get("layouts")):

@@ -87,22 +87,22 @@ _TABLES: dict[str, tuple[Schema, PartitionSpec]] = {
 _PROPERTIES = {
     "write.parquet.compression-codec": "zstd",
     "write.metadata.delete-after-commit.enabled": "true",
-    "commit.manifest-merge.enabled": "true",  # else each append leaves a manifest, and each scan opens all of them
+    "commit.manifest-merge.enabled": "true",  # otherwise each append leaves a manifest, and each scan opens all of them
     "commit.manifest.min-count-to-merge": "16",
 }
 
 
 def open_catalog(settings: Settings) -> Catalog:
-    """The catalog that the settings name. The SQLite one is created where it does not exist, and follows a move.
+    """Return the configured catalog. The SQLite one is created if missing, and updated if its directory was moved.
 
-    Raises AnalyticsError where the data directory was moved without the tables' files.
+    Raises AnalyticsError if the data directory was moved without the tables' files.
     """
     if settings.iceberg_rest_uri:
         return load_catalog("claude_analytics", **_rest_properties(settings))
     folder = DataPaths.of(settings).iceberg
     (folder / "warehouse").mkdir(parents=True, exist_ok=True)
     uri = URL.create("sqlite", database=str(folder / "catalog.db")).render_as_string()
-    # A path, for pyiceberg takes a URI's escapes literally: `My%20Data` would become a folder beside `My Data`.
+    # A path: pyiceberg takes a URI's escapes literally, so `My%20Data` would become a folder beside `My Data`.
     catalog = SqlCatalog("claude_analytics", uri=uri, warehouse=str(folder / "warehouse"))
     bring_home(catalog, folder / "warehouse")
     return catalog
@@ -129,14 +129,14 @@ def open_table(catalog: Catalog, name: str) -> Table:
     """Return one of the tables of namespace `raw`; create it if it does not exist."""
     schema, spec = _TABLES[name]
     try:
-        table = catalog.load_table(name)  # first: pyiceberg's create writes a metadata file before it looks
+        table = catalog.load_table(name)  # first: pyiceberg's create writes a metadata file before it checks
     except (NoSuchTableError, NoSuchNamespaceError):
         catalog.create_namespace_if_not_exists(NAMESPACE)
         table = catalog.create_table_if_not_exists(name, schema=schema, partition_spec=spec, properties=_PROPERTIES)
     if missing := {key: value for key, value in _PROPERTIES.items() if key not in table.properties}:
         with table.transaction() as transaction:
             transaction.set_properties(missing)
-    if set(schema.column_names) - set(table.schema().column_names):  # made by an earlier version
+    if set(schema.column_names) - set(table.schema().column_names):  # created by an earlier version
         with table.update_schema() as update:
             update.union_by_name(schema)
     return table

@@ -10,7 +10,7 @@ Item = TypeVar("Item")
 
 
 def chunks(items: Iterable[Item], most: int, *, weight: Callable[[Item], int] = lambda _: 1) -> Iterator[list[Item]]:
-    """Yield lists of items whose weights add up to `most` at most; an item that is heavier makes a list by itself."""
+    """Yield lists of items with a total weight of at most `most`; a heavier item gets its own list."""
     chunk: list[Item] = []
     total = 0
     for item in items:
@@ -25,7 +25,7 @@ def chunks(items: Iterable[Item], most: int, *, weight: Callable[[Item], int] = 
 
 
 def ahead(batches: Iterable[bytes], most: int) -> Generator[bytes, None, None]:
-    """Yield the batches; another thread fetches further ones meanwhile, until `most` bytes wait; for a slow source."""
+    """Yield the batches of a slow source, while another thread prefetches up to about `most` bytes."""
     found: SimpleQueue[bytes | None] = SimpleQueue()
     taken = threading.Condition()
     waiting, is_over = 0, False
@@ -54,7 +54,7 @@ def ahead(batches: Iterable[bytes], most: int) -> Generator[bytes, None, None]:
                     waiting -= len(batch)
                     taken.notify()
                 yield batch
-            fetching.result()  # raises what the source has raised
+            fetching.result()  # raises the source's exception
         finally:
             with taken:
                 is_over = True

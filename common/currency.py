@@ -1,4 +1,4 @@
-"""Rates of currencies, as the setting CURRENCY_RATES has them: US dollars for one unit, each from a day on."""
+"""Exchange rates from the setting CURRENCY_RATES: US dollars for one unit, each from a day on."""
 
 import json
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
 FIRST_DAY = date(1970, 1, 1)
-"""From when on a rate holds that names no day."""
+"""The start of a rate without a day."""
 _SHAPE = 'expected JSON such as {"EUR": 1.08} or {"EUR": {"2026-01-01": 1.08, "2026-07-01": 1.1}}'
 
 
@@ -20,7 +20,7 @@ class Rate(NamedTuple):
 
 
 def currency_code(text: Any) -> str:
-    """Return the code of a currency in capitals. Raises ValueError for what is not a currency code."""
+    """Return a currency code in capitals. Raises ValueError if it is not a currency code."""
     code = text.strip().upper() if isinstance(text, str) else ""
     if len(code) != 3 or not code.isascii() or not code.isalpha():
         raise ValueError("expected the three letters of a currency, such as EUR")
@@ -42,7 +42,7 @@ def parse_rates(value: Any) -> tuple[Rate, ...]:
 
 
 def rate_on(rates: tuple[Rate, ...], currency: str, day: date) -> Rate | None:
-    """Return the rate of a currency on a day; None where none is known. A dollar is a dollar."""
+    """Return the rate of a currency on a day, or None if none is known."""
     if currency == "USD":
         return Rate("USD", FIRST_DAY, Decimal(1))
     known = [rate for rate in rates if rate.currency == currency and rate.valid_from <= day]

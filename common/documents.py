@@ -1,9 +1,9 @@
-"""Reads the JSON of one document, as it was written: whatever a transcript's line may be, or another tool's document.
+"""Reads the JSON of one document: a transcript's line, or another tool's document.
 
-orjson reads nearly every line. What it refuses and Python's own parser takes (NaN, numbers beyond a double, half a
-surrogate pair) is read by the latter; a number that no 64-bit integer holds becomes a float, half a pair U+FFFD.
+orjson reads nearly every line. Python's own parser reads what orjson rejects (NaN, numbers beyond a double, half a
+surrogate pair); integers beyond 64 bits become floats, half a pair becomes U+FFFD.
 
-orjson reads deeper nesting than it writes. A document that is nested so deeply is cut to a depth that everything takes.
+orjson reads deeper nesting than it writes. Documents nested that deeply are cut to a depth that every parser accepts.
 """
 
 import json
@@ -14,30 +14,30 @@ import orjson
 
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 _SAFE_DIGITS = 18
-"""An integer of so many characters fits 64 bits."""
+"""An integer of at most this many characters fits 64 bits."""
 DEEPEST = 100
-"""Levels of nesting that are kept of a document that is nested too deeply; MongoDB's documents have no more either."""
+"""Levels that are kept of a document that is nested too deeply; MongoDB's documents have no more either."""
 
 
 class NotJson(Exception):
-    """The document is no JSON at all."""
+    """The document is not JSON."""
 
 
 class Document(NamedTuple):
-    """A document's text in UTF-8, and what it says. A plain one is JSON as every parser takes it."""
+    """A document's text in UTF-8, and its value. A plain one is JSON that every parser accepts."""
 
     text: memoryview
     value: Any
     is_plain: bool
 
     def cut_to_depth(self) -> "Document":
-        """Empty what is nested deeper than DEEPEST levels; the document itself is changed."""
+        """Empty values nested deeper than DEEPEST levels, in place."""
         _cut_to_depth(self.value)
         return self._replace(is_plain=False)
 
 
 def parse(text: memoryview) -> Document:
-    """Return the value that a document holds.
+    """Parse a document.
 
     Raises NotJson, and RecursionError for a document nested deeper than Python's parser goes.
     """

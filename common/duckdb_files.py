@@ -1,4 +1,4 @@
-"""Opens DuckDB files in one way: readable by every DuckDB from 1.4 on, bounded in memory."""
+"""Opens DuckDB files: readable by every DuckDB from 1.4 on, bounded in memory."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ DEFAULT_MEMORY_LIMIT: str = Settings.model_fields["duckdb_memory_limit"].default
 
 
 class DuckDBLimits(NamedTuple):
-    """What DuckDB may use: memory, the folder for what does not fit (None: beside the database), and threads."""
+    """DuckDB's limits: memory, the folder to spill to (None: beside the database), and threads."""
 
     memory_limit: str = DEFAULT_MEMORY_LIMIT
     temp_directory: Path | None = None
@@ -43,14 +43,14 @@ def open_work_database(database: Path, limits: DuckDBLimits = DEFAULT_LIMITS) ->
 
 
 def open_in_memory(limits: DuckDBLimits = DEFAULT_LIMITS) -> duckdb.DuckDBPyConnection:
-    """Open a database that holds nothing and is no file, to read files of other kinds."""
+    """Open an empty in-memory database, to read files of other formats."""
     return duckdb.connect(config={"memory_limit": limits.memory_limit, "threads": limits.threads})
 
 
 def open_read_only(database: Path, limits: DuckDBLimits = DEFAULT_LIMITS) -> duckdb.DuckDBPyConnection:
     """Open a database for reading.
 
-    The limits are set after it was opened: DuckDB refuses to open a file twice in a process with different settings.
+    The limits are set after opening: DuckDB refuses to open a file twice in a process with different settings.
     """
     connection = duckdb.connect(str(database), read_only=True)
     try:

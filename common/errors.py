@@ -2,7 +2,7 @@
 
 AnalyticsError          the user can correct it; its message is one line that says how
 UsageError          the command or a setting is wrong: nothing was done
-PassingError            mixed in where the same call may succeed later: the pipeline retries
+PassingError            mixed in if the same call may succeed later: the pipeline retries
 """
 
 
@@ -19,4 +19,4 @@ class UsageError(AnalyticsError):
 
 
 class PassingError(AnalyticsError):
-    """An error that may pass by itself: a server that is unreachable or busy."""
+    """A transient error: a server is unreachable or busy."""

@@ -1,4 +1,4 @@
-"""PROJECTS_EXCLUDED: which transcripts are not read, by the project that they are of."""
+"""PROJECTS_EXCLUDED: projects whose transcripts are not read."""
 
 import re
 from collections.abc import Sequence
@@ -11,12 +11,12 @@ _NO_LETTER_OR_WILDCARD = re.compile(r"[^A-Za-z0-9*?\[\]!]")
 
 
 def is_excluded(source_file: str, patterns: Sequence[str]) -> bool:
-    """Tell whether a transcript's project matches one of these patterns."""
+    """Return whether a transcript's project matches one of these patterns."""
     return _matches(project_of(source_file), patterns) if patterns else False
 
 
 def is_excluded_path(path: object, patterns: Sequence[str]) -> bool:
-    """Tell whether a project's path, as a prompt in Claude Code's history names it, matches one of these patterns."""
+    """Return whether a project's path, as in Claude Code's history, matches one of these patterns."""
     return isinstance(path, str) and bool(patterns) and _matches(_NO_LETTER.sub("-", path), patterns)
 
 

@@ -1,4 +1,4 @@
-"""The extract's progress, which each commit to an Iceberg table carries in the summary of its snapshot.
+"""The extract's progress, which each commit to an Iceberg table stores in its snapshot's summary.
 
 Its keys start with `claude-analytics.`; a commit of another kind (compaction) copies them on.
 """
@@ -9,7 +9,7 @@ PREFIX = "claude-analytics."
 
 
 def progress_properties(table: Table) -> dict[str, str]:
-    """Return the progress recorded by the newest commit that carries any; empty for a table without."""
+    """Return the progress from the newest commit that has any; empty if none has."""
     snapshot = table.current_snapshot()
     while snapshot is not None:
         summary = snapshot.summary.additional_properties if snapshot.summary else {}

@@ -1,4 +1,4 @@
-"""What the loader's steps, backups and requests to forget report: the same objects in process and over HTTP."""
+"""Results of the loader's steps, backups and requests to forget: the same objects in process and over HTTP."""
 
 from datetime import date, datetime
 from typing import Any
@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class ExtractResult(BaseModel):
-    """What one extract did: record store to Iceberg, and back where the record store had lost lines."""
+    """The result of one extract: record store to Iceberg, and back if the record store had lost lines."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -27,7 +27,7 @@ class ExtractResult(BaseModel):
 
 
 class CollectorState(BaseModel):
-    """How one machine's collector stands, as far as the record store was told."""
+    """The state of one machine's collector, as last written to the record store."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -35,7 +35,7 @@ class CollectorState(BaseModel):
     transcripts: str
     """The directory as the collector sees it."""
     seen_at: datetime | None
-    """When the collector last looked at it."""
+    """When the collector last checked it."""
     problem: str | None
     """Why the directory cannot be read; None where it can, or need not be."""
     is_off: bool = False
@@ -47,7 +47,7 @@ class CollectorState(BaseModel):
 
 
 class LoadResult(BaseModel):
-    """What one load did: Iceberg to `raw` in the work database."""
+    """The result of one load: Iceberg to `raw` in the work database."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -60,12 +60,12 @@ class LoadResult(BaseModel):
     load_id: int
     """The number of the newest load; unchanged when there was nothing new."""
     full: bool
-    """True when raw was rebuilt from nothing."""
+    """True if raw was rebuilt from scratch."""
     seconds: float
 
 
 class MaintenanceResult(BaseModel):
-    """What one maintenance of the Iceberg tables did."""
+    """The result of one maintenance of the Iceberg tables."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -75,13 +75,13 @@ class MaintenanceResult(BaseModel):
     """Data files that took their place."""
     snapshots_expired: int
     orphans_deleted: int
-    """Files of no snapshot that were deleted."""
+    """Orphan files (of no snapshot) that were deleted."""
     bytes_freed: int
     seconds: float
 
 
 class BackedUp(BaseModel):
-    """What a backup did."""
+    """The result of a backup."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -90,19 +90,19 @@ class BackedUp(BaseModel):
     rows: int
     """Lines in it."""
     size: int
-    """Bytes of all that it needs."""
+    """Bytes of all objects that it needs."""
     new_size: int
-    """Bytes that it added to what was there."""
+    """Bytes that it added to the backup's target."""
 
 
 class Selected(BaseModel):
-    """What a request to forget names, before anything is written down."""
+    """What a request to forget selects, before anything is recorded."""
 
     model_config = ConfigDict(frozen=True)
 
     kind: str
     value: str
-    """What was asked for, in full: a session's id and not its beginning."""
+    """The selected object's full name: a session's id, not a prefix of it."""
     lines: int
     rejected_lines: int
     sessions: list[str]
@@ -120,7 +120,7 @@ class Selected(BaseModel):
 
 
 class Done(BaseModel):
-    """What a step of forgetting did, in one line."""
+    """The result of a step of forgetting, in one line."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -144,10 +144,10 @@ class ForgetLog(BaseModel):
 
     @property
     def unfinished(self) -> list[str]:
-        """The ids of the requests that are not carried out."""
+        """The ids of the requests that are not completed."""
         return [entry["id"] for entry in self.entries if entry["finishedAt"] is None]
 
     @property
     def open_kinds(self) -> set[str]:
-        """What kinds of requests are not carried out."""
+        """The kinds of the requests that are not completed."""
         return {entry["kind"] for entry in self.entries if entry["finishedAt"] is None}

@@ -1,4 +1,4 @@
-"""One way to log in every room: an event's name and its fields, on standard error."""
+"""Logging for every package: an event's name and its fields, on standard error."""
 
 import logging
 import sys
@@ -9,7 +9,7 @@ from common.settings import Settings
 
 
 def configure_logs(settings: Settings) -> None:
-    """Log from LOG_LEVEL on, as LOG_FORMAT says; standard output stays free for results."""
+    """Configure logging by LOG_LEVEL and LOG_FORMAT; standard output is reserved for results."""
     json, console = structlog.processors.JSONRenderer, structlog.dev.ConsoleRenderer
     renderer = json() if settings.log_format == "json" else console(colors=sys.stderr.isatty())
     structlog.configure(

@@ -1,10 +1,10 @@
 """Masks secrets: keys, tokens, private keys, passwords in addresses.
 
-Kingfisher's detectors, with those of `secret_rules.yaml`, find them. A secret becomes `[secret:KIND:FINGERPRINT]`; the
-fingerprint is made with a key of this installation, so that the same secret is recognised and none can be guessed.
-The loader masks on the way to Iceberg, and the collector before the record store where MASKING=everywhere.
+Kingfisher's detectors and those of `secret_rules.yaml` find them. A secret becomes `[secret:KIND:FINGERPRINT]`; the
+fingerprint is keyed with this installation's key, so that equal secrets are recognised and none can be guessed.
+The loader masks on the way to Iceberg; with MASKING=everywhere, the collector masks before the record store.
 
-A mask changes text alone. Lines keep their ids, which are made of what was read.
+A mask changes only text. Lines keep their ids, which are computed from the unmasked line.
 """
 
 import hashlib
@@ -51,7 +51,7 @@ BEGINNINGS = (
     r"""[\\"' ]*[:=]+>?[\\"' ]*[A-Za-z0-9+/_.~!@#%&*^?-]{8}"""
     r"""|(?i:authorization[\\"']* *[:=,][\\"' ]*(?:bearer|basic|token)) """,
 )
-"""How secrets begin. The loader shows only such lines to the detectors, since this search is the cheapest step."""
+"""How secrets begin. The loader passes only such lines to the detectors: this search is the cheapest step."""
 _ESCAPES = ((rb"\n", b" \n"), (rb"\r", b" \r"), (rb"\t", b" \t"), (rb"\"", b' "'))
 
 
@@ -62,7 +62,7 @@ class _Found(NamedTuple):
 
 
 class Masker:
-    """Finds secrets and masks them, with the key that makes their fingerprints."""
+    """Finds secrets and masks them, with the key for their fingerprints."""
 
     def __init__(self, key: bytes, rule_cache: Path | None = None) -> None:
         self.key = key
@@ -71,29 +71,29 @@ class Masker:
 
     @classmethod
     def of(cls, settings: Settings) -> "Masker | None":
-        """Return the masker that the settings ask for; None where masking is off."""
+        """Return the configured masker, or None if masking is off."""
         return None if settings.masking == "off" else cls(_key_of(settings), rule_cache(settings))
 
     @classmethod
     def before_record_store(cls, settings: Settings) -> "Masker | None":
-        """Return the collector's masker; None where the record store keeps lines as they are."""
+        """Return the collector's masker, or None if the record store stores lines unmasked."""
         return cls.of(settings) if settings.masking == "everywhere" else None
 
     @cached_property
     def label(self) -> str:
-        """Names detectors and key: rows that were masked under another label are masked again."""
+        """The version of detectors and key: rows that were masked under another label are masked again."""
         rules = hashlib.sha256(OWN_RULES.read_bytes() + repr(BEGINNINGS).encode()).hexdigest()[:8]
         return f"{version(KINGFISHER)}-{rules}-{self._digest(b'label')[:8]}"
 
     def document(self, raw: bytes) -> bytes:
-        """Return a document with its secrets masked, still JSON where it was; text that is no JSON likewise."""
+        """Return a document with its secrets masked; JSON stays valid JSON."""
         masked = self.text(raw)
         if masked == raw or _is_json(masked) or not _is_json(raw):
             return masked
         return orjson.dumps(self._inside(parse(memoryview(raw)).value))
 
     def text(self, raw: bytes) -> bytes:
-        """Return text with its secrets masked, wherever they stand in it."""
+        """Return text with its secrets masked, wherever they are in it."""
         parts, end = [], 0
         for found in self._find(raw):
             secret = raw[found.start : found.end]
@@ -103,8 +103,8 @@ class Masker:
         return b"".join([*parts, raw[end:]]) if parts else raw
 
     def _find(self, raw: bytes) -> list[_Found]:
-        """Return the secrets as they stand; of two that overlap, the one that begins first or is longer."""
-        # An escaped line break ends in a letter, so that what follows would not begin a word.
+        """Return the secrets in order; of two that overlap, the one that begins first or is longer."""
+        # An escaped line break ends in a letter, so the text after it would not begin a word.
         readable = raw
         for escape, meant in _ESCAPES:
             readable = readable.replace(escape, meant)
@@ -113,7 +113,7 @@ class Masker:
             (_Found(place["start_offset"], place["end_offset"], kind) for place, kind in places),
             key=lambda secret: (secret.start, -secret.end, secret.kind),
         )
-        masks = [mask.span() for mask in _MASK_BYTES.finditer(raw)] if found else []  # masked already: no secret
+        masks = [mask.span() for mask in _MASK_BYTES.finditer(raw)] if found else []  # already masked: not a secret
         kept: list[_Found] = []
         for secret in found:
             if any(secret.start < end and start < secret.end for start, end in masks):
@@ -134,7 +134,7 @@ class Masker:
 
 
 def _kind(rule_id: str) -> str:
-    """Return the name of what a rule finds, without the collection that the rule is from."""
+    """Return the kind of secret that a rule finds, without the name of the rule's collection."""
     return re.sub("[^a-z0-9]+", "-", re.split("[./]", rule_id)[-1].lower()).strip("-")
 
 
@@ -147,7 +147,7 @@ def _is_json(raw: bytes) -> bool:
 
 
 def rule_cache(settings: Settings) -> Path | None:
-    """Return the folder for compiled rules; None if no folder is writable, as in the collector's container."""
+    """Return the folder for compiled rules, or None if no folder is writable, as in the collector's container."""
     environment = Path(sys.prefix)
     if os.access(environment, os.W_OK):
         return environment / "share" / "claude-analytics" / "secret-rules"
@@ -155,7 +155,7 @@ def rule_cache(settings: Settings) -> Path | None:
 
 
 def _key_of(settings: Settings) -> bytes:
-    """Return the key that makes fingerprints: the one that is set, or the data directory's, made at first use."""
+    """Return the key for fingerprints: FINGERPRINT_KEY, or the data directory's, generated at first use."""
     if settings.fingerprint_key:
         return settings.fingerprint_key.get_secret_value().encode()
     path = settings.data_dir / _KEY_FILE

@@ -9,9 +9,9 @@ from common.settings import SettingsError
 
 
 def mongo_client(uri: str, appname: str, **options: Any) -> MongoClient[dict[str, Any]]:
-    """A client that connects when it is first used.
+    """Return a client that connects when it is first used.
 
-    Raises SettingsError for what is no address, and does not repeat it: it holds a password.
+    Raises SettingsError for an invalid address, without quoting it: it contains a password.
     """
     try:
         return MongoClient(uri, appname=appname, **options)

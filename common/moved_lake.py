@@ -1,7 +1,7 @@
-"""A data directory that was moved or copied: the catalog and Iceberg's files name files by absolute paths.
+"""Handles a data directory that was moved or copied: the catalog and Iceberg's files contain absolute paths.
 
-Such a table is registered again with the same columns, and one snapshot that names the data files where they are now.
-Where they came from is neither read nor written: a copy shares nothing with its original.
+Such a table is registered again with the same columns and one snapshot that has the data files' new paths. The old
+location is neither read nor written: a copy shares nothing with its original.
 """
 
 import os
@@ -26,14 +26,14 @@ log = structlog.get_logger()
 
 
 class _Moved(PyArrowFileIO):
-    """Reads what names a file by its old path."""
+    """Opens files by their old paths."""
 
     def __init__(self, old: str, new: str) -> None:
         super().__init__()
         self._old, self._new = old, new
 
     def here(self, location: str) -> str:
-        """Return where a file of the table is now."""
+        """Return the current path of a table's file."""
         return self._new + location.removeprefix(self._old) if location.startswith(f"{self._old}/") else location
 
     def new_input(self, location: str) -> PyArrowFile:
@@ -41,9 +41,9 @@ class _Moved(PyArrowFileIO):
 
 
 def bring_home(catalog: SqlCatalog, warehouse: Path) -> None:
-    """Make the catalog point to tables below `warehouse`; one query where it does already.
+    """Make the catalog point to tables below `warehouse`; one query if it already does.
 
-    Raises AnalyticsError where the files of a table were left behind.
+    Raises AnalyticsError if the files of a table were left behind.
     """
     with Session(catalog.engine) as session:
         tables = session.scalars(select(IcebergTables).where(IcebergTables.catalog_name == catalog.name)).all()
@@ -53,7 +53,7 @@ def bring_home(catalog: SqlCatalog, warehouse: Path) -> None:
 
 
 def _is_below(location: str, warehouse: Path) -> bool:
-    """Whether a file is in the folder, which may have several names: one of them may be a symbolic link."""
+    """Return whether a file is in the folder, also if one of the paths goes through a symbolic link."""
     return location.startswith(f"{warehouse}{os.sep}") or Path(location).resolve().is_relative_to(warehouse.resolve())
 
 
@@ -66,7 +66,7 @@ def _bring_home(catalog: SqlCatalog, table: Any, folder: Path) -> None:
             f" or delete {folder.parent.parent.parent}: the next run rebuilds it from the record store"
         )
     here = _registered_again(StaticTable.from_metadata(str(metadata)), name, folder)
-    # One statement: of two processes that do this at the same time, only the first changes the row.
+    # One statement: if two processes do this at the same time, only the first changes the row.
     with Session(catalog.engine) as session:
         session.execute(
             update(IcebergTables)
@@ -83,7 +83,7 @@ def _bring_home(catalog: SqlCatalog, table: Any, folder: Path) -> None:
 
 
 def _registered_again(old: StaticTable, name: str, folder: Path) -> str:
-    """Return the metadata of a new table in `folder` that has the rows of the old one, its columns and its progress."""
+    """Return the metadata of a new table in `folder` with the old one's rows, columns and progress."""
     files = list(_files(old, str(folder)))
     empty = old.metadata.model_copy(
         update={

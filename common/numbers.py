@@ -1,4 +1,4 @@
-"""Numbers as people read them, in one way on every page and in the terminal."""
+"""Formats numbers for people, the same on every page and in the terminal."""
 
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -43,13 +43,13 @@ def usd(value: float) -> str:
 
 
 def amount(value: float) -> str:
-    """Return an amount of money to the cent, for columns that are to be added up: 1,234.50."""
+    """Return an amount of money to the cent, for columns with a sum: 1,234.50."""
     return _fixed(value, 2)
 
 
 def percent(value: float) -> str:
     """Return a share as a percentage: 12.5 %."""
-    # Neither "0 %" for something nor "100 %" for almost everything.
+    # Never "0 %" for more than nothing, nor "100 %" for less than everything.
     if 0 < value < 0.0005:
         return "<0.1 %"
     return ">99.9 %" if 0.9995 <= value < 1 else f"{_trim(value * 100, 1)} %"

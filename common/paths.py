@@ -1,4 +1,4 @@
-"""Where things lie in the data directory and on the DuckDB volume. Paths only; nothing here opens a file."""
+"""Paths in the data directory and on the DuckDB volume. Nothing here opens a file."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,21 +17,21 @@ class DuckDBVolume:
 
     @property
     def work_database(self) -> Path:
-        """The database being built; only the holder of the pipeline lock opens it."""
+        """The database being built; only the process with the pipeline lock opens it."""
         return self.root / "work" / DATABASE_FILE
 
     @property
     def generations(self) -> Path:
-        """One folder per published generation, named by its number, never written again."""
+        """One folder per published generation, named by its number and never changed."""
         return self.root / "generations"
 
     def database_of(self, generation: int) -> Path:
-        """The database that was published with this number."""
+        """Return the database of this published generation."""
         return self.generations / str(generation) / DATABASE_FILE
 
     @property
     def as_of(self) -> Path:
-        """One folder per moment whose figures were asked for, a data directory by itself."""
+        """One folder per moment of `run --as-of`, each a separate data directory."""
         return self.root / "as-of"
 
     @property
@@ -41,7 +41,7 @@ class DuckDBVolume:
 
     @property
     def published_database(self) -> Path:
-        """What readers open: `current/analytics.db`."""
+        """The database that readers open: `current/analytics.db`."""
         return self.current / DATABASE_FILE
 
     @property
@@ -51,17 +51,17 @@ class DuckDBVolume:
 
     @property
     def statusline(self) -> Path:
-        """The few figures that the status line shows, replaced after each publication."""
+        """The status line's figures, replaced after each publication."""
         return self.root / "statusline.json"
 
     @property
     def budgets(self) -> Path:
-        """What alerts are told of budgets, replaced after each publication."""
+        """The budget figures for alerts, replaced after each publication."""
         return self.root / "budgets.json"
 
     @property
     def lock(self) -> Path:
-        """The file whose flock means: a pipeline is running."""
+        """The file whose flock means that a pipeline is running."""
         return self.root / "pipeline.lock"
 
 
@@ -74,7 +74,7 @@ class DataPaths:
 
     @classmethod
     def of(cls, settings: Settings) -> "DataPaths":
-        """The paths that these settings lead to."""
+        """Return the paths for these settings."""
         return cls(settings.data_dir, DuckDBVolume(settings.duckdb_dir))
 
     @property
@@ -94,32 +94,32 @@ class DataPaths:
 
     @property
     def vega(self) -> Path:
-        """What Vega's tools made for the last report."""
+        """What Vega's tools rendered for the last report."""
         return self.root / "cache" / "vega"
 
     @property
     def report_sessions(self) -> Path:
-        """The files beside the report, from which it loads sessions and searches."""
+        """The files beside the report from which it loads sessions and search results."""
         return self.root / "report_sessions"
 
     @property
     def demo_marker(self) -> Path:
-        """The file that says that a demo made this directory: what it holds is a generated sample."""
+        """The file that marks this directory as a demo's: its data is a generated sample."""
         return self.root / "demo"
 
     @property
     def plan_limits(self) -> Path:
-        """What Claude Code told the status line of the plan's limits, a line per change."""
+        """The plan limits that Claude Code passed to the status line, a line per change."""
         return self.root / "plan_limits.jsonl"
 
     @property
     def statements(self) -> Path:
-        """The closed monthly statements, a file per version. Nothing else holds them."""
+        """The closed monthly statements, a file per version. There is no other copy."""
         return self.root / "statements"
 
     @property
     def git_remotes(self) -> Path:
-        """The remotes that were read in repositories on this machine, a line per change."""
+        """The git remotes read from repositories on this machine, a line per change."""
         return self.root / "git_remotes.jsonl"
 
     @property
@@ -129,7 +129,7 @@ class DataPaths:
 
     @property
     def valid_cost_centres(self) -> Path:
-        """A copy of that file as it was last valid, which is used while it is not."""
+        """The last valid copy of that file, used while the file is invalid."""
         return self.root / "cost-centres.last-valid.yaml"
 
     @property

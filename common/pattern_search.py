@@ -1,7 +1,7 @@
 """Searches bytes for many regular expressions in one pass, with Vectorscan: two gigabytes a second.
 
-Compiling some hundred expressions takes seconds, so the compiled database is kept in a folder if there is one. What
-cannot be read from there, because it is damaged or from another kind of machine, is compiled again.
+Compiling hundreds of expressions takes seconds, so the compiled database is cached in a folder if there is one. If the
+cache cannot be read, because it is damaged or from another kind of machine, the expressions are compiled again.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class PatternSearch:
-    """Finds where expressions match; they are compiled or loaded with the first search."""
+    """Finds where expressions match; they are compiled or loaded at the first search."""
 
     def __init__(self, expressions: Sequence[str], folder: Path | None = None) -> None:
         self._expressions, self._folder = [expression.encode() for expression in expressions], folder
@@ -28,7 +28,7 @@ class PatternSearch:
     def search(self, content: bytes | memoryview, found: Callable[[int, int], None]) -> None:
         """Call `found` with an expression's index and the offset at which a match ends, for each end of a match."""
         with self._lock:
-            buffer = cast("bytes", content)  # its types name no other buffer that it takes
+            buffer = cast("bytes", content)  # its type hints allow no other buffer
             self._database.scan(buffer, match_event_handler=lambda index, start, end, *_: found(index, end))
 
     @cached_property

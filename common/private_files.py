@@ -1,4 +1,4 @@
-"""Files and folders that only their owner may read, and that are there whole or not at all."""
+"""Writes files and folders that only their owner may read, atomically."""
 
 import os
 from collections.abc import Iterator
@@ -8,11 +8,11 @@ from tempfile import NamedTemporaryFile
 from typing import BinaryIO, cast
 
 LEFT_OVER = ".unfinished-"
-"""How the name of a file begins that is being written, or whose writer was killed."""
+"""The name prefix of a file that is being written, or whose writer was killed."""
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write a file in place of an older one; it is on the disk when this returns."""
+    """Replace a file; the new one is on the disk when this returns."""
     make_folder(path.parent)
     with unfinished(path.parent) as file:
         file.write(content)
@@ -22,7 +22,7 @@ def replace_file(path: Path, content: bytes) -> None:
 
 
 def create_file(path: Path, content: bytes) -> bool:
-    """Write a file unless there is one: of two that try at once, one does. Return whether it was this call."""
+    """Write a file unless it exists; only one of several concurrent calls does. Return whether this call did."""
     make_folder(path.parent)
     with unfinished(path.parent) as file:
         file.write(content)
@@ -36,14 +36,14 @@ def create_file(path: Path, content: bytes) -> bool:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder that only its owner may enter, and those above it; those that are there stay as they are."""
+    """Create a folder and its parents with mode 0700; existing folders are not changed."""
     for missing in reversed([path for path in (folder, *folder.parents) if not path.exists()]):
         missing.mkdir(mode=0o700, exist_ok=True)
 
 
 @contextmanager
 def unfinished(folder: Path) -> Iterator[BinaryIO]:
-    """Yield a new file of mode 0600 in this folder; it is gone afterwards unless it was renamed."""
+    """Yield a new file of mode 0600 in this folder; it is deleted at the end unless it was renamed."""
     with NamedTemporaryFile(dir=folder, prefix=LEFT_OVER, delete=False) as file:
         try:
             yield cast("BinaryIO", file)
@@ -52,13 +52,13 @@ def unfinished(folder: Path) -> Iterator[BinaryIO]:
 
 
 def sync(file: BinaryIO) -> None:
-    """Have the disk keep what was written."""
+    """Flush a file to the disk."""
     file.flush()
     os.fsync(file.fileno())
 
 
 def sync_path(path: Path) -> None:
-    """Have the disk keep a file's content, or which files are in a folder."""
+    """Flush a file's content, or a folder's entries, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

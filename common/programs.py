@@ -9,7 +9,7 @@ from common.settings import Settings, load_settings
 
 
 def run_program(name: str, work: Callable[[Settings], int | None]) -> int:
-    """Do the work by the settings, with logs, and return the exit code; an expected failure takes one line."""
+    """Load the settings, configure logs, do the work and return the exit code; an expected failure takes one line."""
     try:
         settings = load_settings()
         configure_logs(settings)
@@ -23,6 +23,6 @@ def run_program(name: str, work: Callable[[Settings], int | None]) -> int:
 
 
 def _said(error: OSError) -> str:
-    """Return what the system says in one line, the file first."""
+    """Return the system's error in one line, the file first."""
     reason = error.strerror or str(error)
     return f"{error.filename}: {reason}" if error.filename is not None else reason

@@ -1,8 +1,8 @@
-"""Kingfisher's detectors with those of `secret_rules.yaml`, of which only those are loaded whose expression matches.
+"""Kingfisher's detectors and those of `secret_rules.yaml`; only those whose expression matches are loaded.
 
 Loading all of nearly five hundred costs as much as a search through a gigabyte, and most histories need three of them.
-They find the same: a detector whose expression does not match finds nothing. Those that match in one text are loaded
-together, since of two that find the same one gives way.
+The findings are the same: a detector whose expression does not match finds nothing. The detectors that match in one
+text are loaded together, because one of two with the same finding gives way.
 """
 
 import hashlib
@@ -24,25 +24,25 @@ KINGFISHER = "kingfisher-secret-scanner"
 OWN_RULES = Path(__file__).with_name("secret_rules.yaml")
 _OWN = "claude-analytics."
 MOST_SCANNERS = 16
-"""So many sets of detectors are loaded by themselves; a history with more of them gets all detectors."""
+"""The most sets of detectors to load separately; a history with more of them loads all detectors."""
 
 
 class _Rule(NamedTuple):
     rule_id: str
     expression: str
     definition: str
-    """In JSON: as a value, all of them would be a hundred thousand objects for the garbage collector."""
+    """JSON: as Python values, all definitions would be a hundred thousand objects for the garbage collector."""
 
 
 class SecretDetectors:
-    """Finds secrets in texts. What was compiled is kept in a folder if there is one."""
+    """Finds secrets in texts. Compiled expressions are cached in a folder if there is one."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
         self._scanners: dict[frozenset[int], Scanner] = {}
 
     def find(self, text: bytes) -> "list[Finding]":
-        """Return what the detectors find, without what is only of use to other detectors."""
+        """Return the findings, without those that only serve other detectors."""
         matching: set[int] = set()
         self._patterns.search(text, lambda rule, end: matching.add(rule))
         own = self._own if matching & self._own else frozenset[int]()  # never give way: one set serves all texts
@@ -85,7 +85,7 @@ class SecretDetectors:
         loaded, rules = self._load(OWN_RULES, builtins=True), []
         for known in loaded.metadata():
             rule = loaded.detail(known["id"])
-            del rule["detection_regex"]  # Kingfisher makes it of the others
+            del rule["detection_regex"]  # Kingfisher derives it from the other fields
             rules.append(_Rule(rule["id"], rule["pattern"], orjson.dumps(rule).decode()))
         return rules
 

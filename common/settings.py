@@ -1,7 +1,7 @@
-"""Every choice a user has, read once, typed.
+"""Every setting, typed and read once.
 
-The same name works in `.env`, in the environment and in the docs. A secret may also come from a file:
-`MONGO_URI_FILE=/run/secrets/mongo_uri` stands for `MONGO_URI`. Secrets have no default and never print.
+A setting has the same name in `.env`, in the environment and in the docs. A secret may also come from a file:
+`MONGO_URI_FILE=/run/secrets/mongo_uri` sets `MONGO_URI`. Secrets have no default and never print.
 """
 
 import json
@@ -53,7 +53,7 @@ _KNOWN_PLACES = (
 
 
 def machine_timezone() -> str:
-    """The IANA name of this machine's timezone, or UTC where it keeps none."""
+    """Return the IANA name of this machine's timezone, or UTC if it has none."""
     name = os.environ.get("TZ", "").removeprefix(":")
     if not name:
         localtime = Path("/etc/localtime")
@@ -68,7 +68,7 @@ def machine_timezone() -> str:
 def default_transcripts_dirs() -> tuple[Path, ...]:
     """Return the folders that Claude Code writes to: `projects/` of each home in CLAUDE_CONFIG_DIR, comma separated.
 
-    Without that variable, those of `~/.claude`, `~/.config/claude` and the desktop app's sessions that exist; where
+    Without that variable, those of `~/.claude`, `~/.config/claude` and the desktop app's sessions that exist; if
     none does, `~/.claude/projects`.
     """
     chosen = [home.strip() for home in os.environ.get("CLAUDE_CONFIG_DIR", "").split(",") if home.strip()]
@@ -79,7 +79,7 @@ def default_transcripts_dirs() -> tuple[Path, ...]:
 
 
 def _paths(value: Any) -> Any:
-    """Read one folder or several separated by commas; a folder that exists is taken whole, commas and all."""
+    """Parse one folder or several separated by commas; commas in the path of an existing folder do not separate."""
     if isinstance(value, str | Path):
         whole = _expand(value)
         if whole.exists() or "," not in str(value):
@@ -89,7 +89,7 @@ def _paths(value: Any) -> Any:
 
 
 def _list(value: Any) -> Any:
-    """Read texts separated by commas."""
+    """Parse texts separated by commas."""
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
@@ -107,19 +107,19 @@ FORMER_NAMES = {
     "log_retention_days": "log_days",
     "snapshot_retention_days": "snapshot_days",
 }
-"""What settings were called before. These names are read, with a warning, until 0.2.0."""
+"""Former names of settings. They are read, with a warning, until 0.2.0."""
 
 
 class Settings(SparkSettings):
-    """The settings of every room. Field names in capitals are the names in the environment."""
+    """The settings of every package. Field names in capitals are the names in the environment."""
 
     model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True)
 
-    # What is read, and where everything is kept
+    # Input, and where everything is stored
     transcripts_dir: UserPaths = Field(
         default_factory=default_transcripts_dirs, validate_default=True
     )  # commas between several
-    collector: Literal["on", "off"] = "on"  # off where this host has no transcripts
+    collector: Literal["on", "off"] = "on"  # off if this host has no transcripts
     projects_excluded: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_list)] = Field(default_factory=tuple)
     data_dir: UserPath = Field(default=Path("~/.local/share/claude-analytics"), validate_default=True)
     host_name: str = Field(default_factory=socket.gethostname, min_length=1)
@@ -139,31 +139,31 @@ class Settings(SparkSettings):
     s3_access_key_id: SecretStr | None = None
     s3_secret_access_key: SecretStr | None = None
 
-    # How much is kept and how it is built
+    # What is stored, and how it is built
     tool_output_limit: int = Field(default=2000, ge=0)
     masking: Literal["on", "off", "everywhere"] = "on"  # on: behind the record store (docs/secrets.md)
-    published_text: Literal["on", "off"] = "on"  # off: published are figures without prompts, answers, input and output
-    text_retention_days: TextDays | None = None  # then texts go, and figures stay (docs/forgetting.md)
-    team_aggregates_only: Literal["on", "off"] = "off"  # on: published are rows of at least five people alone
-    fingerprint_key: SecretStr | None = None  # what masks are made with; default: a file in the data directory
+    published_text: Literal["on", "off"] = "on"  # off: figures are published without prompts, answers, input and output
+    text_retention_days: TextDays | None = None  # then texts are deleted, figures are kept (docs/forgetting.md)
+    team_aggregates_only: Literal["on", "off"] = "off"  # on: only rows of at least five people are published
+    fingerprint_key: SecretStr | None = None  # keys the masks; default: a file in the data directory
     duckdb_memory_limit: str = Field(default="512MB", pattern=r"(?i)^\s*\d+(\.\d+)?\s*([KMGT]i?B?|B)\s*$")
-    duckdb_temp_directory: UserPath | None = None  # where DuckDB writes what does not fit; default: beside the database
+    duckdb_temp_directory: UserPath | None = None  # where DuckDB spills; default: beside the database
     keep_generations: int = Field(default=3, ge=2)
     dbt_target: Literal["dev", "prod", "test"] = "prod"
-    model_prices_csv: UserPath | None = None  # a price list that goes before ours (docs/counting.md)
+    model_prices_csv: UserPath | None = None  # a price list that overrides ours (docs/counting.md)
 
     # Cost centres, budgets and statements
     cost_centres_yaml: UserPath | None = None  # default: cost-centres.yaml in the data directory
     currency: Annotated[str, BeforeValidator(currency_code)] = "USD"  # shown beside US dollars
     currency_rates: Annotated[tuple[Rate, ...], NoDecode, BeforeValidator(parse_rates)] = Field(default_factory=tuple)
-    statement_close_days: int | None = Field(default=None, ge=1)  # months are closed by hand unless set
+    statement_close_days: int | None = Field(default=None, ge=1)  # if unset, months are closed by hand
 
-    # The scheduler: when it works, what it keeps, where it listens and whom it tells (docs/scheduler.md)
+    # The scheduler: schedule, retention, address and alerts (docs/scheduler.md)
     schedule: str = "0 * * * *"  # cron, an interval such as 30m, or off
     maintenance_schedule: str = "30 3 * * *"
     misfire_grace_seconds: int = Field(default=3600, ge=1)
     step_timeout_seconds: int = Field(default=3600, ge=1)
-    database_timeout_seconds: int = Field(default=300, ge=0)  # for a program that has the work database open
+    database_timeout_seconds: int = Field(default=300, ge=0)  # wait for a program that has the work database open
     run_retention_days: int = Field(default=90, ge=1)
     log_retention_days: int = Field(default=30, ge=1)
     snapshot_retention_days: int = Field(default=7, ge=1)  # Iceberg snapshots older than this are expired
@@ -176,8 +176,8 @@ class Settings(SparkSettings):
     scheduler_token: SecretStr | None = None  # allows actions from the page; on loopback one is generated
     loader_url: str | None = None  # the loader service of the appliance
     loader_token: SecretStr | None = None
-    metabase_url: str | None = None  # where its API is reached
-    metabase_site_url: str | None = None  # where people reach it; default: metabase_url
+    metabase_url: str | None = None  # its API's address
+    metabase_site_url: str | None = None  # its address for people; default: metabase_url
     metabase_user: str | None = None
     metabase_password: SecretStr | None = None
     alert_webhook_url: SecretStr | None = None
@@ -191,7 +191,7 @@ class Settings(SparkSettings):
     smtp_password: SecretStr | None = None
     smtp_security: Literal["starttls", "tls", "none"] = "starttls"
 
-    # Backups: where, when, how many, and for whom they are encrypted (docs/backup.md)
+    # Backups: where, when, how many, and how they are encrypted (docs/backup.md)
     backup_to: str | None = None  # a folder, or s3://BUCKET/PREFIX
     backup_schedule: str = "off"  # cron, an interval such as 1d, or off
     backup_keep_daily: int = Field(default=7, ge=1)
@@ -199,7 +199,7 @@ class Settings(SparkSettings):
     backup_keep_monthly: int = Field(default=12, ge=0)
     backup_passphrase: SecretStr | None = None
     backup_recipient: str | None = None  # age's public key
-    backup_identity: SecretStr | None = None  # its private key, which only restoring and verifying need
+    backup_identity: SecretStr | None = None  # its private key, needed only to restore and verify
     backup_s3_endpoint: str | None = None
     backup_s3_region: str = "us-east-1"
     backup_s3_access_key_id: SecretStr | None = None
@@ -208,14 +208,14 @@ class Settings(SparkSettings):
     vault_token: SecretStr | None = None
     metabase_database_uri: SecretStr | None = None  # Metabase's own database in PostgreSQL
 
-    # Other machines: the receiver that takes what they send, and their spool (docs/machines.md)
-    receiver_url: str | None = None  # how machines reach it
+    # Other machines: the receiver of their lines, and their spool (docs/machines.md)
+    receiver_url: str | None = None  # its address for machines
     receiver_host: str = "127.0.0.1"
     receiver_port: int = Field(default=8324, ge=0, le=65535)
     receiver_certificate: UserPath | None = None  # PEM with key and chain; default: a self-signed one
-    spool_limit_mb: int = Field(default=1024, ge=1)  # on a machine that sends, while the receiver is away
+    spool_limit_mb: int = Field(default=1024, ge=1)  # on a machine that sends, while the receiver is unreachable
 
-    # What we say
+    # Logs
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["console", "json"] = "console"
 
@@ -228,7 +228,7 @@ class Settings(SparkSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Options, the environment, `.env`: in the last two, NAME_FILE stands for NAME and an empty value for none."""
+        """Return options, environment and `.env`: the last two also accept NAME_FILE, and ignore empty values."""
         for source in (env_settings, dotenv_settings):
             assert isinstance(source, EnvSettingsSource)
             source.env_vars = _with_files(settings_cls.model_fields, source.env_vars)
@@ -249,7 +249,7 @@ class Settings(SparkSettings):
 
 
 def _with_files(names: Iterable[str], given: Mapping[str, str | None]) -> dict[str, str | None]:
-    """What one source gives, by field name."""
+    """Return the values of one source by field name."""
     values = {name: _with_file(name, given) or _by_former_name(name, given) for name in names}
     return {name: value for name, value in values.items() if value}
 
@@ -282,7 +282,7 @@ def _read_secret(name: str, path: Path) -> str:
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """Read the settings; overrides (by field name, None means not given) win over the environment.
+    """Return the settings; overrides (by field name, None means not given) take precedence over the environment.
 
     Raises SettingsError with one line that names the setting, what was found and what is expected.
     """

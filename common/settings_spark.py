@@ -1,11 +1,11 @@
-"""Settings of the optional Spark server, which one host does not need (docs/spark.md)."""
+"""Settings of the optional Spark server, which a single host does not need (docs/spark.md)."""
 
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
 
 class SparkSettings(BaseSettings):
-    """Where Spark runs, what it may use and where Iceberg's classes are."""
+    """Spark's address, its limits and the location of Iceberg's classes."""
 
     spark_host: str = "127.0.0.1"
     spark_port: int = Field(default=10000, ge=1, le=65535)
@@ -15,4 +15,4 @@ class SparkSettings(BaseSettings):
     spark_jars: str | None = None  # jar files, separated by commas
     spark_iceberg_prefix: str | None = Field(
         default=None, pattern=r"^([A-Za-z0-9_]+\.)+$"
-    )  # of a jar that renamed its classes
+    )  # of a jar that relocated its classes

@@ -1,4 +1,4 @@
-"""TEXT_RETENTION_DAYS: for how many days texts are kept, and why not for fewer than a week."""
+"""TEXT_RETENTION_DAYS: how many days texts are kept, at least a week."""
 
 from typing import Annotated
 

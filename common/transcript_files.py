@@ -1,10 +1,9 @@
-"""Finds the transcripts below a directory, in a fixed order, and what could not be looked into.
+"""Finds the transcripts below a directory, in a fixed order, and the directories that could not be read.
 
-Transcripts are `*.jsonl` and, compressed, `*.jsonl.gz`; what Claude Code notes of a sub-agent is `agent-*.meta.json`.
+Transcripts are `*.jsonl` and, compressed, `*.jsonl.gz`; Claude Code's notes on sub-agents are `agent-*.meta.json`.
 The prompts of all sessions are in `history.jsonl` beside a directory named `projects`.
 
-Symbolic links are followed, each directory once, so that a project folder that was moved to another disk is found and
-a loop ends.
+Symbolic links are followed, each directory once, so that a project folder on another disk is found and a loop ends.
 """
 
 import os
@@ -35,14 +34,14 @@ META_SUFFIX = ".meta.json"
 PROMPT_HISTORY = "../history.jsonl"
 """Where the prompts of all sessions are, seen from a directory `projects`: they outlive the transcripts."""
 LOOSE_FILES_PROJECT = "."
-"""The project of transcripts that lie directly in the transcripts directory."""
+"""The project of transcripts directly in the transcripts directory."""
 DESKTOP_SESSIONS = "local-agent-mode-sessions"
 """The desktop app's folder: only what is below a `.claude/projects` in it is a transcript."""
 
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """One transcript file and the names it goes by."""
+    """One transcript file: its path and its name in the record store."""
 
     path: Path
     source_file: str
@@ -50,18 +49,18 @@ class Transcript:
 
     @property
     def stem(self) -> str:
-        """The file's name without its suffix: the session of lines that name none."""
+        """The file's name without its suffix: the session of lines without a session id."""
         return self.source_file.rpartition("/")[2].removesuffix(".gz").removesuffix(".jsonl")
 
     @property
     def is_agent_note(self) -> bool:
-        """Whether the file is what Claude Code notes of a sub-agent, one JSON object that is rewritten whole."""
+        """Whether the file is Claude Code's note on a sub-agent, one JSON object that is rewritten whole."""
         return self.source_file.endswith(META_SUFFIX)
 
 
 @dataclass(slots=True)
 class Findings:
-    """What lies below the transcripts directory."""
+    """The contents of the transcripts directory."""
 
     transcripts: list[Transcript] = field(default_factory=list)
     unreadable: dict[str, str] = field(default_factory=dict)
@@ -69,9 +68,9 @@ class Findings:
 
 
 def distinct_roots(roots: Sequence[Path]) -> list[tuple[Path, str]]:
-    """Return each transcripts directory once, with the label that tells its files' names from the first one's.
+    """Return each transcripts directory once, with the label that distinguishes its files' names from the first one's.
 
-    A directory that is also reached by a link, or that is in an earlier one, is left out.
+    A directory that is also reached by a link, or is inside an earlier one, is omitted.
     """
     found: list[tuple[Path, str]] = []
     seen: list[Path] = []
@@ -86,9 +85,9 @@ def distinct_roots(roots: Sequence[Path]) -> list[tuple[Path, str]]:
 
 
 def find(root: Path, label: str = "") -> Findings:
-    """Return every transcript below this directory, sorted; `label` goes in front of their names.
+    """Return every transcript below this directory, sorted; `label` is the prefix of their names.
 
-    Raises TranscriptsError where the directory itself is missing or may not be read.
+    Raises TranscriptsError if the directory itself is missing or unreadable.
     """
     findings = Findings()
     with _naming(root):
@@ -100,13 +99,13 @@ def find(root: Path, label: str = "") -> Findings:
 
 
 def check_folder(root: Path) -> None:
-    """Raise TranscriptsError where this transcripts directory is missing or may not be read."""
+    """Raise TranscriptsError if this transcripts directory is missing or unreadable."""
     with _naming(root), os.scandir(root):
         pass
 
 
 def absence(root: Path) -> str | None:
-    """Why there is no transcripts directory as far as we may see; None where there is something, readable or not."""
+    """Return why the transcripts directory appears to be missing; None if it exists, readable or not."""
     try:
         root.stat()
     except FileNotFoundError as error:
@@ -117,7 +116,7 @@ def absence(root: Path) -> str | None:
         owner = closed.stat().st_uid
         remedy = f"if the transcripts are in it, set TRANSCRIPTS_UID={owner}"
         return f"{closed} belongs to user {owner} alone, and this runs as user {os.geteuid()}; {remedy}"
-    except OSError:  # not absent but wrong, which `check_folder` says
+    except OSError:  # not absent but faulty: `check_folder` reports that
         return None
     return None
 
@@ -132,7 +131,7 @@ def _naming(root: Path) -> Iterator[None]:
 
 
 def _broken_link(root: Path) -> str | None:
-    """The link on the way to this directory that leads to nothing that can be seen from here, if it is that."""
+    """Return a description of the broken symbolic link in this directory's path, or None."""
     link = next((path for path in (root, *root.parents) if path.is_symlink()), None)
     return f"{link} is a link to {link.readlink()}, which does not exist" if link and not link.exists() else None
 
@@ -170,7 +169,7 @@ def _walk(names: _Names, folder: Path, findings: Findings, seen: set[tuple[int, 
 
 
 def _real_before_links(folder: Path) -> Iterator[os.DirEntry[str]]:
-    """A directory that is also linked to keeps its own name."""
+    """Yield links last, so that a directory that is also linked keeps its own name."""
     with os.scandir(folder) as entries:
         yield from sorted(entries, key=lambda entry: (entry.is_symlink(), entry.name))
 
@@ -195,12 +194,12 @@ def transcript(root: Path, path: Path, label: str = "") -> Transcript:
 
 
 def relative_name(root: Path, path: Path) -> str:
-    """The name of a path below the transcripts directory, fit for a database."""
+    """Return the name of a path below the transcripts directory, as valid UTF-8 for databases."""
     return os.fsencode(path.relative_to(root).as_posix()).decode("utf-8", "backslashreplace")
 
 
 def describe(error: OSError) -> str:
-    """Say in one line what went wrong with a file, without its path; where it is closed to us, whose it is."""
+    """Describe a file's error in one line, without its path; if access is denied, name the file's owner."""
     text = error.strerror or type(error).__name__
     owner = _owner(error.filename) if isinstance(error, PermissionError) else None
     if owner in {None, os.geteuid()}:
@@ -211,12 +210,12 @@ def describe(error: OSError) -> str:
 def _owner(path: str | os.PathLike[str] | None) -> int | None:
     try:
         return None if path is None else Path(path).stat().st_uid
-    except OSError:  # its folder cannot be read either
+    except OSError:  # its folder is unreadable, too
         return None
 
 
 def check_regular(found: os.stat_result) -> None:
-    """Raise OSError for what is no regular file: a pipe would be waited for without end."""
+    """Raise OSError unless it is a regular file: reading a pipe could block forever."""
     if not stat.S_ISREG(found.st_mode):
         raise OSError(0, "not a regular file")
 
@@ -228,6 +227,6 @@ def project_of(source_file: str) -> str:
 
 
 def label_of(source_file: str) -> str:
-    """Return the label of a further transcripts directory, `~1a2b3c/` before its files' names; empty for the first."""
+    """Return the label of a further transcripts directory, the prefix `~1a2b3c/` of its files; empty for the first."""
     label, slash, _ = source_file.partition("/")
     return f"{label}/" if slash and label.startswith("~") else ""

@@ -1,4 +1,4 @@
-"""Cards run against a database: the statement a dashboard would send, and its rows under the card's own names."""
+"""Runs cards against a database: the statement a dashboard would send, and its rows under the card's names."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,12 +16,12 @@ from dashboards.definitions import Card, Catalog, Column
 
 @dataclass(frozen=True)
 class Rows:
-    """What a card shows: named columns and the rows, or why there are none to be had."""
+    """A card's result: named columns and rows, or why there are none."""
 
     names: tuple[str, ...]
     rows: list[dict[str, Any]]
     missing: str | None = None
-    """The database lacks a mart the card reads: DuckDB's words."""
+    """DuckDB's error if the database lacks a mart that the card reads."""
 
 
 @contextmanager
@@ -44,14 +44,14 @@ def shown_columns(catalog: Catalog, card: Card) -> dict[str, Column]:
 
 
 def run_card(connection: duckdb.DuckDBPyConnection, catalog: Catalog, card: Card, **given: str) -> Rows:
-    """Run the card's SQL with these parameters; a missing mart is an answer, any other error is raised."""
+    """Run the card's SQL with these parameters; a missing mart is a result, any other error is raised."""
     return run_statement(connection, catalog, card, *bind(card_sql(catalog, card), given))
 
 
 def run_statement(
     connection: duckdb.DuckDBPyConnection, catalog: Catalog, card: Card, sql: str, values: dict[str, str]
 ) -> Rows:
-    """Run a statement that gives what the card's SQL gives, and return its rows as the card's."""
+    """Run a statement equivalent to the card's SQL, and return its rows as the card's."""
     names = tuple(shown_columns(catalog, card))
     if card.opens and "session_id" not in names:
         names = (*names, "session_id")
@@ -62,7 +62,7 @@ def run_statement(
 
 
 def _filled(card: Card, found: Rows) -> Rows:
-    """A heatmap's cells that hold something; the empty ones are for Metabase."""
+    """Return a heatmap's non-empty cells; the empty ones are only for Metabase."""
     return replace(found, rows=[row for row in found.rows if any(row[name] is not None for name in card.values)])
 
 
@@ -80,7 +80,7 @@ def run_sql(
 
 
 def plain_columns(result: duckdb.DuckDBPyConnection) -> list[Sequence[Any]]:
-    """Return a result by column, as a page and a CSV can hold it: decimals as floats, instants as local time."""
+    """Return a result by column, in types for a page and a CSV: decimals as floats, instants as local time."""
     types = [str(column[1]) for column in result.description]
     columns: list[Sequence[Any]] = list(zip(*result.fetchall(), strict=True)) or [() for _ in types]
     return [_plain(type_, values) for type_, values in zip(types, columns, strict=True)]

@@ -1,7 +1,7 @@
 """Native DuckDB SQL for a card, with Metabase's `{{tags}}` and `[[optional parts]]`, and the same filled in for us.
 
-One text serves both: Metabase stores `card_sql`, and `bind` does to it what Metabase would, so that the report and
-the tests run the very statement a dashboard runs.
+Both use the same text: Metabase stores `card_sql`, and `bind` fills it in like Metabase, so that the report and
+the tests run the same statement as a dashboard.
 """
 
 import re
@@ -11,7 +11,7 @@ from datetime import date
 from dashboards.definitions import Card, Catalog, Column, Dataset, Value
 
 DEFAULT_DAYS = 30
-"""Days a dashboard shows until someone picks a period; they end with the last day that has data."""
+"""Days that a dashboard shows by default; they end with the last day that has data."""
 
 BEFORE = "Period before"
 """The column that holds a figure's value in the period before."""
@@ -42,7 +42,7 @@ periods as (
     select first_day - cast(last_day - first_day + 1 as integer), first_day - 1 from period
 )"""
 
-# Days in a row have the same distance from their places in the order of days.
+# Consecutive days have the same difference to their rank.
 _RUNS = (
     "list_aggregate(list_transform(list_sort(list_distinct(list({0}))),"
     " lambda each, place: each - cast(place as integer)), 'histogram')"
@@ -58,7 +58,7 @@ _SIMPLE = {
     "distinct": "count(distinct {0})",
     "ratio": "sum({0}) / nullif(sum({1}), 0)",
     "streak": f"coalesce(list_max(map_values({_RUNS})), 0)",
-    # A day without a prompt so far has not ended it; the day before has.
+    # Today without a prompt so far does not end it; yesterday without one does.
     "current_streak": "if(max({0}) >= max(last_day) - 1, coalesce(map_extract("
     + _RUNS
     + ", max({0}) - cast(count(distinct {0}) as integer))[1], 0), 0)",
@@ -85,12 +85,12 @@ def has_change(catalog: Catalog, card: Card) -> bool:
 
 
 def tags_of(sql: str) -> tuple[str, ...]:
-    """The parameters a statement takes, in order of appearance."""
+    """Return a statement's parameters, in order of appearance."""
     return tuple(dict.fromkeys(TAG.findall(sql)))
 
 
 def bind(sql: str, values: Mapping[str, str]) -> tuple[str, dict[str, str]]:
-    """The statement with optional parts kept or dropped by what is given, and `$name` in place of each tag."""
+    """Return the statement with optional parts kept or dropped by the given parameters, and `$name` for each tag."""
 
     def keep(found: re.Match[str]) -> str:
         return found[1] if all(values.get(name) for name in TAG.findall(found[1])) else ""
@@ -101,12 +101,12 @@ def bind(sql: str, values: Mapping[str, str]) -> tuple[str, dict[str, str]]:
 
 
 def for_given_period(sql: str, first: date, last: date) -> str:
-    """Return the statement for one period, which then need not be looked up or handed over."""
+    """Return the statement for one fixed period, without a lookup or parameters for it."""
     return sql.replace(PERIOD, f"period as (select date '{first}' as first_day, date '{last}' as last_day)")
 
 
 def measure_sql(value: Value, row_count: str = "*") -> str:
-    """The aggregate that a value stands for."""
+    """Return the SQL aggregate of a value."""
     function, names = value.parts
     if function == "count":
         return f"count({row_count})"
@@ -180,12 +180,12 @@ def _grouped(card: Card, dataset: Dataset) -> str:
 def _number_with_change(card: Card, dataset: Dataset) -> str:
     """One row: the period's first day, the figure of the period before, the figure itself.
 
-    A row per period would not do. Metabase takes the last row that has a figure for the current one, so that an empty
-    period shows the one before as current, and it names periods by the distance of the rows: 30 days are a "month".
+    A row per period does not work: Metabase takes the last row with a figure as the current one, so that an empty
+    period shows the one before as current, and it names periods by the rows' distance: 30 days are a "month".
     """
     [value] = card.values.values()
     measure = measure_sql(value, "day")
-    if value.parts[0] == "sum":  # of no rows it is zero; of rows that all lack the figure it is not known
+    if value.parts[0] == "sum":  # without rows it is zero; if every row lacks the figure it is unknown
         measure = f"case when count(day) = 0 then 0 else {measure} end"
     filters = [f"      {line}" if line.startswith("[[") else f"      and {line}" for line in _filters(card, dataset)]
     figures = [
@@ -213,8 +213,7 @@ def _number_with_change(card: Card, dataset: Dataset) -> str:
 def _heatmap(card: Card, dataset: Dataset) -> str:
     """A row for every cell, the empty ones without a figure.
 
-    Metabase's pivot takes columns and rows in the order in which they first appear: with a cell missing they are not in
-    theirs.
+    Metabase's pivot orders columns and rows by first appearance: with a cell missing, the order is wrong.
     """
     grid = [
         f"select unnest([{', '.join(_literal(v) for v in dataset.columns[name].order)}]) as {name}" for name in card.by
@@ -240,7 +239,7 @@ def _heatmap(card: Card, dataset: Dataset) -> str:
 def sort_keys(card: Card, columns: Mapping[str, Column]) -> list[tuple[str, bool]]:
     """Names to sort by, each with True for largest first.
 
-    What the card names; else days and ordered columns by themselves, bars of several values by their sum, and all
+    The card's `sort`; else days and ordered columns by their values, bars of several values by their sum, and all
     other rows by the first value.
     """
     dimensions = [(name, False) for name in card.by]

@@ -1,8 +1,8 @@
-"""The dashboards' files as typed objects; a file that breaks a rule is refused with its name and place.
+"""The dashboards' files as typed objects; an invalid file is rejected with its name and the place.
 
-`datasets.yaml` names the rows that cards read (one SQL over marts each); every other file of the folder is one
-dashboard. A card says what to count and how to show it, once: `sql.py` makes its native SQL for Metabase from that,
-`page/` counts the same on the reader's side in the report.
+`datasets.yaml` defines the rows that cards read (one SQL over marts each); every other file of the folder is one
+dashboard. A card defines once what to count and how to show it: `card_sql.py` generates its native SQL for Metabase,
+`page/` counts the same in the reader's browser in the report.
 """
 
 import re
@@ -46,7 +46,7 @@ class Column(_Strict):
     order: tuple[str, ...] = ()
     """All values in their natural order, where that is neither alphabetical nor by size."""
     missing: str | None = None
-    """What stands for NULL where that means that there can be no value, not that none was recorded."""
+    """The text for NULL if it means that there can be no value, not that none was recorded."""
 
     @property
     def shown_as(self) -> Format:
@@ -56,14 +56,14 @@ class Column(_Strict):
 
 
 class Pick(_Strict):
-    """Rows of one thing at a time: the column that tells them apart and SQL for the one shown first."""
+    """Rows of one object at a time: the column that identifies it, and SQL for the initial one."""
 
     column: str
     first: str
 
 
 class Dataset(_Strict):
-    """Rows that several cards read: SQL over marts, its columns, and how much of it the report carries."""
+    """Rows that several cards read: SQL over marts, its columns, and how many of them the report has."""
 
     marts: tuple[str, ...] = Field(min_length=1)
     grain: str
@@ -71,9 +71,9 @@ class Dataset(_Strict):
     columns: dict[str, Column]
     pick: Pick | None = None
     report_limit: int | None = Field(default=None, gt=0)
-    """The report carries at most this many rows, the newest ones, and says so."""
+    """The report has at most this many rows, the newest ones, and says so."""
     ordered_by: str = ""
-    """A table's column in the SQL that says how new a row is: by one that is computed DuckDB skips no older rows."""
+    """A table's column that orders rows by age: with a computed one, DuckDB cannot skip older rows."""
 
     @field_validator("columns", mode="before")
     @classmethod
@@ -82,7 +82,7 @@ class Dataset(_Strict):
 
 
 class Value(_Strict):
-    """One figure: how it is counted, what it is called, how it is written."""
+    """One figure: how it is counted, its label and its format."""
 
     of: str
     label: str
@@ -107,7 +107,7 @@ class Value(_Strict):
 
 
 class Place(_Strict):
-    """Where a card stands on the grid of 24 columns."""
+    """A card's place on the grid of 24 columns."""
 
     col: int = Field(ge=0, lt=GRID_COLUMNS)
     row: int = Field(ge=0)
@@ -121,7 +121,7 @@ class Place(_Strict):
         return self
 
     def overlaps(self, other: "Place") -> bool:
-        """True when the two share a cell of the grid."""
+        """Return whether the two share a cell of the grid."""
         across = self.col < other.col + other.width and other.col < self.col + self.width
         down = self.row < other.row + other.height and other.row < self.row + self.height
         return across and down
@@ -136,7 +136,7 @@ class Card(_Strict):
     kind: CardKind
     place: Place
     empty: str = Field(min_length=10)
-    """What the card says when there is nothing to show: why, and what would change it."""
+    """The card's text without data: the reason, and what would change it."""
     dataset: str | None = None
     by: tuple[str, ...] = ()
     values: dict[str, Value] = Field(default_factory=dict)
@@ -147,11 +147,11 @@ class Card(_Strict):
     limit: int | None = Field(default=None, gt=0)
     better: Literal["up", "down", "neither"] = "neither"
     compare: bool = True
-    """For a number: it is shown with its change against the period before."""
+    """For a number: show its change from the period before."""
     from_beginning: bool = False
     """It counts from the first day of the history up to the period's last, which the report names."""
     opens: Literal["session"] | None = None
-    """A click on a row opens what it is about."""
+    """A click on a row opens its session."""
     sql: str | None = None
     marts: tuple[str, ...] = ()
     columns: dict[str, Column] = Field(default_factory=dict)
@@ -228,7 +228,7 @@ class Catalog:
         return self.datasets[card.dataset].marts if card.dataset else card.marts
 
     def source_of(self, card: Card) -> str:
-        """The marts to name below the card; dimensions that only lend a name or a date are not worth a line."""
+        """Return the marts to name below the card, without dimensions that only add a name or a date."""
         marts = self.marts_of(card)
         leading = [name for name in marts if name not in ("dim_date", "dim_projects")] or list(marts)
         return ", ".join(f"marts.{name}" for name in leading)

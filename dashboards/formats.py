@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from common import numbers
 
-if TYPE_CHECKING:  # the terminal's commands format numbers without loading what reads the dashboards
+if TYPE_CHECKING:  # the terminal's commands format numbers without importing the dashboards' definitions
     from dashboards.definitions import Column, Format
 
 NOTHING = "–"  # noqa: RUF001  the sign for: no value
@@ -19,7 +19,7 @@ UNKNOWN: "dict[Format, str]" = {
     "usd": "unknown",
     "amount": "unknown",
 }
-"""What a figure says that the transcripts do not hold, or whose price is not known. It is never zero."""
+"""The text of a figure that is not in the transcripts, or whose price is unknown. It is never zero."""
 
 
 def show_cell(value: Any, column: "Column") -> str:
@@ -30,7 +30,7 @@ def show_cell(value: Any, column: "Column") -> str:
 
 
 def show(value: Any, as_: "Format") -> str:
-    """Return the value as a reader sees it: a missing figure says so, any other missing value is a dash."""
+    """Return the formatted value: a missing figure has its own text, any other missing value is a dash."""
     if value is None:
         return UNKNOWN.get(as_, NOTHING)
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""The record store to Iceberg (`extract`), back where it has lost lines (`refill`), and Iceberg to DuckDB (`load`)."""
+"""Copies the record store to Iceberg (`extract`), lost lines back (`refill`), and Iceberg to DuckDB (`load`)."""
 
 from loader.extract import extract, refill
 from loader.load import load

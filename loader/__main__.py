@@ -1,4 +1,4 @@
-"""`python -m loader`: serves the loader over HTTP (loader/http_service.py) with the stores that the settings name."""
+"""`python -m loader`: serves the loader over HTTP (loader/http_service.py) with the configured stores."""
 
 import argparse
 import sys
@@ -23,7 +23,7 @@ PORT = 8322
 
 
 def steps_of(settings: Settings) -> Steps:
-    """The steps over the stores that the settings name; each opens the catalog again, whose token is short-lived."""
+    """Return the steps over the configured stores; each reopens the catalog, whose token is short-lived."""
     _required(settings.mongo_uri, "MONGO_URI")
     store = open_store(settings, "claude-analytics-loader")
     work_database = DataPaths.of(settings).duckdb.work_database

@@ -1,4 +1,4 @@
-"""Rows as Arrow tables: typed by the columns of raw.conversations, turned into Arrow as they come."""
+"""Rows as Arrow tables: typed by the columns of raw.conversations, converted to Arrow incrementally."""
 
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ from loader.flatten_usage import ReportedFields, UsageFields
 from loader.raw_schema import ADDED_BY_THE_LOAD, RAW_COLUMNS, arrow_schema
 
 ROWS_PER_PIECE = 4_096
-"""Rows that are held as Python objects before they become Arrow."""
+"""The most rows held as Python objects before they are converted to Arrow."""
 
 CONVERSATIONS = arrow_schema(RAW_COLUMNS, without=ADDED_BY_THE_LOAD)
 
@@ -34,20 +34,20 @@ if sorted(_NAMES) != sorted(CONVERSATIONS.names):
 
 
 class RowBuilder:
-    """Collects rows and gives them back as one Arrow table."""
+    """Collects rows into one Arrow table."""
 
     def __init__(self) -> None:
         self._rows: list[Row] = []
         self._pieces: list[pa.RecordBatch] = []
 
     def add(self, row: Row) -> None:
-        """Take one row."""
+        """Add one row."""
         self._rows.append(row)
         if len(self._rows) >= ROWS_PER_PIECE:
             self._convert()
 
     def extend(self, rows: list[Row]) -> None:
-        """Take all rows of a document."""
+        """Add all rows of a document."""
         for row in rows:
             self.add(row)
 

@@ -1,4 +1,4 @@
-"""How the collectors stand: what they wrote about their transcripts directories, with a count of what they read."""
+"""The collectors' states: their heartbeats about the transcripts directories, with counts of files read."""
 
 from collections.abc import Iterable
 
@@ -9,7 +9,7 @@ ROOT_NAME = "."
 
 
 def collector_states(states: Iterable[FileState]) -> list[CollectorState]:
-    """Sum up the states of files, by host and transcripts directory; the one seen last comes first."""
+    """Summarise the states of files by host and transcripts directory, the most recently seen first."""
     roots: dict[tuple[str, str], FileState] = {}
     below: dict[tuple[str, str], list[FileState]] = {}
     for state in states:

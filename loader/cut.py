@@ -1,4 +1,4 @@
-"""Values of a line as bounded text and JSON: long strings are cut before anything copies them."""
+"""Values of a line as bounded text and JSON: long strings are cut before they are copied."""
 
 import math
 from typing import Any, NamedTuple
@@ -6,19 +6,19 @@ from typing import Any, NamedTuple
 import orjson
 
 NAME_LIMIT = 4_096
-"""Characters of a name, an id, a path. Longer ones exist only by mistake, and a line repeats them for each block."""
+"""Characters of a name, an id, a path. Longer ones are mistakes, and a line repeats them for each block."""
 STRING_LIMIT = 4_096
 """Characters of a string inside tool input: whole commands and prompts fit, files that were written are cut."""
 TEXT_LIMIT = 1_048_576
-"""Characters of a text that a person or Claude wrote. Longer ones are some program's, and whole in Iceberg."""
+"""Characters of a text by a person or Claude. Longer ones come from programs, and are complete in Iceberg."""
 JSON_LIMIT = 32_768
 """Characters of a JSON value such as a tool's input."""
 ATTRIBUTES_LIMIT = 16_384
-"""Characters up to which a line without blocks is kept whole in raw; longer ones are whole in Iceberg."""
+"""Characters up to which a line without blocks is complete in raw; longer ones are complete in Iceberg."""
 
 
 class CutJson(NamedTuple):
-    """A value's JSON, perhaps cut, and the characters that it has uncut."""
+    """A value's JSON, possibly cut, and its uncut length."""
 
     text: str
     length: int
@@ -30,7 +30,7 @@ def dumps(value: Any) -> str:
 
 
 def text_of(value: Any, limit: int | None = NAME_LIMIT) -> str:
-    """Return the value as text: a string as it is, anything else as its JSON; at most `limit` characters."""
+    """Return the value as text of at most `limit` characters: strings unchanged, anything else as JSON."""
     text = value if isinstance(value, str) else _written(value)
     return text if limit is None or len(text) <= limit else text[:limit]
 
@@ -40,9 +40,9 @@ def _written(value: Any) -> str:
 
 
 def name_of(value: Any) -> str | None:
-    """Return what may be a name as bounded text: text, a whole number of 64 bits, true or false; else None.
+    """Return a name as bounded text if the value is text, a 64-bit integer or a boolean; else None.
 
-    An object, a list and any other number have several spellings, so that they name nothing.
+    Objects, lists and other numbers have several spellings, so they cannot be names.
     """
     if type(value) is str and len(value) <= NAME_LIMIT:
         return value
@@ -52,7 +52,7 @@ def name_of(value: Any) -> str | None:
 def cut_json(value: Any, string_limit: int = STRING_LIMIT, limit: int = JSON_LIMIT) -> CutJson:
     """Return the value as JSON of at most `limit` characters, every string in it of at most `string_limit`.
 
-    What is longer all the same keeps its scalars and short strings, those of inner objects after those of the outer.
+    A value that is still longer keeps its scalars and short strings, those of inner objects after those of the outer.
     """
     if isinstance(value, dict) and _is_flat(value, string_limit):
         text = dumps(value)
@@ -64,7 +64,7 @@ def cut_json(value: Any, string_limit: int = STRING_LIMIT, limit: int = JSON_LIM
 
 
 def _is_flat(value: dict[str, Any], string_limit: int) -> bool:
-    """Tell whether an object holds short scalars alone, as the inputs of most tools do."""
+    """Return whether an object has only short scalars, like the inputs of most tools."""
     for inner in value.values():
         kind = type(inner)
         if kind is dict or kind is list or (kind is str and len(inner) > string_limit):
@@ -73,13 +73,13 @@ def _is_flat(value: dict[str, Any], string_limit: int) -> bool:
 
 
 def cut_attributes(value: Any) -> str:
-    """Return the value as JSON, whole up to ATTRIBUTES_LIMIT characters; of a longer one the scalars."""
+    """Return the value as JSON, or only its scalars if that is longer than ATTRIBUTES_LIMIT characters."""
     text, length = cut_json(value, ATTRIBUTES_LIMIT, ATTRIBUTES_LIMIT)
     return text if length <= ATTRIBUTES_LIMIT else scalars_json(value, ATTRIBUTES_LIMIT)
 
 
 class _Cut:
-    """Shortens strings and adds up how many characters of JSON that took away."""
+    """Shortens strings and counts the removed characters of JSON."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -101,7 +101,7 @@ class _Cut:
 
 
 def _json_length(text: str) -> int:
-    """Return the characters of a string's JSON. Bytes are counted, so that no second copy is decoded."""
+    """Return the length of a string's JSON. Bytes are counted, to avoid decoding a second copy."""
     written = orjson.dumps(text)
     return len(written) if text.isascii() else len(written) - (len(text.encode()) - len(text))
 
@@ -122,7 +122,7 @@ def scalars_json(value: Any, limit: int, string_limit: int = STRING_LIMIT) -> st
 
 
 class _Budget:
-    """Takes what fits into a number of characters of JSON."""
+    """Accepts values while they fit into a number of characters of JSON."""
 
     def __init__(self, left: int, string_limit: int) -> None:
         self.left, self.string_limit = left, string_limit

@@ -1,7 +1,7 @@
-"""Data files of Iceberg that are missing or cut short: found by their sizes, and written again from the record store.
+"""Finds Iceberg data files that are missing or truncated, by their sizes, so that an extract rewrites their lines.
 
-A local disk may lose in a power cut what it had not flushed, although the catalog names it already. Such a file leaves
-the table in one commit; what the record store then has more than the table, an extract adds as it does late lines.
+In a power cut, a local disk may lose unflushed files that the catalog refers to. They are removed from the table in one
+commit; an extract then adds the lines that only the record store has, as it does late lines.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,13 +23,13 @@ log = structlog.get_logger()
 
 
 class DamagedTableError(AnalyticsError):
-    """Data files are damaged, and what they held may be nowhere else."""
+    """Data files are damaged, and their lines may have no other copy."""
 
 
 def let_go_of_damaged(store: RecordStore, catalog: Catalog) -> None:
-    """Take the damaged files out of all our tables.
+    """Remove the damaged files from all our tables.
 
-    Raises DamagedTableError, and changes nothing, where the record store has fewer lines than a damaged table.
+    Raises DamagedTableError, and leaves a damaged table unchanged, if the record store has fewer lines than it.
     """
     table = open_table(catalog, CONVERSATIONS)
     progress = progress_properties(table)
@@ -64,7 +64,7 @@ def _let_go(table: Table, store: RecordStore, count: Callable[[], int], progress
 
 
 def _damaged(table: Table) -> Iterator[DataFile]:
-    """Yield the files of the current snapshot that are not as long as the table says."""
+    """Yield the files of the current snapshot whose size differs from the table's metadata."""
     if not isinstance(table.io, PyArrowFileIO) or table.current_snapshot() is None:
         return
     scheme, netloc, root = PyArrowFileIO.parse_location(table.location())
@@ -78,7 +78,7 @@ def _damaged(table: Table) -> Iterator[DataFile]:
 
 
 def _size(table: Table, file: DataFile) -> int | None:
-    """Ask for one file by itself: another engine may write outside the table's folder."""
+    """Return a file's size by its own path: another engine may write outside the table's folder."""
     try:
         return len(table.io.new_input(file.file_path))
     except FileNotFoundError:

@@ -1,17 +1,17 @@
 """The record store to the Iceberg table raw.conversations: every line once, in bounded memory.
 
-The watermark is a moment W: what was ingested up to W is in the table. It is stored in the summary of the snapshot that
-holds the rows. One extract makes two passes, each bounded at both ends:
+The watermark is a moment W: lines ingested up to W are in the table. It is stored in the summary of the snapshot that
+has the rows. One extract makes two passes, each bounded at both ends:
 
-1. above W, in the order of their moments; lines that the table has already are left out;
-2. if the two copies then disagree on how many lines there are, over the ranges whose counts differ, in both directions:
-   lines that came late or without a date go to the table, lines that the record store has lost go back to it.
+1. lines above W, in the order of their moments, without those that the table has already;
+2. if the two copies then have different counts, the ranges whose counts differ, in both directions:
+   late lines and lines without a date are added to the table, lines that the record store has lost are restored.
 
-So an `ingestedAt` that many lines share, that is in the future, or that is missing loses and doubles nothing, and
-either copy may be lost or replaced by an older one.
+So an `ingestedAt` that many lines share, that is in the future, or that is missing neither loses nor doubles a line,
+and either copy may be lost or replaced by an older one.
 
-Secrets are masked on the way. A table whose rows were masked otherwise, or not at all, or written before something was
-forgotten, is written again from the record store, and what its earlier snapshots alone hold is deleted.
+Secrets are masked on the way. A table whose rows were masked differently, or not at all, or written before something
+was forgotten, is rewritten from the record store, and files that only its earlier snapshots need are deleted.
 """
 
 import time
@@ -50,11 +50,11 @@ Progress = Callable[[int, int | None], None]
 BATCH_BYTES = 32 * 1024 * 1024
 """Size of the lines in one Iceberg commit."""
 _LINE_BYTES = 512
-"""What a line takes in memory beside its content: its ids and its place."""
+"""A line's memory besides its content: its ids and its place."""
 
 
 class RefillError(AnalyticsError):
-    """A copy holds lines that the other cannot be given."""
+    """A copy has lines that cannot be added to the other."""
 
 
 def extract(
@@ -65,14 +65,14 @@ def extract(
     full_refresh: bool = False,
     progress: Progress | None = None,
 ) -> ExtractResult:
-    """Bring the Iceberg table up to the record store, and the record store up to the table where it has lost lines.
+    """Add new lines to the Iceberg table, and restore lines that the record store has lost.
 
     full_refresh compares every id in both directions, then rebuilds the table in one commit. One extract at a time: the
     caller holds the pipeline lock, and a second writer's commit is refused by the catalog (pyiceberg's
     CommitFailedException) rather than doubled.
 
-    Raises RefillError when a rebuilt table would have fewer rows than before, and DamagedTableError when data files are
-    damaged and the record store does not have what they held; nothing is changed then.
+    Raises RefillError if a rebuilt table would have fewer rows than before, and DamagedTableError if data files are
+    damaged and the record store does not have their lines; the table is unchanged then.
     """
     started = time.monotonic()
     let_go_of_damaged(store, catalog)
@@ -104,9 +104,9 @@ def extract(
 
 
 def refill(store: RecordStore, catalog: Catalog) -> int:
-    """Give the record store back what it has lost and Iceberg holds, so that no file is read twice.
+    """Restore the record store's lost lines from Iceberg, so that no file is read twice.
 
-    Returns how many lines were put back. Costs two counts where nothing was lost.
+    Returns how many lines were restored. Costs two counts if nothing was lost.
     """
     restore_what_is_forgotten(store, catalog)
     run = _Extract(store, catalog, lambda done, total: None)
@@ -118,12 +118,12 @@ def refill(store: RecordStore, catalog: Catalog) -> int:
 
 
 def restore_what_is_forgotten(store: RecordStore, catalog: Catalog) -> None:
-    """Give a record store that has lost its requests to forget these back, and delete what came in without them."""
+    """Restore lost requests to forget to the record store, and delete lines that were stored without them."""
     if restored := restore_forgotten(store, catalog):
         log.info("extract.requests_restored", requests=restored)
         try:
             sweep(store)
-        except StoreError as error:  # in the appliance the loader's account deletes nothing: the next run's vault does
+        except StoreError as error:  # the appliance's loader account may not delete: the next run's vault does
             log.warning("extract.left_to_the_vault", reason=str(error))
 
 
@@ -145,7 +145,7 @@ class _Extract:
         self._pending_bytes = 0
 
     def take_new(self) -> None:
-        """Pass 1. The watermark of a batch is the moment before that of its last line: others may share that one."""
+        """Pass 1. A batch's watermark is the moment before its last line's: other lines may share that one."""
         settled = self.store.settled()
         newest = complete = self.state.watermark or EARLIEST
         known = self.state.moments_after(self.state.watermark)
@@ -171,24 +171,24 @@ class _Extract:
             restored, versions = restore(self.store, self.state, found)
             self.restored += restored
             repeated += self.state.remove_older(versions | found.repeated)
-        # A count that still differs is the database's estimate, or lines that it was told to forget.
+        # A count that still differs is the database's estimate, or due to forgotten lines.
         self.state.accept_difference(self.store.count() - self.state.total)
         self.late = self.done - before
         log.info("extract.copies_compared", late=self.late, restored=self.restored, repeated=repeated)
 
     def restore_lost(self, *, strict: bool) -> None:
-        """Put back into the record store what only the table has."""
+        """Restore to the record store the lines that only the table has."""
         for within in Comparison(self.store, self.state, strict=strict).ranges():
             restored, _ = restore(self.store, self.state, differences(self.store, self.state, within))
             self.restored += restored
 
     def tell_of_restored(self) -> None:
-        """Say in the log that what came back from a masked table has its secrets masked for good."""
+        """Log that the secrets in lines restored from a masked table stay masked."""
         if self.restored and self.state.is_masked:
             log.warning("extract.restored_with_masks", lines=self.restored, reason="Iceberg holds their secrets masked")
 
     def rebuild(self) -> None:
-        """Write the table again from the record store, which first gets back every line that only the table has."""
+        """Rewrite the table from the record store, after restoring every line that only the table has."""
         if self.state.total:
             self.restore_lost(strict=True)
         before, settled = ids_to_keep(self.store, self.state), self.store.settled()
@@ -202,12 +202,12 @@ class _Extract:
             ) from None
 
     def forget(self) -> None:
-        """Write both tables again without what is forgotten; the record store first gets back what it has lost."""
+        """Rewrite both tables without forgotten lines, after restoring the record store's lost lines."""
         replace_rejected(self.store, self.catalog, self.masker)
         self.rebuild()
 
     def mask_again(self) -> bool:
-        """Write both tables again, masked as now; return False, with a warning, where the record store lacks lines."""
+        """Rewrite both tables with the current masking; warn and return False if the record store lacks lines."""
         replace_rejected(self.store, self.catalog, self.masker)
         try:
             self.rebuild()
@@ -234,7 +234,7 @@ class _Extract:
             self._report(expected)
 
     def _flush(self, watermark: datetime | None, expected: int | None) -> None:
-        """Commit what waits with the watermark that is true once it is in."""
+        """Commit the waiting lines with the watermark that they justify."""
         self.done += self.state.append(self._pending, watermark)
         self._pending, self._pending_bytes = [], 0
         self._report(expected)

@@ -1,8 +1,8 @@
 """One row per content block of one transcript line; a line without blocks is one row.
 
-Takes batches with the columns of the Iceberg table, gives back Arrow tables for raw.conversations, raw.rejected_values,
-raw.rejected_documents and raw.masked_secrets. Whatever a line holds, it comes out as at least one row, or as a
-rejected document with the reason: one bad line never stops a load.
+Takes batches with the columns of the Iceberg table, returns Arrow tables for raw.conversations, raw.rejected_values,
+raw.rejected_documents and raw.masked_secrets. Every line becomes at least one row, or a rejected document with the
+reason: one bad line never stops a load.
 """
 
 import gc
@@ -30,7 +30,7 @@ REASON_LENGTH = 200
 
 
 class Flattened(NamedTuple):
-    """What a batch of documents becomes: a table for each table of schema raw that it adds rows to."""
+    """A flattened batch of documents: one Arrow table for each table of schema raw that it adds rows to."""
 
     conversations: pa.Table
     rejected_values: pa.Table
@@ -60,7 +60,7 @@ def flatten(documents: pa.Table, tool_output_limit: int) -> Flattened:
 
 @contextmanager
 def _no_cycles_here() -> Iterator[None]:
-    """Keep Python from searching what JSON gave for cycles: it has none, and the search is a fifth of the time."""
+    """Turn off garbage collection: parsed JSON has no cycles, and searching for them takes a fifth of the time."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -83,7 +83,7 @@ def _table(rows: list[Any], columns: dict[str, str], without: tuple[str, ...]) -
 
 
 def _documents(table: pa.Table) -> Iterator[tuple[Source, memoryview]]:
-    """Yield each document with where it comes from; its text is not copied."""
+    """Yield each document with its source; its text is not copied."""
     for batch in table.to_batches():
         columns = [_values(batch, name) for name in Source._fields]
         texts = batch.column("document")
@@ -93,7 +93,7 @@ def _documents(table: pa.Table) -> Iterator[tuple[Source, memoryview]]:
 
 
 def _values(batch: pa.RecordBatch, name: str) -> list[Any]:
-    """Return a column's values, moments as microseconds; one that an older table lacks is NULL throughout."""
+    """Return a column's values, moments as microseconds; all NULL if an older table lacks the column."""
     if name not in batch.schema.names:
         return [None] * batch.num_rows
     column = batch.column(name)
@@ -110,7 +110,7 @@ class _Flattener:
         self.tool_output_limit = tool_output_limit
         self.checker = Checker()
         self.secrets: list[Secret] = []
-        """Masks that reduced lines had when they were whole."""
+        """Masks that reduced lines had before their texts were removed."""
 
     def rows_of(self, source: Source, text: memoryview) -> list[Row]:
         """Return the rows of one document."""
@@ -158,7 +158,7 @@ class _Flattener:
     def _block_rows(
         self, source: Source, line: Line, fields: LineFields, usage: UsageFields, blocks: list[Any]
     ) -> list[Row]:
-        # toolUseResult describes one result; of several in a line, the first.
+        # toolUseResult describes one result: the first, if a line has several.
         result_index = next((index for index, block in enumerate(blocks) if is_result(block)), None)
         rows = []
         for index, block in enumerate(blocks):

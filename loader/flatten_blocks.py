@@ -1,4 +1,4 @@
-"""The columns that each content block of a message gives: its text, a tool's call or a tool's output."""
+"""The columns from each content block of a message: its text, a tool's call or a tool's output."""
 
 from typing import Any, NamedTuple
 
@@ -10,15 +10,15 @@ from loader.values import Checker
 WITHOUT_ATTRIBUTES = frozenset(
     {"text", "thinking", "tool_use", "tool_result", "image", "document", "redacted_thinking"}
 )
-"""Blocks whose facts all have columns, or whose bulk is no fact. The others are kept as JSON."""
+"""Blocks whose facts all have columns, or whose bulk is not a fact. Others are stored as JSON."""
 CALLS = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
-"""Blocks that call a tool, also where they say nothing of its input."""
+"""Blocks that call a tool, also without an input."""
 _WRITTEN = ("content", "new_source", "file_text")
 """Keys of a tool's input that hold a whole file or cell."""
 
 
 class BlockFields(NamedTuple):
-    """Columns that are a block's own."""
+    """The columns that differ per block."""
 
     conversation_id: str
     block_index: int
@@ -35,11 +35,11 @@ class BlockFields(NamedTuple):
     is_error: bool | None = None
     attributes: str | None = None
     kept_facts: str | None = None
-    """Of a line whose texts are no longer kept, what figures need of them."""
+    """The values that figures need of a line's expired texts."""
 
 
 def blocks_of(message: Any) -> list[Any]:
-    """Return the blocks of a message; a content that is no list is one block, as is a message that is no object."""
+    """Return the blocks of a message; other content is one block, as is a message that is not an object."""
     if message is None:
         return []
     if not isinstance(message, dict):
@@ -51,7 +51,7 @@ def blocks_of(message: Any) -> list[Any]:
 
 
 def is_result(block: Any) -> bool:
-    """Tell whether a block is the output of a tool."""
+    """Return whether a block is the output of a tool."""
     return isinstance(block, dict) and block.get("type") == "tool_result"
 
 
@@ -149,7 +149,7 @@ def _part(text: Any) -> str:
 
 
 def _joined(texts: list[str], limit: int) -> _Output:
-    """Return the texts on lines of their own up to the limit, without joining what is beyond it."""
+    """Return the texts on separate lines up to the limit, without joining what is beyond it."""
     length = sum(map(len, texts)) + max(len(texts) - 1, 0)
     cut, rest = notes_beyond(texts, limit) if length > limit else (limit, None)
     kept, left = [], cut

@@ -1,4 +1,4 @@
-"""The columns that a line gives to each of its rows, and a sub-agent's line inside its parent's `progress` line."""
+"""The columns that all rows of a line share, and a sub-agent's line inside its parent's `progress` line."""
 
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -8,7 +8,7 @@ from loader.values import LARGEST_INTEGER, Checker
 
 
 class Source(NamedTuple):
-    """Where a document comes from: the columns of the Iceberg table. Moments are microseconds since 1970."""
+    """The source of a document: the columns of the Iceberg table. Moments are microseconds since 1970."""
 
     document_id: str
     project_id: str | None
@@ -20,7 +20,7 @@ class Source(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A line, and the line of a sub-agent that it may carry."""
+    """A line, and the sub-agent's line inside it, if any."""
 
     outer: dict[str, Any]
     wrapped: dict[str, Any]
@@ -83,7 +83,7 @@ class LineFields(NamedTuple):
 
 
 def open_line(document: Any) -> Line:
-    """Return a document as a line; one that is no object has no fields."""
+    """Return a document as a line; one that is not an object has no fields."""
     outer = document if isinstance(document, dict) else {}
     data = outer.get("data") if outer.get("type") == "progress" else None
     if not isinstance(data, dict):
@@ -148,7 +148,7 @@ def line_fields(line: Line, block_count: int, checker: Checker) -> LineFields:
 
 
 def _error_kind(error: Any) -> str | None:
-    """Return what Claude Code says of an error: a word, or all that the API answered."""
+    """Return the kind of error that Claude Code recorded: a word, or the API's whole response."""
     return None if error is None else text_of(error)
 
 
@@ -158,7 +158,7 @@ def _object(line: dict[str, Any], key: str) -> dict[str, Any]:
 
 
 def _origin_kind(*origins: Any) -> str | None:
-    """Return who spoke: the first origin that says so, an object with a kind or a text."""
+    """Return the author's kind: from the first origin that has one, an object with a kind or a text."""
     kinds = (origin.get("kind") if isinstance(origin, dict) else origin for origin in origins)
     return name_of(next((kind for kind in kinds if kind is not None), None))
 

@@ -9,11 +9,11 @@ from loader.values import LARGEST_COUNT, LARGEST_INTEGER, Checker
 _TEXTS = ("content", "summary", "aiTitle", "customTitle", "agentName", "lastPrompt", "display")
 
 _SURELY_LONG = 8 * ATTRIBUTES_LIMIT
-"""Bytes of a line above which its JSON is not written just to see that it is too long."""
+"""Bytes of a line above which its JSON is surely too long, and not written."""
 
 
 class _Number(NamedTuple):
-    """A number that models read out of `attributes`: its key, the object that it is in, what it may be."""
+    """A number that models read from `attributes`: its key, the object that it is in, and its check."""
 
     key: str
     within: str | None = None
@@ -52,9 +52,9 @@ def _attachment_text(attachment: Any) -> str | None:
 
 
 def line_attributes(document: Document, checker: Checker) -> str:
-    """Return the JSON of a line without blocks, the numbers in it checked; of a long line its scalars.
+    """Return the JSON of a line without blocks, its numbers checked; only the scalars of a long line.
 
-    The line's own text is taken where it is short and nothing in it was rejected: it need not be written again.
+    The original text is returned if it is short and no value was rejected, to avoid serialising it again.
     """
     value = document.value
     checked = checked_numbers(value, checker) if isinstance(value, dict) else value
@@ -66,7 +66,7 @@ def line_attributes(document: Document, checker: Checker) -> str:
 
 
 def checked_numbers(line: dict[str, Any], checker: Checker) -> dict[str, Any]:
-    """Return the line with null for each number that no figure can use; the same object where all can be used."""
+    """Return the line with null for each unusable number; the same object if all are usable."""
     for number in _NUMBERS:
         holder = line if number.within is None else line.get(number.within)
         if isinstance(holder, dict) and holder.get(number.key) is not None and not _is_usable(holder, number, checker):

@@ -1,6 +1,6 @@
-"""The rows of a line whose texts are no longer kept: they are in the line, as they were made of it when it was whole.
+"""The rows of a line whose texts have expired: the line contains the rows that were made from it before.
 
-Each value is checked as if it came from a transcript: a line that only looks like a reduced one stops nothing.
+Each value is checked as if it came from a transcript: a line that only resembles a reduced one does no harm.
 """
 
 from collections.abc import Iterator
@@ -26,15 +26,15 @@ Secret = tuple[str, str, str, str, int]
 
 
 class NotReducedError(ValueError):
-    """The line does not hold what a reduced one holds."""
+    """The line is not a valid reduced line."""
 
 
 class WasRejectedError(Exception):
-    """The line could not be flattened when it was whole; the message is the reason."""
+    """The line could not be flattened before its texts were removed; the message is the reason."""
 
 
 class Reduced(NamedTuple):
-    """What a reduced line gives to the tables of schema raw."""
+    """The rows of a reduced line for the tables of schema raw."""
 
     rows: list[Row]
     rejected: list[RejectedValue]
@@ -42,7 +42,7 @@ class Reduced(NamedTuple):
 
 
 def reduced_rows(source: Source, value: Any) -> Reduced | None:
-    """Return the rows of a reduced line; None for any other. Raises WasRejectedError where it had none."""
+    """Return the rows of a reduced line; None for any other. Raises WasRejectedError if it had none."""
     removed = removed_of(value)
     if removed is None:
         return None
@@ -76,7 +76,7 @@ def _fields(kind: type[Fields], values: dict[str, Any]) -> Fields:
 
 
 def _value(name: str, annotation: Any, value: Any) -> Any:
-    """Return a value of a column. Raises NotReducedError for one that the column does not take."""
+    """Return a value of a column. Raises NotReducedError if it does not fit the column."""
     if value is None:
         return False if annotation is bool else None
     kind = RAW_COLUMNS[name].split()[0]
@@ -114,7 +114,7 @@ def _parsed(text: str | None) -> Any:
 
 
 def _usage(fields: UsageFields) -> UsageFields:
-    """Return the columns with no number in the JSON that no figure can use."""
+    """Return the columns, without unusable numbers in the JSON."""
     return fields._replace(usage=usage_fields(_parsed(fields.usage), Checker()).usage)
 
 

@@ -1,4 +1,4 @@
-"""The columns that a line's toolUseResult gives to the block of its first tool result."""
+"""The columns from a line's toolUseResult, for the block of its first tool result."""
 
 from typing import Any, NamedTuple
 
@@ -34,7 +34,7 @@ NO_RESULT = ResultFields()
 
 
 def count_lines(text: str) -> int:
-    """Return the lines of a text; the last one counts with and without a line feed."""
+    """Return the number of lines of a text; the last one counts with or without a line feed."""
     return min(text.count("\n") + (not text.endswith("\n")) - (text == ""), LARGEST_INTEGER)
 
 
@@ -101,7 +101,7 @@ def _notebook_lines(found: dict[str, Any]) -> tuple[int | None, int | None]:
 
 
 def _cell_lines(notebook: Any, cell_id: Any) -> int | None:
-    """Return the lines of a cell in the text of a notebook; None where the cell is not there."""
+    """Return the number of lines of a notebook's cell, or None if there is no such cell."""
     try:
         cells = orjson.loads(notebook)["cells"]
         source = next(cell["source"] for cell in cells if cell.get("id") == cell_id)

@@ -1,4 +1,4 @@
-"""What a line says of tokens and money: `message.usage`, and the totals of a cost-state line, every number checked."""
+"""A line's tokens and costs: `message.usage`, and the totals of a cost-state line, every number checked."""
 
 from typing import Any, NamedTuple
 
@@ -20,7 +20,7 @@ COUNTS = frozenset(
 """Names of whole numbers, wherever in a usage they are. Other numbers may have decimals."""
 REPORTED_COUNTS = frozenset({"inputTokens", "outputTokens", "cacheReadInputTokens", "cacheCreationInputTokens"})
 MOST_ITERATIONS = 100
-"""Attempts within one response; a list that is longer is a mistake, and would be summed for each of the line's rows."""
+"""Attempts within one response; a longer list is a mistake, and would be summed for each of the line's rows."""
 MOST_MODELS = 100
 
 
@@ -52,7 +52,7 @@ NO_USAGE, NOTHING_REPORTED = UsageFields(), ReportedFields()
 
 
 def usage_fields(usage: Any, checker: Checker) -> UsageFields:
-    """Return the columns of a usage; a usage that is no object says nothing."""
+    """Return the columns of a usage, empty if it is not an object."""
     if not isinstance(usage, dict):
         return NO_USAGE
     checked = _checked_object(usage, "usage", checker)
@@ -84,7 +84,7 @@ def _object(value: Any) -> dict[str, Any]:
 
 
 def _checked_object(found: dict[str, Any], path: str, checker: Checker) -> dict[str, Any]:
-    """Return the object without the numbers that no figure can use; a null stays, for it says "not recorded"."""
+    """Return the object without unusable numbers; a null is kept, because it means "not recorded"."""
     checked = {}
     for key, value in found.items():
         if value is None or (type(value) is int and 0 <= value < 2**53):

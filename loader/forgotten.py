@@ -1,6 +1,6 @@
-"""What was forgotten, in Iceberg: log and marks are a side table, so that a record store made from it refuses it, too.
+"""Forgetting in Iceberg: log and marks are a side table, so that a record store restored from it refuses lines, too.
 
-The rows of the other tables are written again without it, and no snapshot and no file keeps what was there before.
+The other tables are rewritten without forgotten rows, and no snapshot and no file keeps the earlier rows.
 """
 
 import json
@@ -26,7 +26,7 @@ _AT_ONCE = 50_000
 
 
 def label_of_forgotten(store: RecordStore) -> str:
-    """Return what names the requests of a record store: rows written under another label may hold what is forgotten."""
+    """Return the label of a record store's requests: rows written under another label may contain forgotten lines."""
     return _digest(request.id for request in store.forget_requests())
 
 
@@ -36,12 +36,12 @@ def _digest(texts: Iterator[str]) -> str:
 
 
 def has_open_requests(store: RecordStore) -> bool:
-    """Tell whether a request is not carried out, so that earlier snapshots may hold what it asks for."""
+    """Return whether a request is not completed, so that earlier snapshots may contain its lines."""
     return any(request.finished_at is None for request in store.forget_requests())
 
 
 def copy_forgotten(store: RecordStore, catalog: Catalog) -> None:
-    """Bring the table up to the record store's log and marks."""
+    """Update the table to the record store's log and marks."""
     requests = store.forget_requests()
     if not requests:
         return
@@ -62,9 +62,9 @@ def copy_forgotten(store: RecordStore, catalog: Catalog) -> None:
 
 
 def restore_forgotten(store: RecordStore, catalog: Catalog) -> int:
-    """Give the record store the requests that only Iceberg has, with their marks; return how many.
+    """Restore to the record store the requests that only Iceberg has, with their marks; return how many.
 
-    They are open again: what came in without them is deleted by the next run, whose account may do so.
+    They are reopened: lines that were stored without them are deleted by the next run, whose account may do so.
     """
     if not catalog.table_exists(FORGOTTEN):
         return 0
@@ -88,7 +88,7 @@ def _list(rows: pa.Table) -> list[dict[str, str]]:
 
 
 def ids_to_keep(store: RecordStore, state: TableState) -> int:
-    """Return how many lines the table has that are not forgotten, versions of one document counted once."""
+    """Return how many lines of the table are not forgotten, counting versions of one document once."""
     origins = {Origin(*names) for names in state.origins()}
     return len({origin.line_id for origin in origins} - is_refused(store, origins))
 

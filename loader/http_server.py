@@ -8,13 +8,13 @@ from loader.http_service import Work
 
 
 class Server(uvicorn.Server):
-    """uvicorn waits for running requests before it stops: this one tells the running step to end first."""
+    """A uvicorn server that ends the running step before it stops: uvicorn waits for running requests."""
 
     def __init__(self, config: uvicorn.Config, work: Work) -> None:
         super().__init__(config)
         self.work = work
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Called on SIGTERM and SIGINT."""
+        """Handle SIGTERM and SIGINT."""
         self.work.stopping.set()
         super().handle_exit(sig, frame)

@@ -1,8 +1,8 @@
-"""The loader as a small HTTP service: what the appliance's scheduler calls instead of importing this room.
+"""The loader as a small HTTP service, which the appliance's scheduler calls instead of importing this package.
 
-It promises: nothing happens without the token; one step at a time, a second caller is told 409 and who is at work;
-a step whose caller goes away, or whose service is told to stop, ends at its next progress report. Errors are one line,
-503 where a later try can help and 500 where it cannot.
+It promises: every call needs the token; one step at a time, a second caller gets 409 with the running step's name;
+a step ends at its next progress report if its caller disconnects or the service stops. Errors are one line, 503 if a
+retry can help and 500 if it cannot.
 """
 
 import asyncio
@@ -51,24 +51,24 @@ _ERRORS: dict[int | str, dict[str, str]] = {
 
 
 class StoppedError(Exception):
-    """The caller went away, or the service is to stop."""
+    """The caller disconnected, or the service is stopping."""
 
 
 @dataclass(frozen=True)
 class Steps:
-    """What the service can do; each takes full_refresh (where it has one) and a progress callback."""
+    """The service's steps; each takes full_refresh (if it has one) and a progress callback."""
 
     extract: Callable[[bool, Progress], ExtractResult]
     load: Callable[[bool, Progress], LoadResult]
     maintain: Callable[[Progress], MaintenanceResult]
     collectors: Callable[[], list[CollectorState]] = list
-    """Not a step: it reads, and is answered while one runs."""
+    """Not a step: it only reads, and can run during a step."""
     folder: Path = Path("/")
-    """Where the work database is: the disk that the metrics tell of."""
+    """The work database's folder, for the metrics of its disk."""
 
 
 class Health(BaseModel):
-    """Whether the service answers, and what it is at."""
+    """The service's health and its running step."""
 
     status: str = "ok"
     step: str | None
@@ -78,7 +78,7 @@ class Health(BaseModel):
 
 
 class Work:
-    """The one step that may run, and how far it is."""
+    """The running step, if any, and its progress."""
 
     def __init__(self) -> None:
         self.stopping = threading.Event()
@@ -88,7 +88,7 @@ class Work:
 
     @contextlib.contextmanager
     def begin(self, step: str) -> Iterator[None]:
-        """Hold the only place for this step, or answer 409."""
+        """Reserve the service for this step. Raises 409 if another one runs."""
         if not self._busy.acquire(blocking=False):
             at_work = f"{self.state.step} is running since {self.state.since}"
             raise HTTPException(409, f"{at_work}; try again when it is done")
@@ -100,7 +100,7 @@ class Work:
             self._busy.release()
 
     def progress(self, caller_left: threading.Event) -> Progress:
-        """The callback that a step reports to; it ends a step that nobody waits for."""
+        """Return a step's progress callback, which ends the step if its caller disconnected or the service stops."""
 
         def report(done: int, total: int | None) -> None:
             self.state = self.state.model_copy(update={"done": done, "total": total})
@@ -118,7 +118,7 @@ async def _until_gone(request: Request, caller_left: threading.Event) -> None:
 
 @contextlib.asynccontextmanager
 async def _watched(request: Request) -> AsyncIterator[threading.Event]:
-    """An event that is set when the caller closes the connection."""
+    """Yield an event that is set when the caller closes the connection."""
     caller_left = threading.Event()
     watcher = asyncio.create_task(_until_gone(request, caller_left))
     try:
@@ -130,9 +130,9 @@ async def _watched(request: Request) -> AsyncIterator[threading.Event]:
 async def perform(
     work: Work, request: Request, name: str, step: Callable[[Progress], Result], *, tells: bool = True
 ) -> Result:
-    """Run a step in a separate thread while the caller waits; answer 409 if another step is running.
+    """Run a step in a separate thread while the caller waits. Raises 409 if another step is running.
 
-    The log `tells` the result, unless that names what people want forgotten.
+    With `tells`, the result is logged; not if it names what people want forgotten.
     """
     with work.begin(name):
         async with _watched(request) as caller_left:
@@ -162,14 +162,14 @@ def _is_store_away(error: Exception) -> bool:
 
 
 def create_app(steps: Steps, token: SecretStr, work: Work | None = None) -> FastAPI:
-    """The service over these steps; whoever calls must show the token, except for the health."""
+    """Return the service over these steps; every call except the health check needs the token."""
     work = work or Work()
     return create_service("loader", _step_routes(work, steps), token, work, steps.folder)
 
 
 def create_service(name: str, steps: APIRouter, token: SecretStr, work: Work, folder: Path) -> FastAPI:
-    """The service with these routes behind its token; the vault's is one as well."""
-    # FastAPI's pages of documentation load scripts from elsewhere, which an inside network cannot; /openapi.json stays.
+    """Return a service with these routes behind its token; the vault uses it as well."""
+    # FastAPI's documentation pages load external scripts, which an internal network blocks; /openapi.json is kept.
     app = FastAPI(title=f"claude-analytics {name}", docs_url=None, redoc_url=None)
     app.include_router(_health_routes(work, folder))
     app.include_router(steps, dependencies=[Depends(_required(token))], responses=_ERRORS)
@@ -192,12 +192,12 @@ def _health_routes(work: Work, folder: Path) -> APIRouter:
 
     @router.get("/healthz")
     def healthz() -> Health:
-        """Whether the service answers, and how far the running step is."""
+        """Return the service's health and the running step's progress."""
         return work.state
 
     @router.get("/metrics", response_class=PlainTextResponse)
     def metrics() -> PlainTextResponse:
-        """Figures for Prometheus."""
+        """Return the metrics for Prometheus."""
         state = work.state
         return PlainTextResponse(render_metrics(state.step, state.done, folder), media_type=METRICS_TYPE)
 
@@ -210,17 +210,17 @@ def _step_routes(work: Work, steps: Steps) -> APIRouter:
 
     @router.post("/extract")
     async def extract(request: Request, full_refresh: full_refresh = False) -> ExtractResult:
-        """MongoDB to Iceberg: what is new."""
+        """Extract new lines from MongoDB to Iceberg."""
         return await perform(work, request, "extract", lambda progress: steps.extract(full_refresh, progress))
 
     @router.post("/load")
     async def load(request: Request, full_refresh: full_refresh = False) -> LoadResult:
-        """Iceberg to `raw` in the work database: what is new."""
+        """Load new lines from Iceberg to `raw` in the work database."""
         return await perform(work, request, "load", lambda progress: steps.load(full_refresh, progress))
 
     @router.get("/collectors")
     def collectors() -> list[CollectorState]:
-        """How the collectors stand, the one seen last first."""
+        """Return the collectors' states, the most recently seen first."""
         try:
             return steps.collectors()
         except Exception as error:

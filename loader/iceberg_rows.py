@@ -1,4 +1,4 @@
-"""Lines of the record store as rows of the Iceberg tables, and back. Nothing here decodes a line: bytes stay bytes."""
+"""Converts the record store's lines to rows of the Iceberg tables, and back, without decoding a line."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
@@ -12,7 +12,7 @@ from loader.masked_columns import masked_documents, masked_texts
 from records import Place, RejectedLine, StoredLine
 
 SHOWN_BYTES = 1024 * 1024
-"""How much of a rejected line its row shows as text; the rest is in `exact_line` alone."""
+"""How much of a rejected line its row has as text; the rest is only in `exact_line`."""
 
 LINE_COLUMNS = tuple(name for name in CONVERSATIONS_SCHEMA.column_names if name != "extracted_at")
 _LINES = CONVERSATIONS_SCHEMA.as_arrow()
@@ -37,7 +37,7 @@ def rows_of_lines(lines: Sequence[StoredLine], extracted_at: datetime, masker: M
 
 
 def lines_of_rows(rows: pa.Table) -> Iterator[StoredLine]:
-    """Yield rows of raw.conversations as the lines that they were made of."""
+    """Yield rows of raw.conversations as their original lines."""
     names = ("document_id", "session_id", "uuid", "type", "host", "project_id", "source_file", "byte_offset")
     columns = [_values(rows, name) for name in names]
     contents = _contents(rows, "document")
@@ -67,7 +67,7 @@ def rows_of_rejected(lines: Sequence[RejectedLine], masker: Masker | None = None
 
 
 def rejected_of_rows(rows: pa.Table) -> Iterator[RejectedLine]:
-    """Yield rows of raw.dead_letters as the rejected lines that they were made of."""
+    """Yield rows of raw.dead_letters as their original rejected lines."""
     names = ("document_id", "host", "project_id", "source_file", "byte_offset", "reason", "ingested_at")
     columns = [_values(rows, name) for name in names]
     contents = _contents(rows, "line")
@@ -86,7 +86,7 @@ def _place_columns(places: Sequence[Place]) -> dict[str, list[Any]]:
 
 
 def _texts(contents: list[bytes]) -> tuple[pa.Array, list[bytes | None]]:
-    """Return contents as text, and for each that is not valid UTF-8 its bytes."""
+    """Return contents as text, and the bytes of each that is not valid UTF-8."""
     try:
         return pa.array(contents, pa.binary()).cast(pa.string()), [None] * len(contents)
     except pa.ArrowInvalid:
@@ -105,12 +105,12 @@ def _table(schema: pa.Schema, columns: dict[str, Any]) -> pa.Table:
 
 
 def _values(rows: pa.Table, name: str) -> Iterable[Any]:
-    """Return a column's values; None for each row of a file that was written before the column existed."""
+    """Return a column's values; None for rows from before the column existed."""
     return rows[name].to_pylist() if name in rows.column_names else [None] * rows.num_rows
 
 
 def _unless_shown(texts: list[str], contents: list[bytes]) -> list[bytes | None]:
-    """Return for each content its bytes, or None where the text holds them all."""
+    """Return for each content its bytes, or None if the text has them all."""
     return [None if text.encode() == raw else raw for text, raw in zip(texts, contents, strict=True)]
 
 

@@ -1,9 +1,9 @@
-"""Iceberg to `raw` in the work database: only what is new, one row per content block, in portions of bounded size.
+"""Iceberg to `raw` in the work database: only new documents, one row per content block, in portions of bounded size.
 
-Every document in Iceberg carries `extracted_at`, which never falls. A load reads what is above the highest value it has
-loaded, oldest first, and records the new one in the transaction that adds a portion's rows: after a kill the next load
-goes on from there. Compaction rewrites files but not that column, so it brings nothing back; a document that comes
-again replaces its rows.
+Every document in Iceberg has `extracted_at`, which never decreases. A load reads documents above the highest value it
+has loaded, oldest first, and records the new one in the transaction that adds a portion's rows: after a kill the next
+load continues from there. Compaction does not change that column, so no document is loaded again; a document that is
+extracted again replaces its rows.
 """
 
 import sys
@@ -38,11 +38,11 @@ Filter: TypeAlias = str | BooleanExpression
 PORTION_BYTES = 12 * 1024 * 1024
 """Compressed size of the files of one transaction, which DuckDB holds in memory until it commits."""
 PORTION_LINES = 100_000
-"""Lines of one transaction at most, where the files are not larger: tiny ones pack well."""
+"""Lines after which a transaction ends, even if its files are smaller: tiny lines compress well."""
 DUCKDB_SHARE = 0.75
-"""Of the memory limit, what DuckDB may take here: the documents in Python's hands take the rest."""
+"""DuckDB's share of the memory limit here: documents in Python need the rest."""
 SHOWN_CHARACTERS = 2_000
-"""How much of a rejected line raw keeps."""
+"""How much of a rejected line raw has."""
 
 
 def load(
@@ -53,11 +53,11 @@ def load(
     full_refresh: bool = False,
     progress: Progress | None = None,
 ) -> LoadResult:
-    """Bring `raw` in the work database up to the Iceberg tables; returns what was added.
+    """Update `raw` in the work database from the Iceberg tables; return what was added.
 
-    With full_refresh, or when the Iceberg table is another one than last time or was written again, the database is
-    begun again as a new file: no byte of what it held stays.
-    The caller holds the pipeline lock. Raises duckdb.IOException when another process has the database open.
+    With full_refresh, or if the Iceberg table was replaced or rewritten since the last load, the database is
+    recreated as a new file, without a byte of the old one.
+    The caller holds the pipeline lock. Raises duckdb.IOException if another process has the database open.
     """
     started = time.monotonic()
     use_frugal_pool()
@@ -94,7 +94,7 @@ def _load(
     full_refresh: bool,
     progress: Progress | None,
 ) -> LoadResult | None:
-    """Load what is new; None, and nothing is done, where the database has rows and none of them would stay."""
+    """Load new documents; return None, and do nothing, if the database has rows and none of them would be kept."""
     with _opened(work_database, settings) as connection:
         run = _Load(connection, table, settings.tool_output_limit, progress)
         plan = run.plan(full_refresh)
@@ -106,7 +106,7 @@ def _load(
 
 
 class _Plan(NamedTuple):
-    """What a load reads: everything or what is new, which files and how many lines."""
+    """The plan of a load: everything or new documents only, which files and how many lines."""
 
     full: bool
     loaded_up_to: datetime | None
@@ -116,7 +116,7 @@ class _Plan(NamedTuple):
 
 
 class _Load:
-    """One load, a transaction for each portion; every portion is a row of raw.loads with its own number."""
+    """One load: a transaction and a numbered row of raw.loads for each portion."""
 
     def __init__(
         self, connection: duckdb.DuckDBPyConnection, table: Table, tool_output_limit: int, progress: Progress | None
@@ -136,13 +136,13 @@ class _Load:
         tasks = list(self.table.scan(row_filter=row_filter).plan_files())
         total = sum(task.file.record_count for task in tasks)
         is_written_again = total > 0 and total == total_rows(self.table)
-        is_emptied = total_rows(self.table) == 0 and not self.rows.was_empty  # all of it was forgotten
+        is_emptied = total_rows(self.table) == 0 and not self.rows.was_empty  # all of its documents were forgotten
         return _Plan(full or is_written_again or is_emptied, loaded_up_to, row_filter, tasks, total)
 
     def run(self, catalog: Catalog, plan: "_Plan") -> LoadResult:
         full, loaded_up_to = plan.full, None if plan.full else plan.loaded_up_to
         first = full
-        for portion in [*portions(self.table, plan.tasks), []]:  # the last one has the side tables alone
+        for portion in [*portions(self.table, plan.tasks), []]:  # the last one has only the side tables
             with self._transaction():
                 if first:
                     self._forget_all()
@@ -176,7 +176,7 @@ class _Load:
         self.rows_total += self._rows
 
     def _forget_all(self) -> None:
-        """Start from nothing; what was loaded of this table before no longer counts as progress."""
+        """Start from scratch; earlier loads of this table no longer count as progress."""
         self.rows.clear()
         self.connection.execute("update raw.loads set extracted_up_to = null")
 
@@ -201,14 +201,14 @@ class _Load:
         return row[0]
 
     def _last_load(self) -> tuple[int, str | None]:
-        """The newest load's number, and the uuid of the table that it read; 0 and None before the first."""
+        """Return the latest load's number and its table's uuid; 0 and None before the first."""
         newest = self.connection.execute(
             "select load_id, table_uuid from raw.loads order by load_id desc limit 1"
         ).fetchone()
         return newest or (0, None)
 
     def _loaded_up_to(self) -> datetime | None:
-        """How far this very table was loaded; None for one that was empty so far."""
+        """Return how far this table was loaded; None if it was empty so far."""
         moment: datetime | None = self._scalar(
             "select max(extracted_up_to) from raw.loads where table_uuid = ?", [self.table_uuid]
         )
@@ -221,7 +221,7 @@ class _Load:
         loaded_up_to: datetime | None,
         total: int,
     ) -> datetime | None:
-        """Add the rows of these files; return how far that brings the load."""
+        """Add the rows of these files; return their highest `extracted_at`."""
         scan = self.table.scan(row_filter=row_filter)
         for batch in read_tasks(self.table, portion, self._columns(), scan.row_filter):
             self._rows += self.rows.add(batch, self.load_id + 1)
@@ -232,7 +232,7 @@ class _Load:
         return loaded_up_to
 
     def _columns(self) -> list[str]:
-        """Return the columns that a load reads, without those that a table made earlier lacks."""
+        """Return the columns that a load reads, without those that an older table lacks."""
         there = set(self.table.schema().column_names)
         return [name for name in (*Source._fields, "document") if name in there]
 
@@ -243,7 +243,7 @@ class _Load:
         return [column[0] for column in columns if column[0] in there]
 
     def _replace_side_tables(self, catalog: Catalog) -> bool:
-        """Copy rejected lines and file states where their snapshot is another one; True when a table was copied."""
+        """Copy rejected lines and file states if their snapshot has changed; return whether a table was copied."""
         changed = False
         for name in (DEAD_LETTERS, TRANSCRIPT_FILES):
             table = open_table(catalog, name)
@@ -288,7 +288,7 @@ def portions(table: Table, tasks: list[FileScanTask]) -> Iterator[list[FileScanT
 
 
 def _bounds(task: FileScanTask, field: NestedField) -> tuple[int, int]:
-    """Return the file's oldest and newest `extracted_at` in microseconds; one without statistics may hold anything."""
+    """Return the file's oldest and newest `extracted_at` in microseconds; without statistics, the widest range."""
     lower, upper = (bounds.get(field.field_id) for bounds in (task.file.lower_bounds, task.file.upper_bounds))
     if lower is None or upper is None:
         return 0, sys.maxsize

@@ -1,4 +1,4 @@
-"""The loader's metrics in Prometheus' text format: what it is at, and the disk that it fills."""
+"""The loader's metrics in Prometheus' text format: its running step, and its disk."""
 
 import shutil
 from pathlib import Path
@@ -10,7 +10,7 @@ def render_metrics(step: str | None, done: int, folder: Path) -> str:
     """Return the text that Prometheus scrapes.
 
     Args:
-        step: the running step; None where the loader is idle.
+        step: the running step, or None if the loader is idle.
         done: rows or documents that the step has done.
         folder: a folder of the DuckDB volume, for the disk that it is on.
     """

@@ -1,4 +1,4 @@
-"""Masks secrets in columns of text: only texts in which a secret begins are shown to the detectors."""
+"""Masks secrets in columns of text: only texts in which a secret may begin are passed to the detectors."""
 
 from bisect import bisect_left
 
@@ -33,8 +33,8 @@ def masked_texts(masker: Masker, contents: list[bytes]) -> list[bytes]:
 def may_hold_secrets(masker: Masker, texts: pa.StringArray) -> list[int]:
     """Return the places of the texts in which a secret may begin.
 
-    They are searched in one go, as they lie end to end in Arrow's memory. What matches across two of them shows the
-    detectors the second one, in which they find nothing more.
+    They are searched in one pass, because they are contiguous in Arrow's memory. A match across two of them passes the
+    second one to the detectors, which find nothing more in it.
     """
     _, offsets, content = texts.buffers()
     if not texts or not content:
@@ -42,4 +42,4 @@ def may_hold_secrets(masker: Masker, texts: pa.StringArray) -> list[int]:
     ends = memoryview(offsets).cast("i")[texts.offset : texts.offset + len(texts) + 1]
     places = set()
     masker.beginnings.search(memoryview(content)[: ends[-1]], lambda _, end: places.add(bisect_left(ends, end) - 1))
-    return sorted(place for place in places if place >= 0)  # before them is what an array was cut from
+    return sorted(place for place in places if place >= 0)  # negative: before a sliced array

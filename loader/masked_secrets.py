@@ -29,7 +29,7 @@ def _masks(text: str) -> Iterator[tuple[str, str, str]]:
     except (NotJson, RecursionError):
         yield from ((found[1], found[2], OTHER) for found in MASK.finditer(text))
         return
-    if removed_of(value) is not None:  # its rows tell of those that it had
+    if removed_of(value) is not None:  # its rows include the masks that it had
         return
     for place, part in _texts(value, OTHER, value.get("type") if isinstance(value, dict) else None):
         yield from ((found[1], found[2], place) for found in MASK.finditer(part))
@@ -50,7 +50,7 @@ def _texts(value: Any, place: str, line_type: Any) -> Iterator[tuple[str, str]]:
 
 
 def _place(name: str, holder: dict[str, Any], place: str, line_type: Any) -> str:
-    """Return the place of a field: what holds it decides, or else its line's type."""
+    """Return the place of a field: its parent decides, or else its line's type."""
     if name == "toolUseResult" or holder.get("type") == "tool_result":
         return TOOL_OUTPUT
     if holder.get("type") == "tool_use" and name == "input":

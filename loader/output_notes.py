@@ -1,13 +1,13 @@
-"""What is kept of a tool's output beyond its limit: the lines that say what it made, or that a person stopped it.
+"""Notes from a tool's output beyond its limit: the lines that report its result, or that a person stopped it.
 
-A commit hook may print pages before git tells of the commit. What these lines count for is for the models to say.
+A commit hook may print pages before git reports the commit. The models decide how these lines count.
 """
 
 import re
 from collections.abc import Iterator
 
 MOST = 100
-"""Lines that are kept of one output."""
+"""The most lines kept of one output."""
 _COMMIT = re.compile(r"^\[[^\]\n]{1,1000} [0-9a-f]{7,40}\] ", re.MULTILINE)
 _PULL_REQUEST = re.compile(r"https?://[^\s/]{1,300}/\S{1,1000}?/(?:pull|-/merge_requests)/\d{1,20}", re.ASCII)
 _KNOWN = re.compile("already exists")
@@ -18,7 +18,7 @@ _NOTES = (
     (("already exists",), _KNOWN),
     (("[Request interrupted",), _STOPPED),
 )
-"""Words that an output must hold before it is searched: most hold none, and may be large."""
+"""Words that an output must contain to be searched: most contain none, and may be large."""
 
 
 def notes_beyond(texts: list[str], limit: int) -> tuple[int, str | None]:

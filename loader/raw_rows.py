@@ -1,4 +1,4 @@
-"""Writes batches of flattened documents to schema raw: of a document that comes again, the newest version is kept."""
+"""Writes batches of flattened documents to schema raw: only the newest version of each document is kept."""
 
 import duckdb
 import pyarrow as pa
@@ -11,10 +11,10 @@ TABLES = ("raw.conversations", "raw.rejected_values", "raw.rejected_documents", 
 
 
 class SeenDocuments:
-    """Tells documents that surely have no rows yet from those that may: a Bloom filter, 32 MB however many there are.
+    """Distinguishes documents that surely have no rows yet from those that may: a Bloom filter of constant size, 32 MB.
 
-    With a million documents it takes one new document in twenty thousand for one that was seen; that costs a look into
-    the tables and nothing else.
+    With a million documents, one new document in twenty thousand is a false positive; that only costs a lookup in the
+    tables.
     """
 
     _BITS = 28
@@ -23,7 +23,7 @@ class SeenDocuments:
         self._seen = bytearray(1 << (self._BITS - 3))
 
     def add(self, names: list[str]) -> list[str]:
-        """Take these documents as seen; return those that may have been seen before."""
+        """Mark these documents as seen; return those that may have been seen before."""
         return [name for name in names if self._add(name)]
 
     def _add(self, name: str) -> bool:
@@ -45,13 +45,13 @@ class RawRows:
         self._seen = SeenDocuments() if self.was_empty else None
 
     def clear(self) -> None:
-        """Delete all documents' rows; what is added from here on is known to be new."""
+        """Delete all documents' rows; documents added later are known to be new."""
         for name in TABLES:
             self.connection.execute(f"delete from {name}")
         self._seen = SeenDocuments()
 
     def add(self, batch: pa.Table, load_id: int) -> int:
-        """Replace the rows of these documents, unless a later version has rows; return how many rows that gave."""
+        """Replace the rows of these documents, unless a later version has rows; return the number of new rows."""
         documents = self._without_outdated(newest_versions(batch))
         flattened = flatten(documents, self.tool_output_limit)
         for name, rows in zip(TABLES, flattened, strict=True):
@@ -69,7 +69,7 @@ class RawRows:
             self.connection.execute(f"insert into {name} by name select *{added} from rows")
 
     def _without_outdated(self, documents: pa.Table) -> pa.Table:
-        """Delete the rows that these documents replace; leave out the documents that have newer rows."""
+        """Delete the rows that these documents replace; omit the documents that have newer rows."""
         names = documents["document_id"]
         known = names.to_pylist() if self._seen is None else self._seen.add(names.to_pylist())
         if not known:
@@ -82,7 +82,7 @@ class RawRows:
         return documents.filter(pc.invert(pc.is_in(names, value_set=pa.array(outdated, names.type))))
 
     def _newer_than(self, documents: pa.Table, known: list[str]) -> list[str]:
-        """Return which of these documents have rows of a later version: files come newest first as a rule."""
+        """Return which of these documents have rows of a later version."""
         arrived = documents.select(["document_id", "extracted_at"])
         arrived = arrived.filter(pc.is_in(arrived["document_id"], value_set=pa.array(known, pa.string())))
         newer = " union ".join(
@@ -94,7 +94,7 @@ class RawRows:
 
 
 def newest_versions(batch: pa.Table) -> pa.Table:
-    """Return one row per document: of several versions in a batch, the one extracted last."""
+    """Return one row per document: the version in the batch that was extracted last."""
     if pc.count_distinct(batch["document_id"]).as_py() == batch.num_rows:
         return batch
     ordered = (

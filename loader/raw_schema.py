@@ -111,8 +111,8 @@ ADDED_BY_THE_LOAD = ("load_id", "loaded_at")
 LONG_TEXTS = frozenset(
     {"block_text", "tool_result_text", "tool_result_rest", "tool_input", "usage", "attributes", "kept_facts"}
 )
-"""Columns whose texts may be long, each NULL in most rows. They are packed with ZSTD, or else DuckDB
-reads a text of more than 4 KB again for every NULL that follows it, and a prompt of 1 MB fills 4 GB of memory."""
+"""Columns whose texts may be long, each NULL in most rows. They are compressed with ZSTD, otherwise DuckDB
+rereads a text of more than 4 KB for every NULL after it, and a prompt of 1 MB fills 4 GB of memory."""
 
 _ARROW_TYPES = {
     "varchar": pa.string(),
@@ -130,7 +130,7 @@ REJECTED_VALUES: dict[str, str] = {
     "kind": "varchar not null",
     "found": "varchar",
 }
-"""Columns of raw.rejected_values: one row per value of a line that no figure can use."""
+"""Columns of raw.rejected_values: one row per unusable value of a line."""
 
 MASKED_SECRETS: dict[str, str] = {
     "document_id": "varchar not null",
@@ -188,13 +188,13 @@ CREATE_RAW: tuple[str, ...] = (
     " modified_at timestamptz, collected_at timestamptz, resets integer)",
     "alter table raw.transcript_files add column if not exists person varchar",
 )
-"""What makes an empty database ready for a load; safe to run again."""
+"""The statements that prepare an empty database for a load; safe to run again."""
 
 
 def take_over(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the tables of `raw` as this version has them; conversations of another version are loaded from nothing.
+    """Create this version's tables of `raw`; conversations of another version are reloaded from scratch.
 
-    The loads stay, under no table's uuid, so that their numbers go on rising.
+    The loads are kept, without a table's uuid, so that their numbers keep rising.
     """
     for statement in CREATE_RAW:
         connection.execute(statement)
@@ -208,7 +208,7 @@ def take_over(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def create_raw(database: Path) -> None:
-    """Make the tables of `raw` where they do not exist, so that every model can be built before the first load."""
+    """Create missing tables of `raw`, so that every model can be built before the first load."""
     database.parent.mkdir(parents=True, exist_ok=True)
     with closing(open_work_database(database)) as connection:
         for statement in CREATE_RAW:
@@ -216,7 +216,7 @@ def create_raw(database: Path) -> None:
 
 
 def begin_again(database: Path) -> None:
-    """Put a new database in the place of the old one; it knows the loads, so that their numbers go on rising."""
+    """Replace the database with a new one that keeps the loads, so that their numbers keep rising."""
     with closing(open_work_database(database)) as connection:
         loads = connection.execute("select * replace ('' as table_uuid) from raw.loads").to_arrow_table()
     unfinished = database.with_name(f"{database.name}.new")

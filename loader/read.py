@@ -1,7 +1,6 @@
-"""Reads an Iceberg table file by file, in batches bounded in bytes however its files and row groups were cut.
+"""Reads an Iceberg table file by file, in batches of bounded bytes, whatever the size of its files and row groups.
 
-pyiceberg's batch reader opens all files of a scan at once and holds them all; a long history would need as much memory
-as it is long.
+pyiceberg's batch reader opens all files of a scan at once and keeps them all; its memory would grow with the history.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,7 +17,7 @@ _MOST_ROWS = 1024
 
 
 def use_frugal_pool() -> None:
-    """Let Arrow use the allocator that gives memory back soonest, where this build of it has it."""
+    """Make Arrow use the allocator that returns memory soonest, if this build has it."""
     if "jemalloc" in pa.supported_memory_backends():
         pa.set_memory_pool(pa.jemalloc_memory_pool())
 
@@ -30,9 +29,9 @@ def read_rows(
     *,
     batch_bytes: int = BATCH_BYTES,
 ) -> Iterator[pa.Table]:
-    """Yield the rows that the filter lets through, file by file in no order, in tables of about `batch_bytes`.
+    """Yield the rows that match the filter, file by file in no order, in tables of about `batch_bytes`.
 
-    A row that is larger makes a table by itself. Columns that a file was written without are null.
+    A larger row gets its own table. Columns that a file lacks are null.
     """
     scan = table.scan(row_filter=row_filter, selected_fields=tuple(columns))
     return read_tasks(table, scan.plan_files(), columns, scan.row_filter, batch_bytes=batch_bytes)
@@ -72,7 +71,7 @@ def _cut(rows: pa.Table, batch_bytes: int) -> Iterator[pa.Table]:
 
 
 def _rows_of(table: Table, task: FileScanTask, row_filter: BooleanExpression, columns: list[str]) -> Iterator[pa.Table]:
-    if task.delete_files:  # another engine deleted rows by position; pyiceberg knows how to leave them out
+    if task.delete_files:  # another engine deleted rows by position; pyiceberg can skip them
         scan: DataScan = table.scan(row_filter=row_filter, selected_fields=tuple(columns))
         yield ArrowScan(table.metadata, table.io, scan.projection(), row_filter).to_table([task]).select(columns)
         return
@@ -87,7 +86,7 @@ def _rows_of(table: Table, task: FileScanTask, row_filter: BooleanExpression, co
 
 
 def _condition(table: Table, row_filter: BooleanExpression) -> tuple[object | None, list[str]]:
-    """Return the filter in Arrow's words, and the columns that it looks at."""
+    """Return the filter as an Arrow expression, and the columns that it uses."""
     if isinstance(row_filter, AlwaysTrue):
         return None, []
     schema = table.schema()

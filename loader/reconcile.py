@@ -1,7 +1,7 @@
-"""Finds what one of the two copies lacks, in both directions, by ranges of the moment of ingestion.
+"""Finds the lines that one of the two copies lacks, in both directions, by ranges of the moment of ingestion.
 
-Counts of a range are compared first and ids only where they differ, so that no id of a range that agrees is read. In a
-strict comparison ids are compared everywhere.
+Counts of a range are compared first and ids only if they differ, so that no id of a matching range is read. A
+strict comparison compares ids everywhere.
 """
 
 from bisect import bisect_right
@@ -17,7 +17,7 @@ from records import RecordStore, StoredLine
 from records.store import EARLIEST, EPOCH, LATEST
 
 LEAF_LINES = 20_000
-"""A range with no more lines is compared by ids."""
+"""A range with at most this many lines is compared by ids."""
 IDS_PER_READ = 500
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -31,7 +31,7 @@ class Range:
 
     @property
     def where(self) -> str:
-        """The same as a filter of the Iceberg table."""
+        """The range as a filter of the Iceberg table."""
         if self.after is None or self.up_to is None:
             return "ingested_at is null"
         return f"ingested_at > '{self.after.isoformat()}' and ingested_at <= '{self.up_to.isoformat()}'"
@@ -79,7 +79,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Differences:
-    """What the two copies have of one range: ids that only one of them has, and ids that the table has repeatedly."""
+    """The differences in one range: ids that only one copy has, and ids that the table has repeatedly."""
 
     within: Range
     only_in_store: list[str]
@@ -106,9 +106,9 @@ def read_lines(store: RecordStore, line_ids: list[str]) -> Iterator[StoredLine]:
 
 
 def restore(store: RecordStore, state: TableState, found: Differences) -> tuple[int, set[str]]:
-    """Put the lines that only the table has back into the store.
+    """Restore the lines that only the table has to the store.
 
-    Returns how many they were, and ids that the store has under another moment: newer versions of a document.
+    Returns how many, and the ids that the store has under another moment: newer versions of a document.
     """
     restored = 0
     if found.only_in_table:

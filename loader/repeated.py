@@ -1,4 +1,4 @@
-"""Bounds what the columns of a line take over all of its rows: each block's row repeats them."""
+"""Bounds the size of a line's columns over all of its rows: each block's row repeats them."""
 
 from typing import Any, TypeVar
 
@@ -9,9 +9,9 @@ from loader.flatten_line import LineFields
 from loader.flatten_usage import UsageFields
 
 REPEATED_LIMIT = 32 * 1024 * 1024
-"""Characters that the names and the usage of a line may take over all of its rows."""
+"""The most characters of a line's names and usage over all of its rows."""
 FEW_BLOCKS = 256
-"""So many rows stay below the limit whatever the line holds."""
+"""This many rows are below the limit whatever the line contains."""
 SHORTEST_NAME = 64
 """Characters of a name that are kept in any case: every id of Claude Code's fits."""
 _SHORT_USAGE = 256
@@ -20,7 +20,7 @@ Fields = TypeVar("Fields", LineFields, UsageFields)
 
 
 def shortened(fields: LineFields, usage: UsageFields, block_count: int) -> tuple[LineFields, UsageFields]:
-    """Return a line's columns with shorter texts where its many rows would repeat long ones."""
+    """Return a line's columns, with texts shortened if its many rows would repeat long ones."""
     if block_count <= FEW_BLOCKS or (_length(fields) + _length(usage)) * block_count <= REPEATED_LIMIT:
         return fields, usage
     if usage.usage is not None and len(usage.usage) > _SHORT_USAGE:

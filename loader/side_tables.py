@@ -26,19 +26,19 @@ DIGEST = "claude-analytics.digest"
 BATCH_BYTES = 16 * 1024 * 1024
 _IDS_PER_READ = 100
 _EARLIER_STATES = timedelta(hours=1)
-"""How long a snapshot of the file states stays: each makes a commit dearer, and nobody asks how far a file was read."""
+"""How long snapshots of the file states are kept: each slows commits, and nobody queries how far a file was read."""
 _told = attrgetter(*(field.name for field in fields(FileState) if field.name != "collected_at"))
-"""What a state tells of a file. The moment of collection changes with every pass and tells nothing new by itself."""
+"""The columns that define a file's state. The moment of collection changes with every pass and is not news alone."""
 
 
 def copy_side_tables(store: RecordStore, catalog: Catalog, masker: Masker | None = None) -> None:
-    """Bring both Iceberg tables up to the record store; a table that is up to date gets no new snapshot."""
+    """Update both Iceberg tables from the record store; a table that is up to date gets no new snapshot."""
     _append_rejected(store, open_table(catalog, DEAD_LETTERS), masker)
     _copy_states(store, open_table(catalog, TRANSCRIPT_FILES))
 
 
 def replace_rejected(store: RecordStore, catalog: Catalog, masker: Masker | None) -> None:
-    """Write the rejected lines again from the record store, which first gets back those that only the table has."""
+    """Rewrite the rejected lines from the record store, after restoring those that only the table has."""
     restore_side_tables(store, catalog, lost=False)
     table = open_table(catalog, DEAD_LETTERS)
     if total_rows(table) == 0:
@@ -50,9 +50,9 @@ def replace_rejected(store: RecordStore, catalog: Catalog, masker: Masker | None
 
 
 def restore_side_tables(store: RecordStore, catalog: Catalog, *, lost: bool) -> None:
-    """Put back into the record store the rejected lines and file states that only Iceberg has.
+    """Restore to the record store the rejected lines and file states that only Iceberg has.
 
-    `lost`: whether the store has lost lines, so that what it knows of files may be older, too.
+    `lost`: whether the store has lost lines, so that its states of files may be outdated, too.
     """
     rejected, files = open_table(catalog, DEAD_LETTERS), open_table(catalog, TRANSCRIPT_FILES)
     if store.count_rejected() < total_rows(rejected):
@@ -118,7 +118,7 @@ def _row(state: FileState) -> dict[str, Any]:
 
 
 def _state_of(row: dict[str, Any]) -> FileState:
-    """Return what the store knew of a file; a row of version 0.1.0 has the counts alone, so its file is read again."""
+    """Return a file's state; a row of version 0.1.0 has only the counts, so its file is read again."""
     if row["state"]:
         return FileState.from_document(json.loads(row["state"]))
     state = FileState(row["host"], row["source_file"], row["project_id"], root="", status=row["status"])

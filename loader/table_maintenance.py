@@ -1,7 +1,7 @@
-"""The care of the Iceberg tables: many small files become few, old snapshots go, and files of no snapshot are deleted.
+"""Maintains the Iceberg tables: compacts small files, expires old snapshots, deletes files of no snapshot.
 
-Nothing here changes a row. A compaction's commit carries the loader's progress on, so an extract or a load after it
-goes on where the last one ended. The caller holds the pipeline lock.
+Nothing here changes a row. A compaction's commit copies the loader's progress, so the next extract or load
+continues where the last one ended. The caller holds the pipeline lock.
 """
 
 import time
@@ -23,13 +23,13 @@ from loader.read import read_tasks
 Progress = Callable[[int, int | None], None]
 
 SMALL_BYTES = 16 * 1024 * 1024
-"""A file below this is worth putting together with others."""
+"""A file below this size is compacted with others."""
 GROUP_BYTES = 32 * 1024 * 1024
 """Compressed size of the files that one commit replaces."""
 WRITTEN_BYTES = 128 * 1024 * 1024
-"""Rows that are held at once to write a file, uncompressed: text shrinks to about a tenth of that."""
+"""Bytes of rows in memory to write a file, uncompressed: text compresses to about a tenth."""
 FEWEST_FILES = 4
-"""Fewer small files of one partition are left alone: each compaction also costs a snapshot."""
+"""Fewer small files of one partition are not compacted: each compaction also costs a snapshot."""
 _OUR_FILES = (".parquet", ".avro", ".metadata.json")
 SNAPSHOT_AGE = timedelta(days=7)
 ORPHAN_AGE = timedelta(days=1)
@@ -72,7 +72,7 @@ def compact(table: Table, progress: Progress) -> tuple[int, int]:
 
 
 def expire_snapshots(table: Table, age: timedelta) -> int:
-    """Forget the snapshots older than that, but never the current one; how many."""
+    """Expire the snapshots older than that, but never the current one; return how many."""
     table.refresh()
     before = len(table.metadata.snapshots)
     oldest = datetime.now(UTC) - age
@@ -84,9 +84,9 @@ def expire_snapshots(table: Table, age: timedelta) -> int:
 
 
 def delete_history(table: Table) -> int:
-    """Forget every snapshot but the current one and delete what they alone need, at once; return the bytes freed.
+    """Expire every snapshot but the current one and delete the files that only they need; return the bytes freed.
 
-    For rows that nobody may read any more. Another engine that reads such a snapshot at this moment fails.
+    For rows that must not be readable any more. Another engine that is reading such a snapshot fails.
     """
     table.refresh()
     before = set(_data_files(table))
@@ -120,7 +120,7 @@ def delete_orphans(table: Table, age: timedelta) -> Iterator[int]:
 
 
 def _groups(table: Table) -> Iterator[list[FileScanTask]]:
-    """Small files of one partition, as many as may be read at once."""
+    """Yield groups of small files of one partition, of bounded size."""
     partitions: dict[str, list[FileScanTask]] = defaultdict(list)
     for task in table.scan().plan_files():
         if task.file.file_size_in_bytes < SMALL_BYTES and not task.delete_files:
@@ -137,7 +137,7 @@ def _groups(table: Table) -> Iterator[list[FileScanTask]]:
 
 
 def _rewrite(table: Table, group: list[FileScanTask]) -> int:
-    """Replace the files of a group by what they hold, in one commit; return how many files that made."""
+    """Rewrite the files of a group in one commit; return the number of new files."""
     schema = table.schema().as_arrow()
     written = [
         file

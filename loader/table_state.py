@@ -1,4 +1,4 @@
-"""The Iceberg table raw.conversations and what its snapshots say of the extract's progress."""
+"""The Iceberg table raw.conversations, and the extract's progress in its snapshots."""
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,13 +28,13 @@ class TableState:
     """The table with its progress; every change of either is one commit."""
 
     def __init__(self, table: Table, masker: Masker | None = None, forgotten: str = "") -> None:
-        """`forgotten` names the requests to forget that new rows follow."""
+        """`forgotten` is the label of the requests to forget that new rows comply with."""
         self._table = table
         self._masker = masker
         self._forgotten = forgotten
         self._properties = progress_properties(table)
         if not self._properties and self.total:
-            # The commits that carried our keys are gone. Without a watermark every line is compared by its id.
+            # The commits with our keys have expired. Without a watermark every line is compared by its id.
             newest = max(pc.max(rows["extracted_at"]).as_py() for rows in read_rows(table, ["extracted_at"]))
             self._properties = {EXTRACTED_AT: newest.isoformat()}
 
@@ -51,13 +51,13 @@ class TableState:
 
     @property
     def watermark(self) -> datetime | None:
-        """Up to here everything is in the table; None before the first extract."""
+        """The moment up to which everything is in the table; None before the first extract."""
         text = self._properties.get(WATERMARK)
         return datetime.fromisoformat(text) if text else None
 
     @property
     def unmatched(self) -> int:
-        """The store's count less the table's as it was last accepted, after every id was compared."""
+        """The last accepted difference of the store's and the table's counts, after every id was compared."""
         return int(self._properties.get(UNMATCHED, "0"))
 
     @property
@@ -90,7 +90,7 @@ class TableState:
         return found
 
     def stamps(self) -> "array[int]":
-        """Return the moments of ingestion in milliseconds since 1970, sorted; undated lines are left out."""
+        """Return the moments of ingestion in milliseconds since 1970, sorted, without undated lines."""
         stamps = array("q")
         for rows in read_rows(self._table, ["ingested_at"], "ingested_at is not null"):
             micros = rows["ingested_at"].cast(pa.timestamp("us", "UTC")).cast(pa.int64())
@@ -98,12 +98,12 @@ class TableState:
         return array("q", sorted(stamps))
 
     def ids(self, where: str) -> Iterator[str]:
-        """Yield the ids of the lines that this filter lets through, as often as they are there."""
+        """Yield the ids of the lines that match this filter, including repetitions."""
         for rows in read_rows(self._table, ["document_id"], where):
             yield from rows["document_id"].to_pylist()
 
     def lines(self, where: str, wanted: set[str]) -> Iterator[list[StoredLine]]:
-        """Yield batches of those of the wanted lines that this filter lets through."""
+        """Yield batches of the wanted lines that match this filter."""
         for rows in read_rows(self._table, LINE_COLUMNS, where):
             found = rows.filter(pc.is_in(rows["document_id"], value_set=pa.array(wanted, rows["document_id"].type)))
             if found.num_rows:
@@ -112,7 +112,7 @@ class TableState:
     def append(self, lines: Sequence[StoredLine], watermark: datetime | None) -> int:
         """Append lines with the watermark in the same commit; return how many.
 
-        The watermark never falls. Without lines only a watermark that rises is worth a commit.
+        The watermark never decreases. Without lines, only a higher watermark is committed.
         """
         if not lines and (watermark is None or (self.watermark and watermark <= self.watermark)):
             return 0
@@ -123,10 +123,10 @@ class TableState:
         return len(lines)
 
     def replace(self, batches: Iterable[Sequence[StoredLine]], watermark: datetime, fewest: int) -> int:
-        """Replace every row by these lines in one commit; return how many they are.
+        """Replace every row by these lines in one commit; return how many.
 
-        Raises FewerLinesError, and changes nothing, when they are fewer than `fewest`. A reader sees the old rows until
-        the commit, and the snapshot that holds them stays until it expires.
+        Raises FewerLinesError, and changes nothing, if they are fewer than `fewest`. A reader sees the old rows until
+        the commit, and their snapshot is kept until it expires.
         """
         count = 0
         with self._table.transaction() as transaction:
@@ -149,14 +149,14 @@ class TableState:
         return {MASKED: self._masker.label if self._masker else OFF, FORGOTTEN: self._forgotten}
 
     def accept_difference(self, unmatched: int) -> None:
-        """Record how the store's count differs from the table's now that every line was compared."""
+        """Record the difference of the store's and the table's counts after every line was compared."""
         if unmatched != self.unmatched:
             properties = {**self._properties, UNMATCHED: str(unmatched)}
             self._table.append(self._table.schema().as_arrow().empty_table(), snapshot_properties=properties)
             self._properties = properties
 
     def remove_older(self, line_ids: Iterable[str]) -> int:
-        """Keep the newest row of each of these ids: another tool stored them again later; return how many had more."""
+        """Keep only the newest row of each of these ids, which another tool stored again; return how many had more."""
         repeated = 0
         for line_id in line_ids:
             same = EqualTo(term=Reference("document_id"), value=line_id)

@@ -1,4 +1,4 @@
-"""Moments, in every form that transcripts hold them.
+"""Parses moments in every form that occurs in transcripts.
 
 Text: ISO 8601 with a T, t or space between date and time; seconds and decimals (comma or dot, any number of digits) may
 be missing, the time of day too; the zone is Z, +02:00, +0200 or +02, and UTC where none is given.
@@ -29,17 +29,17 @@ EARLIEST, LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=
 
 
 class NotATime(ValueError):
-    """The value is no moment."""
+    """The value is not a moment."""
 
 
 class YearOutOfRange(ValueError):
-    """The value is a moment, of a year that datetime does not hold."""
+    """The value is a moment in a year outside datetime's range."""
 
 
 def parse_time(value: Any) -> datetime:
-    """Return the moment that a transcript's value means, in UTC.
+    """Return a transcript's value as a moment in UTC.
 
-    Raises NotATime or YearOutOfRange for what no figure can use.
+    Raises NotATime or YearOutOfRange for an unusable value.
     """
     if isinstance(value, str):
         return _in_range(_from_text(value))
@@ -53,7 +53,7 @@ def parse_time(value: Any) -> datetime:
 
 def _from_text(text: str) -> datetime:
     if len(text) == _CANONICAL and text[-1] == "Z" and text[10] == "T":
-        with suppress(ValueError):  # not canonical after all: read below, or refused there
+        with suppress(ValueError):  # not canonical: parsed or rejected below
             return datetime.fromisoformat(text)
     text = text.strip() if len(text) < 100 else ""
     if found := _ISO.fullmatch(text):

@@ -1,6 +1,6 @@
-"""Checks the values of a line where they enter: what no figure can use becomes None and is recorded with its kind.
+"""Checks the values of a line on input: an unusable value becomes None and is recorded with its kind.
 
-None itself means "not recorded" and is no rejected value.
+None itself means "not recorded" and is not a rejected value.
 """
 
 import math
@@ -23,19 +23,19 @@ Kind = Literal[
 ]
 
 LARGEST_COUNT = 2**53
-"""Beyond it a double, and so JSON in most programs, is no longer exact."""
+"""Above it a double, and so JSON in most programs, is not exact."""
 LARGEST_INTEGER = 2**31 - 1
 LARGEST_MONEY = 1e9
 FOUND_LENGTH = 80
 REJECTED_PER_DOCUMENT = 1_000
-"""A line of a hundred thousand blocks, each with a value that is wrong, need not say so more often."""
+"""The most rejected values to record of one line: it may have a hundred thousand blocks, each with a wrong value."""
 
 _NUMBER = re.compile(r"[+-]?(?:\d{1,400}(?:\.\d{0,400})?|\.\d{1,400})(?:[eE][+-]?\d{1,4})?", re.ASCII)
 _BOOLEANS = dict.fromkeys(("true", "t", "yes", "y", "1"), True) | dict.fromkeys(("false", "f", "no", "n", "0"), False)
 
 
 class RejectedValue(NamedTuple):
-    """One value that no figure can use, as a row of raw.rejected_values."""
+    """One unusable value, as a row of raw.rejected_values."""
 
     document_id: str
     field: str
@@ -44,7 +44,7 @@ class RejectedValue(NamedTuple):
 
 
 class Checker:
-    """Checks values of one document after the other, and remembers those it rejected."""
+    """Checks values of one document after another, and collects the rejected ones."""
 
     def __init__(self) -> None:
         self.rejected: list[RejectedValue] = []
@@ -52,21 +52,21 @@ class Checker:
         self._start = 0
 
     def begin(self, document_id: str) -> None:
-        """Take what follows as values of this document."""
+        """Start checking values of this document."""
         self._document_id, self._start = document_id, len(self.rejected)
 
     def forget(self) -> None:
-        """Drop what was rejected of the document that was begun last."""
+        """Drop the rejected values of the current document."""
         del self.rejected[self._start :]
 
     def reject(self, field: str, kind: Kind, value: Any) -> None:
-        """Record a value that no figure can use."""
+        """Record an unusable value."""
         if len(self.rejected) - self._start < REJECTED_PER_DOCUMENT:
             found = text_of(value, FOUND_LENGTH)
             self.rejected.append(RejectedValue(self._document_id, field, kind, found))
 
     def count(self, field: str, value: Any, largest: int = LARGEST_COUNT) -> int | None:
-        """Return a whole number from 0 to `largest`; text that holds one is taken."""
+        """Return a whole number from 0 to `largest`, also from text."""
         if value is None or (type(value) is int and 0 <= value <= largest):
             return value
         number = self._amount(field, value, largest)
@@ -76,7 +76,7 @@ class Checker:
         return None if number is None else int(number)
 
     def amount(self, field: str, value: Any, largest: float = LARGEST_COUNT) -> float | None:
-        """Return a number from 0 to `largest`; text that holds one is taken."""
+        """Return a number from 0 to `largest`, also from text."""
         return None if value is None else self._amount(field, value, largest)
 
     def money(self, field: str, value: Any) -> float | None:
@@ -97,7 +97,7 @@ class Checker:
         return None
 
     def flag(self, field: str, value: Any) -> bool | None:
-        """Return a boolean; text and numbers that mean one are taken."""
+        """Return a boolean, also from equivalent text and numbers."""
         if value is None or value is True or value is False:
             return value
         known = _BOOLEANS.get(text_of(value, 10).lower()) if isinstance(value, str | int) else None
@@ -119,7 +119,7 @@ class Checker:
 
 
 def _number(value: Any) -> float | None:
-    """Return the finite number that a value is or holds as text."""
+    """Return a value as a finite number, also from text."""
     if isinstance(value, str):
         value = value.strip() if len(value) < 1000 else ""
         if not _NUMBER.fullmatch(value):

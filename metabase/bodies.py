@@ -1,4 +1,4 @@
-"""Request bodies: our cards and dashboards in Metabase's words."""
+"""Request bodies: our cards and dashboards in Metabase's format."""
 
 import json
 import uuid
@@ -16,7 +16,7 @@ LISTS = {
     "model": ("Model", 'select model as "Model" from marts.dim_models order by 1\n'),
     "host": ("Host", 'select distinct host as "Host" from marts.dim_sessions where host is not null order by 1\n'),
 }
-"""What the drop-downs of text filters offer: one small card each."""
+"""The options of text filters' drop-downs: one small card each."""
 
 _NAMES = {
     "date_from": "From",
@@ -204,7 +204,7 @@ def dashcards(
 
 
 def _opening(catalog: Catalog, card: Card, dashboard: int) -> dict[str, Any]:
-    """A click on the first column leads to the dashboard of sessions, with the session chosen."""
+    """Return the click behaviour of the first column: it opens the dashboard of sessions with that session."""
     if not card.opens:
         return {}
     first = next(iter(shown_columns(catalog, card).values())).label

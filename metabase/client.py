@@ -1,4 +1,4 @@
-"""Metabase's HTTP API as far as we use it. Calls that change something are kept, so that "no change" can be told."""
+"""The part of Metabase's HTTP API that we use. Calls that change something are recorded, to detect "no change"."""
 
 import threading
 from collections.abc import Callable
@@ -16,7 +16,7 @@ _TIMEOUT = (10, 120)
 
 
 class MetabaseError(AnalyticsError):
-    """Metabase refused a call or cannot be reached; one line that says which call and what it answered."""
+    """Metabase rejected a call or is unreachable; one line with the call and the response."""
 
 
 class RefusedError(MetabaseError):
@@ -24,7 +24,7 @@ class RefusedError(MetabaseError):
 
 
 class NotFoundError(RefusedError):
-    """What was asked for is not there."""
+    """The requested object does not exist."""
 
 
 class UnreachableError(MetabaseError):
@@ -32,11 +32,11 @@ class UnreachableError(MetabaseError):
 
 
 class QueryFailedError(MetabaseError):
-    """A query did not run to its end: its SQL is wrong, or its connection was closed."""
+    """A query failed: its SQL is wrong, or its connection was closed."""
 
 
 class NotReadyError(MetabaseError):
-    """Something did not happen yet; waited for and asked again."""
+    """Something has not happened yet; the caller retries."""
 
 
 class Client:
@@ -46,7 +46,7 @@ class Client:
         """Connect to the Metabase at `url`; nothing is sent yet."""
         self._base = url.rstrip("/") + "/"
         self._http = requests.Session()
-        # A server may close an idle connection in the moment in which it is used again: what may be repeated, is.
+        # A server may close an idle connection just when it is used again: repeatable calls are retried.
         self._http.mount(self._base, HTTPAdapter(max_retries=2))
         self.writes: list[str] = []
         """The calls that changed something, as `METHOD path`."""
@@ -58,19 +58,19 @@ class Client:
         return f"Client({self._base!r})"
 
     def get(self, path: str, **query: Any) -> Any:
-        """Read; `path` as in the documentation, from /api on."""
+        """Send GET; `path` as in the documentation, from /api on."""
         return self._call("GET", path, params=query)
 
     def post(self, path: str, body: dict[str, Any] | None = None, *, changes: bool = True) -> Any:
-        """Create or start something; a query changes nothing and is not counted."""
+        """Send POST; a query changes nothing and is not recorded."""
         return self._call("POST", path, json=body, changes=changes)
 
     def put(self, path: str, body: dict[str, Any]) -> Any:
-        """Change something."""
+        """Send PUT."""
         return self._call("PUT", path, json=body, changes=True)
 
     def sign_in(self, user: str, password: str) -> None:
-        """Open a session and use it from here on; MetabaseError when Metabase does not know the two."""
+        """Open a session and use it from now on. Raises MetabaseError for a wrong user or password."""
         session = self.post("/api/session", {"username": user, "password": password}, changes=False)
         self._http.headers["X-Metabase-Session"] = session["id"]
 
@@ -100,7 +100,7 @@ class Client:
 
 
 def _reason(answer: requests.Response) -> str:
-    """Return what Metabase says; of an error in its database only the message, without the trace around it."""
+    """Return Metabase's message; for an error in its database without the stack trace."""
     try:
         body = answer.json()
     except ValueError:

@@ -1,4 +1,4 @@
-"""A Metabase that nobody has seen yet gets its first user and our database, without a person."""
+"""Sets up a new Metabase automatically: its first user and our database."""
 
 import string
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 from metabase.client import Client, MetabaseError, NotReadyError, RefusedError, until
 
 DETAILS_SECONDS = 20.0
-"""How long changed details are tried."""
+"""How long to retry changed details."""
 PASSWORD_LENGTH = 6
 SITE_NAME = "Claude Code history"
 SET_PASSWORD = "`docker compose run --rm -T init set metabase_password`"  # noqa: S105 - how to set one
@@ -25,7 +25,7 @@ class DatabaseSettings:
 
     @property
     def details(self) -> dict[str, Any]:
-        """Every key that the driver reads, said explicitly: it hands keys it does not know to JDBC, which refuses."""
+        """Return every key that the driver reads: it passes unknown keys to JDBC, which rejects them."""
         # The driver runs `init_sql` on every connection. `temp_directory` is not in it: once a query has spilled,
         # DuckDB refuses to change it, and the driver passes that error on to every later query. `additional-options`
         # go into the connection string and win over the folder beside the file that the driver sets. After
@@ -44,7 +44,7 @@ class DatabaseSettings:
 
 
 def connect(url: str, user: str, password: str, *, wait_seconds: float = 300.0) -> Client:
-    """Wait for Metabase, make its first user where it has none, and sign in."""
+    """Wait for Metabase, create its first user if it has none, and sign in."""
     client = Client(url)
     until(lambda: _require_health(client), wait_seconds)
     token = client.get("/api/session/properties").get("setup-token")
@@ -74,9 +74,9 @@ def _make_first_user(client: Client, token: str, user: str, password: str) -> No
 
 
 def require_password(password: str) -> None:
-    """Raise MetabaseError where Metabase would refuse to make a user with this password.
+    """Raise MetabaseError if Metabase would reject this password for a new user.
 
-    Its answer would name neither the setting nor how to change it.
+    Metabase's error would name neither the setting nor how to change it.
     """
     if len(password) < PASSWORD_LENGTH or not any(letter in string.digits for letter in password):
         raise MetabaseError(
@@ -87,14 +87,14 @@ def require_password(password: str) -> None:
 
 
 def find_database(client: Client, name: str = DatabaseSettings.name) -> dict[str, Any] | None:
-    """Our database as Metabase lists it; None where it has none."""
+    """Return our database in Metabase's list, or None."""
     found = client.get("/api/database")
     known = found["data"] if isinstance(found, dict) else found
     return next((database for database in known if database["engine"] == "duckdb" and database["name"] == name), None)
 
 
 def ensure_database(client: Client, wanted: DatabaseSettings) -> int:
-    """The id of our database in Metabase, made or brought in line where needed."""
+    """Return the id of our database in Metabase, which is created or updated if needed."""
     ours = find_database(client, wanted.name)
     if ours is None:
         body = {
@@ -107,7 +107,7 @@ def ensure_database(client: Client, wanted: DatabaseSettings) -> int:
         }
         return int(client.post("/api/database", body)["id"])
     details = client.get(f"/api/database/{ours['id']}").get("details") or {}
-    # A token comes back masked, so it says nothing about a difference.
+    # A token is returned masked, so it cannot be compared.
     if any(details.get(key) != value for key, value in wanted.details.items() if key != "motherduck_token"):
         until(lambda: _put_details(client, int(ours["id"]), wanted), DETAILS_SECONDS)
     return int(ours["id"])
@@ -116,9 +116,9 @@ def ensure_database(client: Client, wanted: DatabaseSettings) -> int:
 def _put_details(client: Client, database: int, wanted: DatabaseSettings) -> None:
     """Change how Metabase opens the file.
 
-    It tries new details out first, and DuckDB opens no file with two configurations at once. Where Metabase has the
-    file open by the old ones, a change of the caveats drops the pool, and the next try succeeds unless a query comes
-    between.
+    Metabase tests new details first, and DuckDB cannot open a file with two configurations at once. If Metabase has the
+    file open with the old ones, a change of the caveats drops the pool, and the next try succeeds unless a query runs
+    in between.
     """
     try:
         client.put(f"/api/database/{database}", {"details": wanted.details})

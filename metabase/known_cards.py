@@ -1,4 +1,4 @@
-"""Which of Metabase's cards are ours: by the marker, wherever somebody moved them; else by name in our collection."""
+"""Identifies our cards in Metabase: by the marker, also in other collections; else by name in our collection."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -23,8 +23,8 @@ def _number(card: CardRow) -> int:
 def match_cards(cards: Iterable[CardRow], titles: Mapping[str, str], collection: int) -> dict[str, int]:
     """Find the card of each key.
 
-    A copy that somebody made carries our marker, too: the oldest is ours. One without a marker, whose description was
-    replaced or which a version without markers made, is found by its name; of several with one name, in their order.
+    Copies by users have our marker, too: the oldest card is ours. A card without a marker, because its description was
+    replaced or an early version created it, is found by its name; several with one name are matched in order.
 
     Args:
         cards: as `list_cards` returns them.
@@ -57,7 +57,7 @@ def _by_name(cards: Iterable[CardRow], missing: Mapping[str, str], collection: i
 
 
 def spare_cards(cards: Iterable[CardRow], used: Mapping[str, int], collection: int) -> list[CardRow]:
-    """List further cards in our collection that carry the marker of a card we have already."""
+    """List further cards in our collection with the marker of a card that is matched already."""
     ours = set(used.values())
     return [
         card

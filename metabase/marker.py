@@ -1,7 +1,7 @@
-"""The marker that ends the description of every object that we made in Metabase.
+"""The marker at the end of the description of every object that we created in Metabase.
 
-Metabase makes the `entity_id` of a card itself and drops one that is sent, so a card has no identity that we could give
-it but this: its key, a fingerprint of what the files said when it was written, and one of what Metabase kept of that.
+Metabase generates the `entity_id` of a card and ignores ours, so the marker is the only identity that we can set:
+the key, a fingerprint of the files' content when it was written, and one of what Metabase stored of that.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 UNWRITTEN = "0" * 10
-"""The fingerprint of a dashboard that was made and has no content yet."""
+"""The fingerprint of a new dashboard without content."""
 _MARKER = re.compile(
     r"\s*\[claude-analytics (?P<key>[a-z0-9_.:]+) (?P<wanted>[0-9a-f]{10})(?: (?P<kept>[0-9a-f]{10}))?\]\s*$"
 )
@@ -24,9 +24,9 @@ class Marker:
 
     key: str
     wanted: str
-    """Fingerprint of what the files said when it was written."""
+    """Fingerprint of the files' content when it was written."""
     kept: str
-    """Fingerprint of what Metabase kept of that; the same unless Metabase adds or drops something by itself."""
+    """Fingerprint of what Metabase stored of that; the same unless Metabase adds or drops something."""
 
 
 def fingerprint(content: Any) -> str:
@@ -40,7 +40,7 @@ def marked(description: str, key: str, wanted: str, kept: str | None = None) -> 
 
 
 def marker_of(description: str | None) -> Marker | None:
-    """Read the marker of an object that we made; None for any other."""
+    """Return the marker of an object that we created; None for any other."""
     found = _MARKER.search(description or "")
     return Marker(found["key"], found["wanted"], found["kept"] or found["wanted"]) if found else None
 
@@ -51,7 +51,7 @@ def without_marker(description: str | None) -> str:
 
 
 def is_edited(current: Mapping[str, Any], content: Any) -> bool:
-    """Whether somebody changed it since we wrote it; one whose marker is gone was changed for certain."""
+    """Return whether a user changed it since we wrote it; if its marker is gone, it was changed."""
     marker = marker_of(current.get("description"))
     if marker is None:
         return True
@@ -59,6 +59,6 @@ def is_edited(current: Mapping[str, Any], content: Any) -> bool:
 
 
 def is_as_written(current: Mapping[str, Any], content: Any, wanted: str) -> bool:
-    """Whether it is what the files want, and nobody changed it."""
+    """Return whether it matches the files, and no user changed it."""
     marker = marker_of(current.get("description"))
     return marker is not None and marker.wanted == wanted and not is_edited(current, content)

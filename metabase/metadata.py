@@ -1,6 +1,6 @@
-"""What dbt knows of the marts, told to Metabase: descriptions, keys, and what kind of figure a column holds.
+"""Copies dbt's metadata of the marts to Metabase: descriptions, keys, and the semantic types of columns.
 
-A description that somebody wrote in Metabase stays; keys follow dbt, whose tests hold them.
+Descriptions that users wrote in Metabase are kept; keys follow dbt, whose tests check them.
 """
 
 import json
@@ -31,14 +31,14 @@ _KINDS = (
 
 
 def ensure_metadata(client: Client, database: int, manifest: Path, file: Path, log: Log) -> list[str]:
-    """Bring tables and fields in line, once Metabase has read all of them.
+    """Update tables and fields after Metabase has read all of them.
 
     Args:
         client: signed in as an administrator.
         database: ours in Metabase.
         manifest: dbt's, of the build that was published.
-        file: the published database, which says what there is to wait for.
-        log: told what Metabase has not read in time.
+        file: the published database, with the tables and columns to wait for.
+        log: called with what Metabase has not read in time.
 
     Returns:
         What was changed, by name.
@@ -92,7 +92,7 @@ def _synced_tables(client: Client, database: int, wanted: set[tuple[str, str]], 
     client.post(f"/api/database/{database}/sync_schema")
     try:
         return until(lambda: _all_tables(client, database, wanted), SYNC_SECONDS)
-    except NotReadyError as error:  # somebody may have hidden a column from the API, and the others want theirs
+    except NotReadyError as error:  # a user may have hidden a column from the API; the others are still updated
         log(str(error))
         return _tables(client, database)
 

@@ -1,8 +1,8 @@
-"""Our collection in Metabase, brought in line with the files: cards, filters' lists, dashboards.
+"""Updates our collection in Metabase to the files: cards, filters' lists, dashboards.
 
-What is ours is known by its marker (`metabase/marker.py`). Content that is neither what we wrote nor what Metabase made
-of it was edited by somebody: it is copied to its own collection, said in the result and in the log, and ours is
-put back. What is not ours is never touched. A run over an unchanged Metabase sends no change.
+Our objects are identified by their markers (`metabase/marker.py`). If the content is neither what we wrote nor what
+Metabase stored of it, a user has edited it: it is copied to a separate collection, reported in the result and in the
+log, and ours is restored. Other objects are never changed. A run over an unchanged Metabase sends no change.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ ASIDE = "Edited copies"
 
 @dataclass
 class ProvisionResult:
-    """What a run did."""
+    """The result of a run."""
 
     database: int = 0
     collection: int = 0
@@ -36,7 +36,7 @@ class ProvisionResult:
 
     @property
     def changed(self) -> bool:
-        """True when Metabase was not as the files say."""
+        """Whether Metabase differed from the files."""
         return bool(self.created or self.updated or self.kept_aside or self.retired)
 
 
@@ -48,9 +48,9 @@ def provision(
     catalog: Catalog | None = None,
     log: Log = lambda line: None,
 ) -> ProvisionResult:
-    """Bring Metabase in line with the files; `manifest` is dbt's, for descriptions and keys.
+    """Update Metabase to the files; `manifest` is dbt's, for descriptions and keys.
 
-    The database file is looked at for its columns: it has to be at the same path for us as for Metabase.
+    The database file is read for its columns: it must have the same path here and in Metabase.
     """
     catalog = catalog or load_catalog()
     work = _Work(client, catalog, ProvisionResult(), log)
@@ -111,7 +111,7 @@ class _Work:
             return known
         if is_edited(current, _card_content(current)):
             self._keep_card(current)
-        # One that is restored from the trash may have lost its collection.
+        # A card restored from the trash may have lost its collection.
         restored = {"archived": False, "collection_id": self.result.collection} if current["archived"] else {}
         self.client.put(f"/api/card/{known}", body | restored)
         self._note_card(known, body["description"])
@@ -125,11 +125,11 @@ class _Work:
         return int(card["id"])
 
     def _note_card(self, number: int, description: str) -> None:
-        kept = self.client.get(f"/api/card/{number}")  # what the next run compares with
+        kept = self.client.get(f"/api/card/{number}")  # the next run compares with this
         self._note_what_was_kept("card", number, description, _card_content(kept))
 
     def _archive_spare(self, cards: list[CardRow]) -> None:
-        """Archive copies that nobody edited or placed: an earlier version made every card again each time."""
+        """Archive copies that no user edited or placed: an earlier version recreated every card each time."""
         for card in cards:
             current = self.client.get(f"/api/card/{card['id']}")
             if not is_edited(current, _card_content(current)) and not self.client.get(
@@ -139,7 +139,7 @@ class _Work:
                 self.result.retired.append(f"second card {card['name']}")
 
     def _note_what_was_kept(self, model: str, number: int, description: str, content: Any) -> None:
-        """Where Metabase keeps something else than it got, remember that, or it would look like somebody's edit."""
+        """Record what Metabase stored if it differs from what was sent, so that it is not taken for a user's edit."""
         marker, kept = marker_of(description), fingerprint(content)
         if marker and kept != marker.wanted:
             noted = marked(without_marker(description), marker.key, marker.wanted, kept)
@@ -165,13 +165,13 @@ class _Work:
 
     def put_dashboards(self) -> None:
         known = self._known_dashboards()
-        for board in self.catalog.dashboards:  # all of them first: cards of one lead to another
+        for board in self.catalog.dashboards:  # all of them first: cards of one link to another
             self.boards[board.id] = known.get(board.id) or self._create_dashboard(board)
         for board in self.catalog.dashboards:
             self._put_dashboard(board)
 
     def _known_dashboards(self) -> dict[str, int]:
-        """Find ours by marker, else by name; of several the oldest, the others are copies that somebody made."""
+        """Find our dashboards by marker, else by name; the oldest of several is ours, the others are users' copies."""
         titles = {board.title: board.id for board in self.catalog.dashboards}
         marked_ones: dict[str, int] = {}
         named: dict[str, int] = {}
@@ -224,10 +224,10 @@ class _Work:
         kept = self.client.post(f"/api/dashboard/{current['id']}/copy", copy)
         self._say_kept("dashboard", current["name"], int(kept["id"]))
 
-    # What the files no longer have
+    # Objects that the files no longer have
 
     def retire(self) -> None:
-        """Archive what is ours by its marker and no longer in the files; an edited one is left where it is."""
+        """Archive objects with our marker that are no longer in the files; edited ones are kept."""
         keys = {*self._card_keys(), *(f"dashboard:{board.id}" for board in self.catalog.dashboards)}
         for model in ("card", "dashboard"):
             for item in self.client.items(self.result.collection, model):
@@ -249,7 +249,7 @@ class _Work:
 
 
 def _card_content(card: Mapping[str, Any]) -> dict[str, Any]:
-    """What counts as an edit of a card, in a form that Metabase gives back as it got it."""
+    """Return the content of a card whose changes count as edits, in a form that Metabase returns unchanged."""
     query = card["dataset_query"]
     stage = (query.get("stages") or [query.get("native") or {}])[0]
     tags = {name: tag.get("type") for name, tag in (stage.get("template-tags") or {}).items()}

@@ -1,9 +1,9 @@
-"""Metabase shows a new generation: its pool of connections, which holds the old one, is made to go.
+"""Makes Metabase show a new generation by dropping its connection pool, which has the old one open.
 
 Writing the generation into the database's caveats is a change, and a change drops the pool without a connection test.
-Metabase may do so on its own time, so a query is asked which file it reads until that is the new one. Dropping closes
-the connections of queries under way as well. Metabase tells how many are busy: the change is made when none is, or when
-that takes too long.
+Metabase may do so later, so we query which file it reads until that is the new one. Dropping the pool also closes the
+connections of running queries. Metabase reports how many are busy: the change is made when none is, or after a
+time limit.
 """
 
 import re
@@ -20,11 +20,11 @@ _GENERATION = re.compile(r"generations/(?P<number>\d+)/")
 
 @dataclass(frozen=True)
 class Recycled:
-    """What a recycle found and did."""
+    """The result of a recycle."""
 
     generation: int
     cut: int = 0
-    """Queries that were still under way when the pool was dropped, and may have failed."""
+    """Queries that were still running when the pool was dropped, and may have failed."""
 
 
 def recycle(
@@ -35,14 +35,14 @@ def recycle(
     wait_seconds: float = 120.0,
     idle_seconds: float = IDLE_SECONDS,
 ) -> Recycled:
-    """Make Metabase read `generation`, and return when a query does.
+    """Make Metabase read `generation`, and return when a query reads it.
 
     Args:
         client: signed in as an administrator.
         database: ours in Metabase.
         generation: the number of the generation that `current` leads to.
         wait_seconds: how long Metabase may take until a query sees the generation; NotReadyError after that.
-        idle_seconds: how long to wait for the queries under way.
+        idle_seconds: how long to wait for running queries.
     """
     before = client.get(f"/api/database/{database}").get("caveats") or ""
     caveats = f"Generation {generation} of claude-analytics"
@@ -56,9 +56,9 @@ def recycle(
 
 
 def wait_until_idle(client: Client, database: int, seconds: float) -> int:
-    """Wait for the queries under way over this database; how many are left after `seconds`.
+    """Wait for running queries on this database; return how many are left after `seconds`.
 
-    A query that begins between this answer and what the caller does next is not seen.
+    A query that begins between this answer and the caller's next action is not seen.
     """
     deadline, idle = monotonic() + seconds, threading.Event()
     while (busy := busy_connections(client, database)) and monotonic() < deadline:
@@ -67,17 +67,17 @@ def wait_until_idle(client: Client, database: int, seconds: float) -> int:
 
 
 def busy_connections(client: Client, database: int) -> int:
-    """How many of the pool's connections are in use; 0 where there is no pool or Metabase does not tell."""
+    """Return how many of the pool's connections are in use; 0 without a pool or if Metabase does not report it."""
     try:
         pools = client.get("/api/bug-reporting/connection-pool-details")["connection-pools"]
-    except RefusedError:  # a user who may not look, or another version
+    except RefusedError:  # a user without permission, or another version
         return 0
     ours = (counts for name, counts in pools.items() if name.startswith(f"db-{database}-"))
     return sum(int(counts["numBusyConnections"]) for counts in ours)
 
 
 def seen_generation(client: Client, database: int) -> int | None:
-    """The generation that Metabase's queries read now; None when the file is in no generation."""
+    """Return the generation that Metabase's queries read now; None if the file is in no generation."""
     [[path]] = client.rows(database, WHICH_FILE)
     found = _GENERATION.search(path.replace("\\", "/"))
     return int(found["number"]) if found else None

@@ -17,29 +17,29 @@ from common.transcript_files import project_of
 
 OK, MISSING, UNREADABLE = "ok", "missing", "unreadable"
 OFF = "off"
-"""Of a transcripts directory that COLLECTOR=off leaves alone."""
+"""The status of a transcripts directory with COLLECTOR=off."""
 FILE, DIRECTORY = "file", "directory"
 _JSON = json.JSONEncoder(default=lambda moment: moment.isoformat())
 
 
 @dataclass(slots=True)
 class FileState:
-    """What is known of one transcript, or of a directory that could not be read."""
+    """The state of one transcript, or of a directory that could not be read."""
 
     host: str
     source_file: str
     project_id: str
     root: str
-    """The transcripts directory it was found in: a file of another one is not missing from this one."""
+    """The transcripts directory that it was found in: files of another one are not missing from this one."""
     kind: str = FILE
     read_bytes: int = 0
     lines: int = 0
     dead_letters: int = 0
     duplicates: int = 0
     split_lines: bool = False
-    """Whether some physical line holds several objects; without one the lines can be told apart unparsed."""
+    """Whether some physical line has several objects; otherwise lines can be separated without parsing."""
     digest: str = ""
-    """Of the first `read_bytes` bytes: tells whether the file still begins with what was read."""
+    """The digest of the first `read_bytes` bytes, to check that the file still begins with them."""
     status: str = OK
     error: str | None = None
     size: int = -1
@@ -50,15 +50,15 @@ class FileState:
     resets: int = 0
     reset_at: datetime | None = None
     person: str | None = None
-    """Of a directory: who works on the machine."""
+    """Of a directory: the person who works on the machine."""
 
     @classmethod
     def new(cls, host: str, root: Path, source_file: str, kind: str = FILE) -> "FileState":
-        """The state of a file never read."""
+        """Return the state of a file that was never read."""
         return cls(host, source_file, project_of(source_file), str(root), kind)
 
     def became(self, status: str, error: str | None) -> bool:
-        """Take over this status; whether that changed anything."""
+        """Set this status; return whether that changed anything."""
         changed = (self.status, self.error) != (status, error)
         self.status, self.error = status, error
         return changed
@@ -69,28 +69,28 @@ class FileState:
         return f"{self.host}:{self.source_file}"
 
     def is_current(self, stat: os.stat_result) -> bool:
-        """Whether the file is as it was when it was last read, so that it need not be opened."""
+        """Return whether the file is unchanged since it was last read, so that it need not be opened."""
         same = (self.size, self.mtime_ns, self.inode) == (stat.st_size, _mtime_ns(stat), stat.st_ino)
         return same and self.status == OK
 
     def saw(self, stat: os.stat_result) -> None:
-        """Remember the file as it was before it was read."""
+        """Store the file's size and times from before it was read."""
         self.size, self.mtime_ns, self.inode = stat.st_size, _mtime_ns(stat), stat.st_ino
         seconds, nanoseconds = divmod(self.mtime_ns, 10**9)
         self.modified_at = datetime.fromtimestamp(seconds, UTC) + timedelta(milliseconds=nanoseconds // 10**6)
         self.status, self.error = OK, None
 
     def reset(self, moment: datetime) -> None:
-        """The file no longer begins with what was read: start again. What was counted was there, and stays counted."""
+        """Start again: the file no longer begins with the bytes read. Counted lines existed, and stay counted."""
         self.read_bytes, self.digest, self.split_lines = 0, "", False
         self.resets, self.reset_at = self.resets + 1, moment
 
     def forget(self) -> None:
-        """Start again without having been reset: version 0.1.0 kept too little in Iceberg to go on from there."""
+        """Start again without counting a reset: version 0.1.0 stored too little in Iceberg to continue."""
         self.read_bytes, self.lines, self.dead_letters, self.duplicates = 0, 0, 0, 0
 
     def to_document(self) -> dict[str, Any]:
-        """As `transcript_files` keeps it."""
+        """Return it as a document of `transcript_files`."""
         return {
             "_id": self.id,
             "host": self.host,
@@ -117,12 +117,12 @@ class FileState:
         }
 
     def to_json(self) -> str:
-        """As SQLite keeps it."""
+        """Return it as JSON for SQLite."""
         return _JSON.encode(self.to_document())
 
     @classmethod
     def from_json(cls, text: str) -> "FileState":
-        """Back from SQLite."""
+        """Parse the JSON from SQLite."""
         try:
             return cls.from_document(orjson.loads(text))
         except orjson.JSONDecodeError:  # a name that is not valid UTF-8 has halves of characters
@@ -130,7 +130,7 @@ class FileState:
 
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> "FileState":
-        """Back from `transcript_files`."""
+        """Parse a document of `transcript_files`."""
         return cls(
             host=document["host"],
             source_file=document["sourceFile"],
@@ -157,7 +157,7 @@ class FileState:
 
 
 def _mtime_ns(stat: os.stat_result) -> int:
-    """Return when a file was changed; what is beyond 64 bits, some 290 years from 1970, at their end."""
+    """Return when a file was changed, clamped to 64 bits (some 290 years from 1970)."""
     return max(-(2**63), min(stat.st_mtime_ns, 2**63 - 1))
 
 

@@ -1,8 +1,8 @@
-"""What was forgotten on request, told by keyed hashes: enough to refuse it wherever it comes from, and no content.
+"""Marks of what was forgotten on request: keyed hashes, enough to refuse it from any source, without its content.
 
-A mark stands for a line, for a session (all its lines, also those still to come), or for a file as it was when every
-line in it was refused, so that it is not read again. The key is kept with the requests: whoever may write lines has to
-check them. Marks are never taken back by this program.
+A mark identifies a line, a session (all its lines, including future ones), or a version of a file of which every line
+was refused, so that it is not read again. The key is stored with the requests: everything that writes lines has to
+check them. This program never removes marks.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,19 +17,19 @@ from records.file_state import FILE, FileState, as_utc
 
 LINE, SESSION, FILE_AS_IT_WAS = "line", "session", "file"
 TEXT = "text"
-"""The kind of a request that texts expire by: it has no marks."""
+"""The kind of request by which texts expire: it has no marks."""
 _SUFFIXES = (".gz", ".jsonl", ".meta.json")
 
 
 @dataclass(frozen=True)
 class ForgetRequest:
-    """One request to forget, as the log keeps it."""
+    """One request to forget, as stored in the log."""
 
     id: str
     kind: str
     """`session`, `project`, `host`, `before` or `text`."""
     subject: str
-    """A keyed hash of what was asked for."""
+    """A keyed hash of the request's argument."""
     asked_by: str
     asked_at: datetime
     reason: str | None
@@ -38,10 +38,10 @@ class ForgetRequest:
     counts: dict[str, float] = field(default_factory=dict)
     finished_at: datetime | None = None
     proof: str | None = None
-    """What the search at the end looked at, and that it found nothing."""
+    """What the final search covered, and that it found nothing."""
 
     def finished(self, proof: str) -> "ForgetRequest":
-        """Return the request as it is when everything was removed."""
+        """Return the request as completed."""
         return replace(self, finished_at=datetime.now(UTC), proof=proof)
 
     def to_document(self) -> dict[str, Any]:
@@ -61,7 +61,7 @@ class ForgetRequest:
 
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> "ForgetRequest":
-        """Return the request of such a document."""
+        """Parse such a document."""
         return cls(
             id=document["id"],
             kind=document["kind"],
@@ -77,14 +77,14 @@ class ForgetRequest:
 
 
 class Mark(NamedTuple):
-    """A keyed hash, and the request that it belongs to."""
+    """A keyed hash, and the id of its request."""
 
     mark: str
     request_id: str
 
 
 class Origin(NamedTuple):
-    """What tells whether a line is forgotten."""
+    """The fields that decide whether a line is forgotten."""
 
     line_id: str
     session_id: str | None
@@ -98,7 +98,7 @@ def mark_of(key: str, kind: str, name: str) -> str:
 
 
 def sessions_of(source_file: str | None) -> set[str]:
-    """Return what a file's path may name as its session: the file itself, or a folder that it is in."""
+    """Return the possible session ids in a file's path: the file's name, or a folder above it."""
     path = PurePosixPath(source_file or "")
     if not source_file or ".." in path.parts:
         return set()
@@ -109,7 +109,7 @@ def sessions_of(source_file: str | None) -> set[str]:
 
 
 def line_marks(keys: Iterable[str], origin: Origin) -> list[str]:
-    """Return the marks of which any one refuses this line; a line that names no session is of its file's."""
+    """Return the marks of which any one refuses this line; a line without a session belongs to its file's."""
     sessions = {origin.session_id} if origin.session_id else sessions_of(origin.source_file)
     named = [(LINE, origin.line_id), *((SESSION, session) for session in sessions)]
     return [mark_of(key, kind, name) for key in keys for kind, name in named]
@@ -121,12 +121,12 @@ def session_marks(keys: Iterable[str], source_file: str) -> list[str]:
 
 
 def file_name(state: FileState) -> str:
-    """Return what a file as it was is marked by: its name without the folder it was found in, size and time."""
+    """Return the text that marks a version of a file: its name without its transcripts directory, size and time."""
     return f"{state.source_file.removeprefix(label_of(state.source_file))}\0{state.size}\0{state.mtime_ns}"
 
 
 def file_marks(keys: Iterable[str], state: FileState) -> list[str]:
-    """Return the marks of which any one says that this file need not be read."""
+    """Return the marks of which any one makes reading this file unnecessary."""
     if state.kind != FILE:
         return []
     keys = list(keys)
@@ -137,5 +137,5 @@ def file_marks(keys: Iterable[str], state: FileState) -> list[str]:
 
 
 def keys_of(requests: Sequence[ForgetRequest]) -> tuple[str, ...]:
-    """Return the keys that marks were made with: one, unless several record stores were brought together."""
+    """Return the keys of the marks: one, unless several record stores were merged."""
     return tuple(dict.fromkeys(request.key for request in requests if request.kind != TEXT))

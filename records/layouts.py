@@ -1,8 +1,8 @@
-"""What a transcript's lines do not tell of it, kept so that the file can be written again byte for byte.
+"""A transcript's layout: what its stored lines lack to restore the file byte for byte.
 
-A file is its lines, each at its offset and ended by one line feed. Kept here is only what differs: bytes around lines,
-lines that are stored under another place (they are repeated, or were copied from another file), all lines of a file
-that was rewritten, and a sub-agent's note as Claude Code wrote it. Most files need none of it.
+A file is its lines, each at its offset and ended by one line feed. A layout stores only the differences: bytes around
+lines, lines that are stored under another place (they are repeated, or were copied from another file), all lines of a
+file that was rewritten, and a sub-agent's note as Claude Code wrote it. Most files have none.
 """
 
 import base64
@@ -18,23 +18,23 @@ from records.file_state import FileState
 _PART_BYTES = 4 * 1024 * 1024
 _PART_LINES = 20_000
 _LARGEST = 12 * 1024 * 1024
-"""What a document of MongoDB surely takes. Only a sub-agent's note of random bytes could be larger; it is not kept."""
+"""A size that a MongoDB document surely accepts. Only a sub-agent's note of random bytes is larger; it is not kept."""
 WHOLE = -1
-"""Instead of an offset: the part stands for the file."""
+"""Instead of an offset: the part is about the whole file."""
 _MASKED = -2
-"""Less an offset: the part tells of masked lines, and a part of the same lines' ids may begin at that offset."""
+"""Minus an offset: the part is about masked lines, and a part of the same lines' ids may begin at that offset."""
 
 
 @dataclass(frozen=True, slots=True)
 class LayoutPart:
-    """Some of what is kept of one file, packed as the record store holds it."""
+    """A part of one file's layout, packed for the record store."""
 
     host: str
     source_file: str
     version: int
     """How often the file had been rewritten: `FileState.resets`."""
     byte_offset: int
-    """Of the first entry; a part that is written again replaces the one with the same offset."""
+    """The first entry's offset; a rewritten part replaces the one with the same offset."""
     content: bytes
 
     @property
@@ -45,24 +45,24 @@ class LayoutPart:
 
 @dataclass(slots=True)
 class Layout:
-    """What is kept of one file."""
+    """The layout of one file."""
 
     lines: dict[int, str] = field(default_factory=dict)
     """The ids of lines by their offset."""
     gaps: dict[int, bytes] = field(default_factory=dict)
-    """Bytes that belong to no line by their offset."""
+    """Bytes that belong to no line, by their offset."""
     masked: dict[int, int] = field(default_factory=dict)
-    """How long lines were, by their offset, whose secrets were masked before they were stored."""
+    """The lengths of lines whose secrets were masked before storing, by their offset."""
     whole: bytes | None = None
-    """A sub-agent's note as it was read; the line made of it is another text."""
+    """A sub-agent's note as it was read; the line made from it has different bytes."""
 
     def add_gap(self, byte_offset: int, content: bytes) -> None:
-        """Keep bytes between lines; of two readings of the same place the longer one holds."""
+        """Add bytes between lines; of two readings at the same offset the longer one is kept."""
         if len(content) >= len(self.gaps.get(byte_offset, b"")):
             self.gaps[byte_offset] = content
 
     def parts(self, state: FileState) -> Iterator[LayoutPart]:
-        """Yield all of this as parts that the record store takes; nothing where nothing is to be kept."""
+        """Yield the layout as parts for the record store; nothing if it is empty."""
         for lines in chunks(self.lines.items(), _PART_LINES):
             yield _part(state, lines[0][0], {"lines": lines})
         for masked in chunks(self.masked.items(), _PART_LINES):
@@ -81,7 +81,7 @@ class Layout:
 
 
 def read_layout(parts: Iterable[LayoutPart]) -> Layout:
-    """Put together what is kept of one version of one file."""
+    """Assemble the layout of one version of one file."""
     layout = Layout()
     for part in parts:
         kept = orjson.loads(zlib.decompress(part.content))
@@ -99,5 +99,5 @@ def _part(state: FileState, byte_offset: int, content: object) -> LayoutPart:
 
 
 def _text(gap: bytes) -> str:
-    """Return bytes as text, a character a byte: JSON takes it whatever they are."""
+    """Return bytes as text, one character per byte, so that JSON accepts any bytes."""
     return gap.decode("latin-1")

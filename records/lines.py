@@ -1,8 +1,8 @@
-"""One physical line of a transcript -> the JSON objects in it, and who each of them is.
+"""One physical line of a transcript -> the JSON objects in it, and their ids.
 
-A line normally holds one object. Where a crash or two writers put several on one line each of them counts as a line of
-its own, so that the result never depends on how far the file had been written when it was read. What is no JSON object
-is kept as it is with the reason. Nothing here touches a file or a database.
+A line normally contains one object. If a crash or two writers put several on one line, each counts as a separate line,
+so that the result never depends on how far the file was written when it was read. Anything that is not a JSON object
+is kept unchanged with the reason. Nothing here touches a file or a database.
 """
 
 import json
@@ -36,15 +36,15 @@ class Line:
     raw: bytes
     """The exact bytes, without byte order mark, line end, blanks and NULs around them."""
     start: int
-    """Where they start, counted from the start of the physical line."""
+    """Their offset in the physical line."""
     value: dict[str, Any] | None
-    """The object; None for what could not be parsed."""
+    """The object, or None if the text could not be parsed."""
     reason: str | None = None
-    """Without an object: why. With one: what in it is not strict JSON, if anything."""
+    """Without an object: the reason. With one: what in it is not strict JSON, if anything."""
 
 
 def strip(physical: bytes) -> tuple[bytes, int]:
-    """The line without what may lie around it, and how many bytes were taken off its front."""
+    """Return the line without surrounding blanks, and how many bytes were removed from its front."""
     found = _LEADING.match(physical)
     start = found.end() if found else 0
     raw = physical[start:].rstrip(b" \t\r\n\0")
@@ -54,7 +54,7 @@ def strip(physical: bytes) -> tuple[bytes, int]:
 
 
 def parse(physical: bytes) -> list[Line]:
-    """The lines in one physical line: none if it is blank, several if it holds several objects."""
+    """Return the lines in one physical line: none if it is blank, several if it has several objects."""
     raw, start = strip(physical)
     if not raw:
         return []
@@ -74,7 +74,7 @@ def _parse_slowly(raw: bytes, start: int) -> Iterator[Line]:
     position, left = 0, len(raw)
     while position < len(text):
         value, end, reason = decoder.decode(text, position)
-        # the rest of a long line need not be in memory a third and a fourth time
+        # so that the rest of a long line is not in memory a third and a fourth time
         piece = raw[len(raw) - left :] if end == len(text) else _bytes(text[position:end])
         yield Line(piece, start, value, reason)
         position = _after_padding(text, end)
@@ -94,7 +94,7 @@ def _bytes(text: str) -> bytes:
 def _makes_room(text: str) -> bool:
     """Return whether a text may be nested too deeply, and give Python's decoder the stack frames to read it.
 
-    Without them it reads as many levels as the calls that lead to it have left, and a line is not always read alike.
+    Without them, the readable depth depends on the depth of the call, so that a line is not always read the same way.
     """
     may_be_deep = text.count("[") + text.count("{") > _LEVELS_WITHOUT_CARE
     if may_be_deep:
@@ -112,7 +112,7 @@ def _is_too_deep(text: str, position: int) -> bool:
 
 
 class _Decoder:
-    """The standard library's decoder, which reads what orjson refuses and tells us what it met."""
+    """The standard library's decoder, which reads what orjson rejects and records what it found."""
 
     def __init__(self, *, counts_levels: bool) -> None:
         self._counts_levels = counts_levels
@@ -122,7 +122,7 @@ class _Decoder:
         )
 
     def decode(self, text: str, position: int) -> tuple[dict[str, Any] | None, int, str | None]:
-        """The object at this position, the end of it, and a reason as `Line` has it."""
+        """Return the object at this position, its end, and a reason as in `Line`."""
         self._met.clear()
         if self._counts_levels and _is_too_deep(text, position):
             return None, len(text), _TOO_DEEP
@@ -159,31 +159,31 @@ def _kind(value: object) -> str:
 
 
 def text_of(value: object) -> str | None:
-    """Return a field that is text, with half surrogate pairs replaced, so that every database takes it; else None."""
+    """Return a text field, with half surrogate pairs replaced for databases; None if it is not text."""
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else None
 
 
 def session_of(value: dict[str, Any] | None, stem: str) -> str:
-    """The session a line belongs to: its own word, or the name of its file."""
+    """Return the session of a line: its own field, or the name of its file."""
     session = value.get("sessionId") if value else None
     return session if isinstance(session, str) and session else stem
 
 
 def uuid_of(value: dict[str, Any] | None) -> str | None:
-    """The uuid of a line, or None; such lines repeat byte for byte within a file, and each repetition counts."""
+    """Return the uuid of a line, or None. Without one, each byte-identical repetition in a file counts."""
     uuid = value.get("uuid") if value else None
     return uuid if isinstance(uuid, str) and uuid else None
 
 
 def fingerprint(raw: bytes) -> bytes:
-    """What stands for the bytes of a line."""
+    """Return the fingerprint of a line's bytes."""
     return blake2b(raw, digest_size=16).digest()
 
 
 def identity(line: Line, print_: bytes, stem: str, repetition: int) -> str:
-    """The `_id` of a line: the same whenever it is read again, from wherever its file has moved.
+    """Return the `_id` of a line: the same whenever it is read again, also if its file has moved.
 
-    `repetition` says how many byte-identical lines came before it in the file; a line with a uuid is the same line
+    `repetition` is how many byte-identical lines precede it in the file; a line with a uuid is the same line
     however often it is repeated.
     """
     uuid = uuid_of(line.value)

@@ -1,4 +1,4 @@
-"""The database server's clock, as seen from here: machines whose clocks differ still stamp alike."""
+"""The database server's clock: machines whose clocks differ use the same time."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,7 @@ from records.file_state import as_utc
 
 
 class ServerClock:
-    """Tells the server's time from one answer of the server and the time since, and never steps back."""
+    """Computes the server's time from one response and the time since; it never steps back."""
 
     def __init__(self, database: Database[dict[str, Any]]) -> None:
         self._database = database

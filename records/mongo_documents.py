@@ -1,8 +1,8 @@
-"""A line as the documents that MongoDB gets: whole where BSON can hold it, else an envelope and the raw bytes in parts.
+"""A line as MongoDB documents: whole if BSON can represent it, else an envelope and the raw bytes in parts.
 
-Where the document's JSON differs from the line's bytes (white space, escapes, number formats), `rawLine` holds them.
-`ingestedAt` has a fixed place in each encoded document, because the moment that counts is the one at which the batch is
-sent, and sent again after a failure.
+If the document's JSON differs from the line's bytes (white space, escapes, number formats), `rawLine` has the bytes.
+`ingestedAt` has a fixed place in each encoded document, because it has to be the moment at which the batch is sent, or
+sent again after a failure.
 """
 
 import struct
@@ -20,7 +20,7 @@ from records.lines import Line
 from records.store import Place, RejectedLine
 
 MAX_DOCUMENT = 16 * 1024 * 1024 - 16 * 1024
-"""MongoDB's limit, less what a server may add."""
+"""MongoDB's limit, minus what a server may add."""
 MAX_DEPTH = 100
 """MongoDB's documented limit for nested documents."""
 PART_BYTES = 8 * 1024 * 1024
@@ -50,7 +50,7 @@ def _own_fields(document_id: str, place: Place) -> dict[str, Any]:
 
 
 def stamped(encoded: bytes, moment: datetime) -> RawBSONDocument:
-    """An encoded document with this moment as its `ingestedAt`."""
+    """Return an encoded document with this moment as its `ingestedAt`."""
     milliseconds = struct.pack("<q", round(moment.timestamp() * 1000))
     return RawBSONDocument(encoded[:_STAMP] + milliseconds + encoded[_STAMP + 8 :])
 
@@ -69,7 +69,7 @@ def document(line: Line, document_id: str, place: Place) -> tuple[bytes, str | N
 
 
 def _gives_back(line: Line) -> bool:
-    """Tell whether the document's JSON is the line, byte for byte."""
+    """Return whether the document's JSON is the line, byte for byte."""
     try:
         return orjson.dumps(line.value) == line.raw
     except orjson.JSONEncodeError:  # half a surrogate pair, or an integer beyond 64 bits
@@ -77,7 +77,7 @@ def _gives_back(line: Line) -> bool:
 
 
 def _inexact(raw: bytes, value: dict[str, Any]) -> str | None:
-    """Why a document made of this object would not give it back as it was; the encoder finds the other reasons."""
+    """Return why a document of this object would not restore it exactly; the encoder finds the other reasons."""
     if b'"$ref"' in raw and b'"$id"' in raw:
         return "holds $ref and $id, which BSON readers take for a database reference"
     if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _deeper_than(value, MAX_DEPTH):
@@ -101,7 +101,7 @@ def _collision(value: dict[str, Any]) -> str | None:
 
 
 def _excess(line: Line) -> str | None:
-    """Whether a long line cannot fit, found without encoding it: that would take three times its size in memory."""
+    """Return why a long line cannot fit, without encoding it: that would take three times its size in memory."""
     if len(line.raw) <= MAX_DOCUMENT:
         return None
     size = 0
@@ -132,7 +132,7 @@ def _encode(fields: dict[str, Any]) -> tuple[bytes | None, str | None]:
 
 
 def envelope(line: Line, document_id: str, place: Place, reason: str) -> bytes:
-    """What is kept in `conversations` of a line that is in parts: enough to recognise and to count it."""
+    """Return the document in `conversations` of a line in parts: enough to identify and to count it."""
     value = line.value or {}
     small = {key: item for key, item in list(value.items())[:_ENVELOPE_FIELDS] if key not in OUR_FIELDS}
     fields = {key: item for key, item in _clean(small, 1).items() if not isinstance(item, dict)}
@@ -144,7 +144,7 @@ def envelope(line: Line, document_id: str, place: Place, reason: str) -> bytes:
 
 
 def _clean(fields: dict[str, Any], depth: int) -> dict[str, Any]:
-    """What of these fields is small and safe for BSON: scalars, and objects down to this depth."""
+    """Return the fields that are small and safe for BSON: scalars, and objects down to this depth."""
     cleaned: dict[str, Any] = {}
     for key, item in fields.items():
         name = _text(key)
@@ -172,7 +172,7 @@ def _text(text: str) -> str:
 
 
 def dead_letter(line: RejectedLine) -> tuple[bytes, bool]:
-    """Return the encoded dead letter, and whether it does not show every byte, so that they are needed in parts."""
+    """Return the encoded dead letter, and whether it lacks bytes, so that parts are needed."""
     shown = line.raw[:SHOWN_BYTES].decode("utf-8", "replace")
     in_parts = shown.encode() != line.raw
     fields = _own_fields(line.line_id, line.place)
@@ -183,12 +183,12 @@ def dead_letter(line: RejectedLine) -> tuple[bytes, bool]:
 
 
 def part_count(raw: bytes) -> int:
-    """How many parts a line of these bytes has."""
+    """Return the number of parts of a line of these bytes."""
     return max(1, -(-len(raw) // PART_BYTES))
 
 
 def parts(raw: bytes, document_id: str) -> Iterator[dict[str, Any]]:
-    """The documents of `conversation_parts` that hold these bytes in order."""
+    """Yield the documents of `conversation_parts` for these bytes, in order."""
     for index in range(part_count(raw)):
         data = Binary(raw[index * PART_BYTES : (index + 1) * PART_BYTES])
         yield {"_id": f"{document_id}:{index}", "conversationId": document_id, "part": index, "data": data}

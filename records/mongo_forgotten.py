@@ -1,7 +1,6 @@
-"""MongoDB's share in forgetting: the log of requests, their marks, and deletions.
+"""Forgetting in MongoDB: the log of requests, their marks, and deletions.
 
-What mongod's own files keep of a deleted document until their blocks are used again is the server's affair; `erase`
-asks it to compact them.
+mongod's files may contain deleted documents until their blocks are reused; `erase` requests a compaction.
 """
 
 from abc import abstractmethod
@@ -38,14 +37,14 @@ class MongoForgotten(MongoInserts, Refusing):
         return sorted(requests, key=lambda request: (request.asked_at, request.id))
 
     def save_forget_request(self, request: ForgetRequest) -> None:
-        """Write a request into the log, in place of what the log says of it."""
+        """Write a request into the log, replacing its earlier entry."""
         document = {"_id": request.id} | request.to_document()
         replace = self._database[REQUESTS].replace_one
         with self._one_line():
             self._persist(lambda: replace({"_id": request.id}, document, upsert=True))
 
     def add_marks(self, marks: Sequence[Mark]) -> None:
-        """Keep marks; those that are there stay."""
+        """Add marks; existing ones are kept."""
         with self._one_line():
             for some in chunks(marks, _AT_ONCE):
                 kept = [
@@ -55,7 +54,7 @@ class MongoForgotten(MongoInserts, Refusing):
                 self._persist(partial(self._database[MARKS].bulk_write, kept, ordered=False))
 
     def marks_among(self, marks: Collection[str]) -> set[str]:
-        """Return those of these marks that are kept."""
+        """Return those of these marks that exist."""
         found: set[str] = set()
         with self._one_line():
             for some in chunks(marks, _AT_ONCE):
@@ -73,15 +72,15 @@ class MongoForgotten(MongoInserts, Refusing):
                 yield Mark(found["_id"], found["requestId"])
 
     def delete_lines(self, line_ids: Collection[str]) -> int:
-        """Delete these lines; return how many were there."""
+        """Delete these lines; return how many existed."""
         return self._delete(CONVERSATIONS, line_ids)
 
     def delete_rejected(self, line_ids: Collection[str]) -> int:
-        """Delete these rejected lines; return how many were there."""
+        """Delete these rejected lines; return how many existed."""
         return self._delete(DEAD_LETTERS, line_ids)
 
     def _delete(self, collection: str, line_ids: Collection[str]) -> int:
-        """Delete parts first: a line that is left without its parts is found, and deleted, by the next attempt."""
+        """Delete parts first: the next attempt finds and deletes a line that is left without its parts."""
         deleted = 0
         with self._one_line():
             for some in chunks(line_ids, _AT_ONCE):
@@ -92,19 +91,19 @@ class MongoForgotten(MongoInserts, Refusing):
         return deleted
 
     def rewrite_lines(self, lines: Sequence[StoredLine]) -> None:
-        """Put these lines in the place of those with the same ids; what is not there is not inserted."""
+        """Replace the lines with the same ids; missing lines are not inserted."""
         with self._one_line():
             for line in lines:
                 self._replace(CONVERSATIONS, line.line_id, line.content, partial(self._encode_again, line))
 
     def rewrite_rejected(self, lines: Sequence[RejectedLine]) -> None:
-        """Put these rejected lines in the place of those with the same ids."""
+        """Replace the rejected lines with the same ids."""
         with self._one_line():
             for line in lines:
                 self._replace(DEAD_LETTERS, line.line_id, line.raw, partial(self._encode_rejected, line))
 
     def _replace(self, collection: str, line_id: str, content: bytes, encode: Callable[[], Outgoing]) -> None:
-        """Replace a document, then delete its parts; before, where the new one may have some under their ids."""
+        """Replace a document, then delete its parts; before, if the new one may have parts with the same ids."""
         delete_parts = partial(self._database[PARTS].delete_many, {"conversationId": line_id})
         may_be_in_parts = len(content) > SHOWN_BYTES
         if may_be_in_parts:
@@ -117,20 +116,20 @@ class MongoForgotten(MongoInserts, Refusing):
 
     @abstractmethod
     def _encode_again(self, stored: StoredLine) -> Outgoing:
-        """Return a line as its document, and keep its bytes in parts where the document cannot hold them."""
+        """Return a line as its document, and store its bytes in parts if the document cannot hold them."""
 
     @abstractmethod
     def _encode_rejected(self, line: RejectedLine) -> Outgoing:
-        """Return a rejected line as its document, and keep its bytes in parts where the document cannot hold them."""
+        """Return a rejected line as its document, and store its bytes in parts if the document cannot hold them."""
 
     def delete_layouts(self, parts: Sequence[LayoutPart]) -> None:
-        """Delete these parts of what is kept of files besides their lines."""
+        """Delete these parts of layouts."""
         with self._one_line():
             for some in chunks([part.id for part in parts], _AT_ONCE):
                 self._persist(partial(self._database[LAYOUTS].delete_many, {"_id": {"$in": some}}))
 
     def delete_files(self, states: Sequence[FileState]) -> int:
-        """Delete what is known of these files and what is kept of them besides their lines; return how many."""
+        """Delete the states and layouts of these files; return how many."""
         deleted = 0
         with self._one_line():
             for state in states:
@@ -141,8 +140,8 @@ class MongoForgotten(MongoInserts, Refusing):
         return deleted
 
     def erase(self) -> None:
-        """Have the server give back the space of what was deleted, where it may and can."""
+        """Have the server compact its files, if that is allowed and supported."""
         with self._one_line():
             for name in (CONVERSATIONS, PARTS, DEAD_LETTERS, FILES, LAYOUTS):
-                with suppress(OperationFailure):  # not allowed, or not known: the documents are gone all the same
+                with suppress(OperationFailure):  # not allowed, or not supported: the documents are deleted anyway
                     self._persist(partial(self._database.command, "compact", name))

@@ -1,4 +1,4 @@
-"""Inserts into MongoDB that may be repeated: documents that are there are told apart from those that are refused."""
+"""Repeatable inserts into MongoDB, which distinguish existing documents from rejected ones."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -34,31 +34,31 @@ _Result = TypeVar("_Result")
 
 
 class Outgoing(NamedTuple):
-    """A document on its way, with the moment to stamp it with (None: that of sending) or none where it has its own."""
+    """A document to insert, with the moment to stamp it with (None: that of sending) unless it has its own."""
 
     encoded: bytes
     moment: datetime | None = None
     has_own_moment: bool = False
 
     def stamped(self, now: datetime) -> RawBSONDocument:
-        """Return the document as it is sent now."""
+        """Return the document with its moment, to be sent now."""
         if self.has_own_moment:
             return RawBSONDocument(self.encoded)
         return stamped(self.encoded, self.moment or now)
 
 
 class Refusals(NamedTuple):
-    """Which of some documents were not inserted, by their place."""
+    """The documents that were not inserted, by their place in the batch."""
 
     duplicates: list[int]
     others: dict[int, str]
 
 
 class MongoInserts:
-    """A database and the ways to write to it, each repeated while the server cannot be reached."""
+    """Writes to a database; each call is repeated while the server is unreachable."""
 
     def __init__(self, database: Database[dict[str, Any]], attempts: int = 10) -> None:
-        """`attempts`: how often a call is tried while the server cannot be reached."""
+        """`attempts`: how often a call is tried while the server is unreachable."""
         # Acknowledged means on disk: a state must never survive the lines it counts.
         self._database = database.with_options(CODEC, write_concern=WriteConcern(w="majority", j=True))
         self._attempts = attempts
@@ -66,7 +66,7 @@ class MongoInserts:
         self._indexed = False
 
     def now(self) -> datetime:
-        """Return the server's time, so that machines whose clocks differ stamp alike."""
+        """Return the server's time, so that machines whose clocks differ use the same time."""
         return self._clock.now()
 
     @property
@@ -77,7 +77,7 @@ class MongoInserts:
         return self._known_clock
 
     def _insert(self, collection: str, outgoing: Sequence[Outgoing]) -> Refusals:
-        """Insert documents; those that the server refuses are named one by one."""
+        """Insert documents; return those that the server rejected."""
         if not outgoing:
             return Refusals([], {})
         try:
@@ -96,7 +96,7 @@ class MongoInserts:
         return Refusals([], {})
 
     def _insert_halves(self, collection: str, outgoing: Sequence[Outgoing], message: str) -> Refusals:
-        """Find the documents that are meant where the server refused the message as a whole."""
+        """Find the rejected documents after the server rejected the whole message."""
         if len(outgoing) == 1:
             return Refusals([], {0: message[:500]})
         middle = len(outgoing) // 2
@@ -105,7 +105,7 @@ class MongoInserts:
         return Refusals(first.duplicates + [middle + index for index in second.duplicates], first.others | later)
 
     def _insert_parts(self, raw: bytes, line_id: str) -> None:
-        """Keep the exact bytes of a line, in parts."""
+        """Store the exact bytes of a line in parts."""
         for part in parts(raw, line_id):
             outgoing = [Outgoing(bson.encode(part), has_own_moment=True)]
             refusals = self._persist(partial(self._insert_once, PARTS, outgoing))
@@ -145,6 +145,6 @@ def _refusals(error: BulkWriteError) -> Refusals:
 
 
 def require_accepted(refusals: dict[int, str]) -> None:
-    """Raise StoreError where the server refused a document for another reason than that it is there."""
+    """Raise StoreError if the server rejected a document for any reason but that it exists."""
     for reason in refusals.values():
         raise StoreError(f"MongoDB refused a document: {reason}; check its disk space and log")

@@ -1,4 +1,4 @@
-"""MongoDB's share in giving transcripts back: where lines were read, and what their files have besides."""
+"""Restoring transcripts from MongoDB: where lines were read, and the layouts of their files."""
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -26,7 +26,7 @@ class MongoLayouts(MongoForgotten):
         return nullcontext()
 
     def save_layouts(self, parts: Sequence[LayoutPart]) -> int:
-        """Store what is kept of files besides their lines, replacing parts of the same place; return how many."""
+        """Store layouts of files, replacing parts with the same id; return how many."""
         with self._one_line():
             parts = self._unmarked_layouts(parts)
             for some in chunks(parts, _SAVED_AT_ONCE_BYTES, weight=lambda part: len(part.content)):
@@ -35,11 +35,11 @@ class MongoLayouts(MongoForgotten):
         return len(parts)
 
     def layouts(self, host: str, source_file: str, version: int) -> Iterator[LayoutPart]:
-        """Yield what is kept of this version of a file."""
+        """Yield the layout of this version of a file."""
         return self._layouts({"host": host, "sourceFile": source_file, "version": version})
 
     def all_layouts(self) -> Iterator[LayoutPart]:
-        """Yield what is kept of every host's files, in a fixed order."""
+        """Yield the layouts of every host's files, in a fixed order."""
         return self._layouts({})
 
     def _layouts(self, query: dict[str, Any]) -> Iterator[LayoutPart]:

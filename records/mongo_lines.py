@@ -1,4 +1,4 @@
-"""Documents of MongoDB as lines: our own as the exact bytes they were made of, other tools' as extended JSON."""
+"""MongoDB documents as lines: ours as the exact original bytes, other tools' as extended JSON."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -22,16 +22,16 @@ CODEC: CodecOptions[dict[str, Any]] = CodecOptions(
 
 _RELAXED = json_util.RELAXED_JSON_OPTIONS
 _ORJSON = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
-# The end of a double that is NaN or infinite; orjson would write null. These two bytes never meet in UTF-8 text, and
-# where they meet by chance (a negative integer) the slower writer gives the same result.
+# The end of a double that is NaN or infinite; orjson would write null. These two bytes are never adjacent in UTF-8, and
+# if they are by chance (a negative integer), the slower writer has the same result.
 _NOT_FINITE = re.compile(rb"[\xf0-\xff][\x7f\xff]")
 
 Parts = Callable[[str], bytes]
-"""Reads the raw bytes of a line that is kept in parts."""
+"""Reads the raw bytes of a line that is stored in parts."""
 
 
 def document_id(value: Any) -> str:
-    """Return an `_id` as text: a string as it is, anything else as an extended JSON object, so that no two ids meet."""
+    """Return an `_id` as text: strings unchanged, others as extended JSON objects, so that no two ids collide."""
     if isinstance(value, str) and not value.startswith("{"):
         return value
     text = json_util.dumps(value, json_options=json_util.CANONICAL_JSON_OPTIONS)
@@ -56,7 +56,7 @@ def decode_batch(batch: bytes, parts: Parts) -> Iterator[StoredLine]:
 def stored_line(
     document: dict[str, Any], parts: Parts, write: Callable[[dict[str, Any]], bytes] | None = None
 ) -> StoredLine:
-    """Return a document as the line that it was made of."""
+    """Return a document as its original line."""
     offset = document.get("byteOffset")
     ours = isinstance(offset, int) and isinstance(document["_id"], str)
     if isinstance(document.get("oversized"), dict):
@@ -92,12 +92,12 @@ def without_our_fields(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def usable_moment(value: Any) -> datetime | None:
-    """Return a moment of ingestion; None for what is no date or none that we can hold."""
+    """Return a moment of ingestion, or None if it is not a date in our range."""
     return as_utc(value) if isinstance(value, datetime) and EARLIEST <= value <= LATEST else None
 
 
 def _whole(envelope: dict[str, Any], parts: Parts, *, ours: bool) -> bytes:
-    """Return the line from its parts; the envelope alone is what remains of one whose parts are gone."""
+    """Return the line from its parts; if they are missing, only the envelope."""
     raw = parts(envelope["_id"])
     if not raw:
         return _any_json(envelope)
@@ -105,7 +105,7 @@ def _whole(envelope: dict[str, Any], parts: Parts, *, ours: bool) -> bytes:
 
 
 def _with_added(raw: bytes, envelope: dict[str, Any]) -> bytes:
-    """Return a line of version 0.1.0 as the document that it would have been: its own fields, then the collector's."""
+    """Return a line of version 0.1.0 with its own fields first, then the collector's."""
     added = _any_json({key: value for key, value in envelope.items() if key in OUR_FIELDS})
     return raw.rstrip(b" \t\r\n\0")[:-1] + b"," + added[1:]
 

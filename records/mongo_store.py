@@ -1,7 +1,7 @@
 """The record store in MongoDB: `conversations`, `conversation_parts`, `dead_letters`, `transcript_files` and layouts.
 
-Every call is repeated while the server cannot be reached. That is safe: all `_id`s are made from the content. No query
-makes the server group the collection, or sort it but by an index: reads and counts are ranges of that on `ingestedAt`.
+Every call is repeated while the server is unreachable. That is safe: all `_id`s are derived from the content. No query
+makes the server group the collection, or sort it without an index: reads and counts are ranges of that on `ingestedAt`.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -24,12 +24,12 @@ from records.mongo_lines import CODEC, decode_batch, document_id, id_value, stor
 from records.store import EARLIEST, LATEST, NewLine, RejectedLine, Source, StoredLine
 
 SETTLED = timedelta(seconds=10)
-"""A moment younger than this may still get documents from a writer at work."""
+"""A moment more recent than this may still get documents from an active writer."""
 
 _SAVED_AT_ONCE = 1000
 _READ_AT_ONCE = 1000
 _READ_AHEAD = 32 * 1024 * 1024
-"""Bytes that the server may send while a commit is written."""
+"""Bytes to prefetch from the server while a commit is written."""
 _UNDATED = {"$nor": [{"ingestedAt": {"$gte": EARLIEST, "$lte": LATEST, "$not": {"$type": "array"}}}]}
 
 
@@ -45,7 +45,7 @@ class MongoStore(MongoLayouts):
         return nullcontext()
 
     def insert_lines(self, lines: Sequence[NewLine]) -> list[Source | None]:
-        """Store lines; for each the source of the line that was there already, or None where it is new."""
+        """Store lines; return for each the source of the existing line, or None if it is new."""
         if not lines:
             return []
         with self._one_line():
@@ -63,7 +63,7 @@ class MongoStore(MongoLayouts):
         return encoded
 
     def _insert_envelope(self, new: NewLine, reason: str) -> bool:
-        """Keep in parts what the server refused whole; tell whether it was there already."""
+        """Store a line in parts after the server rejected it whole; return whether it existed already."""
         self._insert_parts(new.line.raw, new.line_id)
         encoded = envelope(new.line, new.line_id, new.place, reason)
         refusals = self._insert(CONVERSATIONS, [Outgoing(encoded)])
@@ -90,11 +90,11 @@ class MongoStore(MongoLayouts):
         }
 
     def insert_rejected(self, lines: Sequence[RejectedLine]) -> None:
-        """Store rejected lines, ignoring those that are there."""
+        """Store rejected lines, ignoring existing ones."""
         self.restore_rejected(lines)
 
     def save_states(self, states: Iterable[FileState]) -> None:
-        """Store how far these files have been read, replacing what was known of them."""
+        """Store the states of these files, replacing earlier ones."""
         with self._one_line():
             now = self.now()
             fresh: list[FileState] = []
@@ -120,7 +120,7 @@ class MongoStore(MongoLayouts):
         return refused
 
     def restore_lines(self, lines: Sequence[StoredLine]) -> int:
-        """Put lines back with the moment they were first ingested at; return how many were missing."""
+        """Restore lines with their original moment of ingestion; return how many were missing."""
         with self._one_line():
             self._ensure_indexes()
             lines = self._without_refused(lines)
@@ -136,7 +136,7 @@ class MongoStore(MongoLayouts):
         return Outgoing(self._encode(NewLine(stored.line_id, line, stored.place)), stored.ingested_at)
 
     def restore_rejected(self, lines: Sequence[RejectedLine]) -> int:
-        """Put rejected lines back; return how many were missing."""
+        """Restore rejected lines; return how many were missing."""
         if not lines:
             return 0
         with self._one_line():
@@ -152,7 +152,7 @@ class MongoStore(MongoLayouts):
         return Outgoing(encoded, line.ingested_at)
 
     def restore_states(self, states: Sequence[FileState]) -> int:
-        """Put back the states of files as they were, replacing what is known of them; return how many they are."""
+        """Restore the states of files, replacing those in the store; return how many."""
         with self._one_line():
             kept = self._unmarked_states(states)
             self._replace_states(kept)
@@ -171,7 +171,7 @@ class MongoStore(MongoLayouts):
             return {state.source_file: state for state in map(FileState.from_document, found)}
 
     def states_of(self, host: str, source_files: Collection[str]) -> dict[str, FileState]:
-        """Return the states of these files of a host, those that are known, by source file."""
+        """Return the known states of these files of a host, by source file."""
         query = {"_id": {"$in": [f"{host}:{name}" for name in source_files]}}
         with self._one_line():
             found = self._persist(lambda: list(self._database[FILES].find(query)))
@@ -184,7 +184,7 @@ class MongoStore(MongoLayouts):
                 yield FileState.from_document(found)
 
     def has_state(self, state: FileState) -> bool:
-        """Tell whether the store still holds exactly this state."""
+        """Return whether the store still has exactly this state."""
         with self._one_line():
             found = self._persist(lambda: self._database[FILES].find_one({"_id": state.id}))
             return found is not None and FileState.from_document(found).to_document() == state.to_document()
@@ -227,7 +227,7 @@ class MongoStore(MongoLayouts):
                     yield document_id(found["_id"])
 
     def read_after(self, after: datetime) -> Iterator[StoredLine]:
-        """Yield the lines ingested after this moment, their moments never falling; the index has them in that order."""
+        """Yield the lines ingested after this moment, in ascending order of their moments, which is the index's."""
         found = self._read(_between(after, LATEST), sort={"ingestedAt": 1})
         return (line for line in found if line.ingested_at is not None)
 
@@ -238,7 +238,7 @@ class MongoStore(MongoLayouts):
                 yield document_id(found["_id"])
 
     def read_lines(self, line_ids: Sequence[str]) -> Iterator[StoredLine]:
-        """Yield those of these lines that are there."""
+        """Yield those of these lines that exist."""
         return self._read({"_id": {"$in": [id_value(line_id) for line_id in line_ids]}})
 
     def _read(self, match: dict[str, Any], sort: dict[str, int] | None = None) -> Iterator[StoredLine]:
@@ -258,7 +258,7 @@ class MongoStore(MongoLayouts):
                 yield document_id(found["_id"])
 
     def read_rejected(self, line_ids: Sequence[str]) -> Iterator[RejectedLine]:
-        """Yield those of these rejected lines that are there."""
+        """Yield those of these rejected lines that exist."""
         query = {"_id": {"$in": [id_value(line_id) for line_id in line_ids]}}
         with self._one_line():
             for found in self._database[DEAD_LETTERS].find(query):
@@ -269,7 +269,7 @@ class MongoStore(MongoLayouts):
 
 
 def _between(after: datetime, up_to: datetime) -> dict[str, Any]:
-    """Documents whose ingestedAt is in this range, by its index; also arrays that hold such a date.
+    """Return the filter for ingestedAt in this range, by its index; it also matches arrays of such dates.
 
     Callers must drop those: a condition that does would be evaluated for each document of the collection.
     """

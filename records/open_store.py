@@ -1,4 +1,4 @@
-"""Opens the record store that the settings name: MongoDB where MONGO_URI is set, else SQLite in the data directory."""
+"""Opens the configured record store: MongoDB if MONGO_URI is set, else SQLite in the data directory."""
 
 from common.paths import DataPaths
 from common.settings import Settings
@@ -7,14 +7,14 @@ from records.store import RecordStore
 
 
 def open_store(settings: Settings, appname: str = "claude-analytics", attempts: int = 3) -> RecordStore:
-    """Return the record store; the caller closes it. A call to a server that is away is tried so many times.
+    """Return the record store; the caller closes it. `attempts` is how often a call to an unreachable server is tried.
 
-    Raises SettingsError for an address that is not one, StoreError for a file that is not a record store. MongoDB is
-    connected to when it is first used.
+    Raises SettingsError for an invalid address, StoreError for a file that is not a record store. MongoDB connects at
+    the first use.
     """
     if settings.mongo_uri is None:
         return SqliteStore(DataPaths.of(settings).records)
-    # Imports that take a third of the time of a command's start, and without MongoDB nothing needs them.
+    # These imports take a third of a command's start-up time, and are only needed with MongoDB.
     from common.mongo import mongo_client  # noqa: PLC0415
     from records.mongo_store import MongoStore  # noqa: PLC0415
 

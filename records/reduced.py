@@ -1,7 +1,7 @@
-"""Lines whose texts are no longer kept: the values that figures need replace the text.
+"""Lines whose texts have expired: the values that figures need replace the text.
 
-A reduced line keeps its id, place and moments. It is never given its text back: a line that is there is not inserted
-again, and what an older copy brings is reduced once more.
+A reduced line keeps its id, place and moments. It never gets its text back: an existing line is not inserted
+again, and a line from an older copy is reduced again.
 """
 
 from collections.abc import Mapping
@@ -17,14 +17,14 @@ REMOVED = "textRemoved"
 """The field of a reduced line that holds its rows in schema raw, without texts."""
 BYTES = "bytes"
 _KEPT = frozenset({"timestamp", "project"})
-"""Fields that stay as they are: they tell when a line was written, and of which project a prompt is."""
+"""Fields that are kept: when a line was written, and the project of a prompt."""
 _OURS = OUR_FIELDS - {"rawLine", "oversized"}
 _FIELDS = frozenset({"type", "uuid", "sessionId", REMOVED}) | _KEPT | _OURS
 _LONGEST = 4_096
 
 
 def reduced(line: StoredLine, removed: Mapping[str, Any]) -> StoredLine:
-    """Return the line with this in the place of its texts."""
+    """Return the line with these values in place of its texts."""
     named = {"type": line.line_type, "uuid": line.uuid, "sessionId": line.session_id}
     fields = {name: text for name, text in named.items() if text is not None}
     before = _value_of(line.content) or {}
@@ -35,12 +35,12 @@ def reduced(line: StoredLine, removed: Mapping[str, Any]) -> StoredLine:
 
 
 def without_bytes(line: RejectedLine) -> RejectedLine:
-    """Return a line that could not be parsed with as many question marks as it had bytes."""
+    """Return a rejected line with each byte replaced by a question mark."""
     return replace(line, raw=b"?" * len(line.raw))
 
 
 def removed_of(value: Any) -> dict[str, Any] | None:
-    """Return what replaces a reduced line's texts; None for every other line."""
+    """Return the values that replace a reduced line's texts, or None for every other line."""
     if not isinstance(value, dict) or REMOVED not in value or not value.keys() <= _FIELDS:
         return None
     removed = value.get(REMOVED)
@@ -48,7 +48,7 @@ def removed_of(value: Any) -> dict[str, Any] | None:
 
 
 def original_length(content: bytes) -> int | None:
-    """Return how many bytes a line had before its texts were removed; None where they were not."""
+    """Return how many bytes a line had before its texts were removed; None if they were not."""
     removed = removed_of(_value_of(content)) if REMOVED.encode() in content else None
     return int(removed[BYTES]) if removed else None
 

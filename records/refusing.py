@@ -1,4 +1,4 @@
-"""What both record stores do with marks: tell which lines and files are forgotten, and keep them from coming back."""
+"""The use of marks in both record stores: find forgotten lines and files, and refuse them."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Sequence
@@ -25,7 +25,7 @@ Kept = TypeVar("Kept", StoredLine, RejectedLine)
 
 
 class Refusing(ABC):
-    """A record store that knows what it is not to take."""
+    """A record store that knows what to refuse."""
 
     @abstractmethod
     def forget_requests(self) -> list[ForgetRequest]:
@@ -33,11 +33,11 @@ class Refusing(ABC):
 
     @abstractmethod
     def add_marks(self, marks: Sequence[Mark]) -> None:
-        """Keep marks; those that are there stay."""
+        """Add marks; existing ones are kept."""
 
     @abstractmethod
     def marks_among(self, marks: Collection[str]) -> set[str]:
-        """Return those of these marks that are kept."""
+        """Return those of these marks that exist."""
 
     def refused(self, origins: Sequence[Origin]) -> set[str]:
         """Return the ids of those of these lines that are forgotten."""
@@ -49,12 +49,12 @@ class Refusing(ABC):
         return {line_id for line_id, some in marks.items() if not found.isdisjoint(some)} if found else set()
 
     def refused_files(self, states: Iterable[FileState]) -> set[str]:
-        """Return the ids of those of these files that need not be read: their session is forgotten, or all in them."""
+        """Return the ids of these files that need not be read: their session or all their lines are forgotten."""
         keys = keys_of(self.forget_requests())
         return self._with_marks({state.id: file_marks(keys, state) for state in states} if keys else {})
 
     def forget_file(self, state: FileState) -> None:
-        """Keep in mind that every line of this file, as it is now, is forgotten, so that it is not read again."""
+        """Record that every line of this version of the file is forgotten, so that it is not read again."""
         request = [request for request in self.forget_requests() if request.kind != TEXT][-1]
         self.add_marks([Mark(mark_of(request.key, FILE_AS_IT_WAS, file_name(state)), request.id)])
 
@@ -82,6 +82,6 @@ class Refusing(ABC):
 
 
 def origin_of(line: StoredLine | RejectedLine) -> Origin:
-    """Return what tells whether this line is forgotten."""
+    """Return the fields that decide whether this line is forgotten."""
     session = line.session_id if isinstance(line, StoredLine) else None
     return Origin(line.line_id, session, line.place.source_file)

@@ -23,15 +23,15 @@ _PRAGMAS = (
 class SqliteFile:
     """One connection to the file.
 
-    One writer at a time: a second one waits up to a minute. A reader sees what was committed and waits for nobody.
+    One writer at a time: a second one waits up to a minute. A reader sees committed data and never waits.
     """
 
     def __init__(self, path: Path) -> None:
-        """Open the file, creating it where it does not exist. Raises StoreError where it is no record store."""
+        """Open the file, and create it if missing. Raises StoreError if it is not a record store."""
         self.name, self._path = f"the record store {path}", path
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self._one_line():
-            # Threads share the store; the pipeline lock has them use it one after the other.
+            # Threads share the store; the pipeline lock makes them use it one at a time.
             self._connection = sqlite3.connect(path, _BUSY_SECONDS, isolation_level=None, check_same_thread=False)
             for pragma in _PRAGMAS:
                 self._connection.execute(f"pragma {pragma}")
@@ -43,11 +43,11 @@ class SqliteFile:
         self._connection.close()
 
     def transaction(self) -> AbstractContextManager[None]:
-        """Commit what is written inside at once, or nothing of it."""
+        """Commit everything written in this block, or nothing."""
         return self._transaction()
 
     def snapshot(self) -> AbstractContextManager[None]:
-        """Read inside what was committed when it began, whatever is written meanwhile."""
+        """Read the data committed when the block began, without later writes."""
         return self._transaction("begin deferred")
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""The SQLite store's share in forgetting: the log of requests, their marks, and deletions that leave no byte."""
+"""Forgetting in SQLite: the log of requests, their marks, and deletions that leave no byte."""
 
 import json
 from collections.abc import Collection, Iterator, Sequence
@@ -26,18 +26,18 @@ class SqliteForgotten(SqliteFile, Refusing):
         return sorted(found, key=lambda request: (request.asked_at, request.id))
 
     def save_forget_request(self, request: ForgetRequest) -> None:
-        """Write a request into the log, in place of what the log says of it."""
+        """Write a request into the log, replacing its earlier entry."""
         with self._transaction():
             row = (request.id, json.dumps(request.to_document()))
             self._connection.execute("insert or replace into forget_requests values (?, ?)", row)
 
     def add_marks(self, marks: Sequence[Mark]) -> None:
-        """Keep marks; those that are there stay."""
+        """Add marks; existing ones are kept."""
         with self._transaction():
             self._connection.executemany("insert or ignore into forgotten values (?, ?)", marks)
 
     def marks_among(self, marks: Collection[str]) -> set[str]:
-        """Return those of these marks that are kept."""
+        """Return those of these marks that exist."""
         query = "mark from forgotten where mark in (select value from json_each(?))"
         return {mark for some in chunks(marks, _AT_ONCE) for (mark,) in self._select(query, json.dumps(some))}
 
@@ -46,11 +46,11 @@ class SqliteForgotten(SqliteFile, Refusing):
         return (Mark(*row) for row in self._select("mark, request_id from forgotten order by mark"))
 
     def delete_lines(self, line_ids: Collection[str]) -> int:
-        """Delete these lines; return how many were there."""
+        """Delete these lines; return how many existed."""
         return self._delete("lines where line_id", line_ids)
 
     def delete_rejected(self, line_ids: Collection[str]) -> int:
-        """Delete these rejected lines; return how many were there."""
+        """Delete these rejected lines; return how many existed."""
         return self._delete("rejected_lines where line_id", line_ids)
 
     def _delete(self, where: str, names: Collection[str]) -> int:
@@ -61,7 +61,7 @@ class SqliteForgotten(SqliteFile, Refusing):
         return deleted
 
     def delete_files(self, states: Sequence[FileState]) -> int:
-        """Delete what is known of these files and what is kept of them besides their lines; return how many."""
+        """Delete the states and layouts of these files; return how many."""
         names = [(state.host, state.source_file) for state in states]
         with self._erasing():
             for table in ("file_layouts", "file_states"):
@@ -70,11 +70,11 @@ class SqliteForgotten(SqliteFile, Refusing):
         return deleted
 
     def rewrite_lines(self, lines: Sequence[StoredLine]) -> None:
-        """Put these lines in the place of those with the same ids; what is not there is not inserted."""
+        """Replace the lines with the same ids; missing lines are not inserted."""
         self._rewrite("lines", [(line.content, line.line_id) for line in lines])
 
     def rewrite_rejected(self, lines: Sequence[RejectedLine]) -> None:
-        """Put these rejected lines in the place of those with the same ids."""
+        """Replace the rejected lines with the same ids."""
         self._rewrite("rejected_lines", [(line.raw, line.line_id) for line in lines])
 
     def _rewrite(self, table: str, rows: list[tuple[bytes, str]]) -> None:
@@ -82,14 +82,14 @@ class SqliteForgotten(SqliteFile, Refusing):
             self._connection.executemany(f"update {table} set content = ? where line_id = ?", rows)
 
     def delete_layouts(self, parts: Sequence[LayoutPart]) -> None:
-        """Delete these parts of what is kept of files besides their lines."""
+        """Delete these parts of layouts."""
         names = [(part.host, part.source_file, part.version, part.byte_offset) for part in parts]
         query = "delete from file_layouts where host = ? and source_file = ? and version = ? and byte_offset = ?"
         with self._erasing():
             self._connection.executemany(query, names)
 
     def erase(self) -> None:
-        """Write the file again without what was deleted, and empty its log: no byte of it stays in either."""
+        """Rewrite the file and empty its log, so that neither contains a deleted byte."""
         with self._erasing():
             used = "select source_id from lines union all select source_id from rejected_lines"
             self._connection.execute(f"delete from sources where source_id not in ({used})")

@@ -1,4 +1,4 @@
-"""The SQLite store's share in giving transcripts back: where lines were read, and what their files have besides."""
+"""Restoring transcripts from SQLite: where lines were read, and the layouts of their files."""
 
 import json
 from collections.abc import Collection, Iterator, Sequence
@@ -14,7 +14,7 @@ class SqliteLayouts(SqliteForgotten):
     """Layouts of files, and the lines of files by their places."""
 
     def save_layouts(self, parts: Sequence[LayoutPart]) -> int:
-        """Store what is kept of files besides their lines, replacing parts of the same place; return how many."""
+        """Store layouts of files, replacing parts with the same id; return how many."""
         wanted = self._unmarked_layouts(parts)
         rows = [(part.host, part.source_file, part.version, part.byte_offset, part.content) for part in wanted]
         with self._transaction():
@@ -22,12 +22,12 @@ class SqliteLayouts(SqliteForgotten):
         return len(rows)
 
     def layouts(self, host: str, source_file: str, version: int) -> Iterator[LayoutPart]:
-        """Yield what is kept of this version of a file."""
+        """Yield the layout of this version of a file."""
         clause = "where host = ? and source_file = ? and version = ?"
         return (LayoutPart(*row) for row in self._select(f"{_COLUMNS} {clause}", host, source_file, version))
 
     def all_layouts(self) -> Iterator[LayoutPart]:
-        """Yield what is kept of every host's files, in a fixed order."""
+        """Yield the layouts of every host's files, in a fixed order."""
         order = "order by host, source_file, version, byte_offset"
         return (LayoutPart(*row) for row in self._select(f"{_COLUMNS} {order}"))
 

@@ -1,4 +1,4 @@
-"""The tables of records.db. `user_version` says which of the steps below a file has been through."""
+"""The tables of records.db. `user_version` is the number of the steps below that a file has been migrated by."""
 
 import sqlite3
 
@@ -59,7 +59,7 @@ STEPS = (_FIRST, _LAYOUTS, _FORGOTTEN)
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the file to the newest schema, one transaction per step. Raise ValueError for a newer file than we know."""
+    """Migrate the file to the latest schema, one transaction per step. Raise ValueError for a newer schema."""
     found = connection.execute("pragma user_version").fetchone()[0]
     if found > len(STEPS):
         raise ValueError(f"schema {found} is newer than this version's {len(STEPS)}; update claude-analytics")

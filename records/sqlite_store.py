@@ -33,7 +33,7 @@ class SqliteStore(SqliteLayouts):
     # Writing
 
     def insert_lines(self, lines: Sequence[NewLine]) -> list[Source | None]:
-        """Store lines; for each the source of the line that was there already, or None where it is new."""
+        """Store lines; return for each the source of the existing line, or None if it is new."""
         if not lines:
             return []
         with self._transaction():
@@ -62,7 +62,7 @@ class SqliteStore(SqliteLayouts):
         return {line_id: Source(host, file, offset, _moment(stamp)) for line_id, host, file, offset, stamp in found}
 
     def _stamp(self) -> datetime:
-        """Return this transaction's moment of ingestion: later than every other's, whatever the clock says."""
+        """Return this transaction's moment of ingestion: later than every earlier one, whatever the clock says."""
         newest = self._connection.execute("select max(ingested_at) from lines").fetchone()[0]
         now = self.now()
         # A restored line may lie in the future; following it would stamp every new line there.
@@ -84,11 +84,11 @@ class SqliteStore(SqliteLayouts):
         return self._sources[origin]
 
     def insert_rejected(self, lines: Sequence[RejectedLine]) -> None:
-        """Store rejected lines, ignoring those that are there."""
+        """Store rejected lines, ignoring existing ones."""
         self.restore_rejected(lines)
 
     def save_states(self, states: Iterable[FileState]) -> None:
-        """Store how far these files have been read, replacing what was known of them."""
+        """Store the states of these files, replacing earlier ones."""
         now = self.now()
         rows = []
         for state in self._unmarked_states(list(states)):
@@ -98,14 +98,14 @@ class SqliteStore(SqliteLayouts):
             self._connection.executemany(_REPLACE_STATE, rows)
 
     def restore_lines(self, lines: Sequence[StoredLine]) -> int:
-        """Put lines back with the moment they were first ingested at; return how many were missing."""
+        """Restore lines with their original moment of ingestion; return how many were missing."""
         with self._transaction():
             lines = self._without_refused(lines)
             rows = [(*self._placed(line), line.session_id, line.uuid, line.line_type, line.content) for line in lines]
             return self._connection.executemany(_INSERT_LINE, rows).rowcount
 
     def restore_rejected(self, lines: Sequence[RejectedLine]) -> int:
-        """Put rejected lines back; return how many were missing."""
+        """Restore rejected lines; return how many were missing."""
         with self._transaction():
             lines = self._without_refused(lines)
             rows = [(*self._placed(line), line.reason, line.raw) for line in lines]
@@ -116,7 +116,7 @@ class SqliteStore(SqliteLayouts):
         return line.line_id, stamp, self._source_id(line.place), line.place.byte_offset
 
     def restore_states(self, states: Sequence[FileState]) -> int:
-        """Put back the states of files as they were, replacing what is known of them; return how many they are."""
+        """Restore the states of files, replacing those in the store; return how many."""
         with self._transaction():
             rows = [(state.host, state.source_file, state.to_json()) for state in self._unmarked_states(states)]
             self._connection.executemany(_REPLACE_STATE, rows)
@@ -129,7 +129,7 @@ class SqliteStore(SqliteLayouts):
         return {state.source_file: state for state in self._states("where host = ?", host)}
 
     def states_of(self, host: str, source_files: Collection[str]) -> dict[str, FileState]:
-        """Return the states of these files of a host, those that are known, by source file."""
+        """Return the known states of these files of a host, by source file."""
         clause = "where host = ? and source_file in (select value from json_each(?))"
         return {state.source_file: state for state in self._states(clause, host, json.dumps(list(source_files)))}
 
@@ -142,7 +142,7 @@ class SqliteStore(SqliteLayouts):
             yield FileState.from_json(encoded)
 
     def has_state(self, state: FileState) -> bool:
-        """Tell whether the store still holds exactly this state."""
+        """Return whether the store still has exactly this state."""
         query = "state from file_states where host = ? and source_file = ?"
         return [state.to_json()] == [encoded for (encoded,) in self._select(query, state.host, state.source_file)]
 
@@ -191,7 +191,7 @@ class SqliteStore(SqliteLayouts):
         return iter(())
 
     def read_lines(self, line_ids: Sequence[str]) -> Iterator[StoredLine]:
-        """Yield those of these lines that are there."""
+        """Yield those of these lines that exist."""
         query = f"{_LINE_COLUMNS} where line_id in (select value from json_each(?))"
         return map(_stored, self._select(query, json.dumps(list(line_ids))))
 
@@ -201,7 +201,7 @@ class SqliteStore(SqliteLayouts):
             yield line_id
 
     def read_rejected(self, line_ids: Sequence[str]) -> Iterator[RejectedLine]:
-        """Yield those of these rejected lines that are there."""
+        """Yield those of these rejected lines that exist."""
         query = (
             "line_id, content, reason, host, project_id, source_file, byte_offset, ingested_at from rejected_lines"
             " join sources using (source_id) where line_id in (select value from json_each(?))"

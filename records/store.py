@@ -1,9 +1,9 @@
-"""The record store's interface: what collector and loader ask of it, whichever database is behind it.
+"""The record store's interface for collector and loader, independent of its database.
 
-Every line is stored once under an id made from its content, so every write may be repeated. Nothing is ever updated but
-the state of a file and a line whose texts expire, and nothing deleted but what a person asked to forget. That is not
-taken again: callers of `insert_lines` leave it out. Moments are whole milliseconds in UTC; a range of them excludes its
-start, not its end.
+Every line is stored once under an id derived from its content, so every write may be repeated. The only updates are
+to the state of a file and to a line whose texts expire; the only deletions are requests to forget. Forgotten lines are
+not stored again: callers of `insert_lines` drop them. Moments are whole milliseconds in UTC; a range of them excludes
+its start, not its end.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -19,17 +19,17 @@ from records.layouts import LayoutPart
 from records.lines import Line
 
 EARLIEST, LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
-"""A moment outside counts as none: it would overflow in another timezone."""
+"""A moment outside is ignored: it would overflow in another timezone."""
 
 EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 class StoreError(AnalyticsError):
-    """The record store cannot do what was asked."""
+    """The record store cannot complete the call."""
 
 
 class StoreAwayError(StoreError, PassingError):
-    """The record store does not answer, or another program keeps it busy."""
+    """The record store is unreachable, or another program keeps it busy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class RejectedLine:
 
 @dataclass(frozen=True, slots=True)
 class StoredLine:
-    """A line as the store gives it back."""
+    """A line as read from the store."""
 
     line_id: str
     session_id: str | None
@@ -87,7 +87,7 @@ class PlacedLine(NamedTuple):
 
 
 class Source(NamedTuple):
-    """Where and when a line that was there already came from."""
+    """The origin of a line that existed already: its place, and when it was ingested."""
 
     host: str | None
     source_file: str | None
@@ -96,22 +96,22 @@ class Source(NamedTuple):
 
 
 class LineSink(Protocol):
-    """What the collector asks of the place that lines go to: the record store, or a spool on the way there."""
+    """The collector's interface to the destination of lines: the record store, or a spool on the way there."""
 
     def transaction(self) -> AbstractContextManager[None]:
-        """Make what is written inside durable at once where the database can; else in the order it is written."""
+        """Commit everything written in this block together if the database can; else in the order it is written."""
         ...
 
     def insert_lines(self, lines: Sequence[NewLine]) -> list[Source | None]:
-        """Store lines; for each the source of the line that was there already, or None where it is new."""
+        """Store lines; return for each the source of the existing line, or None if it is new."""
         ...
 
     def insert_rejected(self, lines: Sequence[RejectedLine]) -> None:
-        """Store rejected lines, ignoring those that are there."""
+        """Store rejected lines, ignoring existing ones."""
         ...
 
     def save_states(self, states: Iterable[FileState]) -> None:
-        """Store how far these files have been read, replacing what was known of them."""
+        """Store the states of these files, replacing earlier ones."""
         ...
 
     def states(self, host: str) -> dict[str, FileState]:
@@ -119,19 +119,19 @@ class LineSink(Protocol):
         ...
 
     def has_state(self, state: FileState) -> bool:
-        """Tell whether the store still holds exactly this state."""
+        """Return whether the store still has exactly this state."""
         ...
 
     def now(self) -> datetime:
-        """Return the store's time; it never steps back."""
+        """Return the store's time, which never steps back."""
         ...
 
     def synchronise(self) -> None:
-        """Compare clocks with the database where it has its own."""
+        """Synchronise with the database's clock, if it has one."""
         ...
 
     def save_layouts(self, parts: Sequence[LayoutPart]) -> int:
-        """Store what is kept of files besides their lines, replacing parts of the same place; return how many."""
+        """Store layouts of files, replacing parts with the same id; return how many."""
         ...
 
     def forget_requests(self) -> list[ForgetRequest]:
@@ -143,35 +143,35 @@ class LineSink(Protocol):
         ...
 
     def refused_files(self, states: Iterable[FileState]) -> set[str]:
-        """Return the ids of those of these files that need not be read: their session is forgotten, or all in them."""
+        """Return the ids of these files that need not be read: their session or all their lines are forgotten."""
         ...
 
     def forget_file(self, state: FileState) -> None:
-        """Keep in mind that every line of this file, as it is now, is forgotten, so that it is not read again."""
+        """Record that every line of this version of the file is forgotten, so that it is not read again."""
         ...
 
 
 class RecordStore(LineSink, Protocol):
-    """The record store. Every method raises StoreError where the database fails for good."""
+    """The record store. Every method raises StoreError if the database fails permanently."""
 
     @property
     def name(self) -> str:
-        """How messages call it: its kind and place, without a password."""
+        """Its name in messages: its kind and location, without a password."""
         ...
 
     def snapshot(self) -> AbstractContextManager[None]:
-        """Read inside one moment's state where the database can; else what is written meanwhile may be there as well.
+        """Read one moment's state if the database can; else later writes may be visible, too.
 
         Callers read states first, then layouts, then lines: each is written before what counts it.
         """
         ...
 
     def states_of(self, host: str, source_files: Collection[str]) -> dict[str, FileState]:
-        """Return the states of these files of a host, those that are known, by source file."""
+        """Return the known states of these files of a host, by source file."""
         ...
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database."""
         ...
 
     def settled(self) -> datetime:
@@ -179,7 +179,7 @@ class RecordStore(LineSink, Protocol):
         ...
 
     def count(self) -> int:
-        """Return the number of lines, from what the database keeps beside them."""
+        """Return the number of lines, from the database's metadata if possible."""
         ...
 
     def count_rejected(self) -> int:
@@ -195,7 +195,7 @@ class RecordStore(LineSink, Protocol):
         ...
 
     def read_after(self, after: datetime) -> Iterator[StoredLine]:
-        """Yield the lines ingested after this moment, their moments never falling."""
+        """Yield the lines ingested after this moment, in ascending order of their moments."""
         ...
 
     def undated_ids(self) -> Iterator[str]:
@@ -203,7 +203,7 @@ class RecordStore(LineSink, Protocol):
         ...
 
     def read_lines(self, line_ids: Sequence[str]) -> Iterator[StoredLine]:
-        """Yield those of these lines that are there."""
+        """Yield those of these lines that exist."""
         ...
 
     def rejected_ids(self) -> Iterator[str]:
@@ -211,7 +211,7 @@ class RecordStore(LineSink, Protocol):
         ...
 
     def read_rejected(self, line_ids: Sequence[str]) -> Iterator[RejectedLine]:
-        """Yield those of these rejected lines that are there."""
+        """Yield those of these rejected lines that exist."""
         ...
 
     def count_states(self) -> int:
@@ -223,23 +223,23 @@ class RecordStore(LineSink, Protocol):
         ...
 
     def restore_lines(self, lines: Sequence[StoredLine]) -> int:
-        """Put lines back with the moment they were first ingested at; return how many were missing."""
+        """Restore lines with their original moment of ingestion; return how many were missing."""
         ...
 
     def restore_rejected(self, lines: Sequence[RejectedLine]) -> int:
-        """Put rejected lines back; return how many were missing."""
+        """Restore rejected lines; return how many were missing."""
         ...
 
     def restore_states(self, states: Sequence[FileState]) -> int:
-        """Put back the states of files as they were, replacing what is known of them; return how many they are."""
+        """Restore the states of files, replacing those in the store; return how many."""
         ...
 
     def layouts(self, host: str, source_file: str, version: int) -> Iterator[LayoutPart]:
-        """Yield what is kept of this version of a file."""
+        """Yield the layout of this version of a file."""
         ...
 
     def all_layouts(self) -> Iterator[LayoutPart]:
-        """Yield what is kept of every host's files, in a fixed order."""
+        """Yield the layouts of every host's files, in a fixed order."""
         ...
 
     def count_layouts(self) -> int:
@@ -253,15 +253,15 @@ class RecordStore(LineSink, Protocol):
     # Forgetting
 
     def save_forget_request(self, request: ForgetRequest) -> None:
-        """Write a request into the log, in place of what the log says of it."""
+        """Write a request into the log, replacing its earlier entry."""
         ...
 
     def add_marks(self, marks: Sequence[Mark]) -> None:
-        """Keep marks; those that are there stay."""
+        """Add marks; existing ones are kept."""
         ...
 
     def marks_among(self, marks: Collection[str]) -> set[str]:
-        """Return those of these marks that are kept."""
+        """Return those of these marks that exist."""
         ...
 
     def all_marks(self) -> Iterator[Mark]:
@@ -269,29 +269,29 @@ class RecordStore(LineSink, Protocol):
         ...
 
     def delete_lines(self, line_ids: Collection[str]) -> int:
-        """Delete these lines; return how many were there."""
+        """Delete these lines; return how many existed."""
         ...
 
     def delete_rejected(self, line_ids: Collection[str]) -> int:
-        """Delete these rejected lines; return how many were there."""
+        """Delete these rejected lines; return how many existed."""
         ...
 
     def delete_files(self, states: Sequence[FileState]) -> int:
-        """Delete what is known of these files and what is kept of them besides their lines; return how many."""
+        """Delete the states and layouts of these files; return how many."""
         ...
 
     def rewrite_lines(self, lines: Sequence[StoredLine]) -> None:
-        """Put these lines in the place of those with the same ids; what is not there is not inserted."""
+        """Replace the lines with the same ids; missing lines are not inserted."""
         ...
 
     def rewrite_rejected(self, lines: Sequence[RejectedLine]) -> None:
-        """Put these rejected lines in the place of those with the same ids."""
+        """Replace the rejected lines with the same ids."""
         ...
 
     def delete_layouts(self, parts: Sequence[LayoutPart]) -> None:
-        """Delete these parts of what is kept of files besides their lines."""
+        """Delete these parts of layouts."""
         ...
 
     def erase(self) -> None:
-        """Have the database's files hold no byte of what was deleted, as far as it can."""
+        """Remove every deleted byte from the database's files, as far as it can."""
         ...

@@ -1,4 +1,4 @@
-"""Deletes from a record store everything that its marks refuse. Killed anywhere, it may be run again."""
+"""Deletes from a record store everything that its marks refuse. It can be killed and run again at any point."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -19,7 +19,7 @@ _FileName = tuple[str | None, str | None]
 
 @dataclass(frozen=True)
 class Swept:
-    """What a sweep deleted."""
+    """The result of a sweep."""
 
     lines: int = 0
     rejected_lines: int = 0
@@ -32,7 +32,7 @@ class Swept:
 
 
 def sweep(store: RecordStore) -> Swept:
-    """Delete refused lines, and what is known of files that have no other; then have the database erase their bytes."""
+    """Delete refused lines, and the states of files without other lines; then have the database erase their bytes."""
     requests = store.forget_requests()
     if not keys_of(requests):  # none, or only texts that expired
         if requests:
@@ -71,7 +71,7 @@ def _refused(store: RecordStore, lines: Iterable[StoredLine | RejectedLine]) -> 
 
 
 def _let_go_of_files(store: RecordStore, lines: Counter[_FileName], rejected: Counter[_FileName]) -> int:
-    """Delete the files that are forgotten or have no line left; of the others, count what is left."""
+    """Delete the states of files that are forgotten or have no line left; update the counts of the others."""
     states = [state for state in store.all_states() if state.kind == FILE]
     gone = store.refused_files(states)
     for state in states:
@@ -93,7 +93,7 @@ def _let_go_of_files(store: RecordStore, lines: Counter[_FileName], rejected: Co
 
 
 def _place_elsewhere(store: RecordStore, files: list[FileState], gone: set[str]) -> None:
-    """Give lines of other sessions, kept under a file that goes, the place that another file has them at."""
+    """Move lines of other sessions, stored under a deleted file, to their place in another file."""
     names: dict[str, set[str]] = {}
     for state in files:
         names.setdefault(state.host, set()).add(state.source_file)
@@ -112,14 +112,14 @@ def _place_elsewhere(store: RecordStore, files: list[FileState], gone: set[str])
 
 
 def _delete_layouts_without_file(store: RecordStore, known: set[str]) -> None:
-    """Delete what is kept of files whose state is gone: an older backup may have brought it."""
+    """Delete the layouts of files without a state: an older backup may have restored them."""
     left = {(part.host, part.source_file) for part in store.all_layouts()}
     lost = [FileState(host, name, "", root="") for host, name in left if f"{host}:{name}" not in known]
     store.delete_files(lost)
 
 
 def _delete_machines_without_file(store: RecordStore, known: set[str]) -> None:
-    """Delete what machines of which nothing is left said of themselves; one that goes on says it again."""
+    """Delete the heartbeats of machines without any file; an active machine writes its heartbeat again."""
     told = [state for state in store.all_states() if state.kind == DIRECTORY and state.host not in known]
     store.delete_files(told)
 

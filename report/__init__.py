@@ -1,1 +1,1 @@
-"""The dashboards as one self-contained HTML file, as pictures and as CSV."""
+"""The dashboards as one self-contained HTML file, as images and as CSV."""

@@ -1,7 +1,7 @@
-"""Vega-Lite specifications of cards as plain dicts: one per card, without data and without colours of a theme.
+"""Vega-Lite specifications of cards as plain dicts: one per card, without data and without a theme's colours.
 
-Rows carry, beside each number `x`, its written form `x_text` for tooltips. Colours come from the page's theme as
-config, so that one specification serves light, dark and print.
+Rows have, beside each number `x`, its formatted text `x_text` for tooltips. Colours come from the page's theme as
+config, so that one specification works for light, dark and print.
 """
 
 from typing import Any
@@ -86,7 +86,7 @@ def theme(dark: bool) -> dict[str, Any]:
 
 
 def has_chart(card: Card) -> bool:
-    """True when the card is drawn; numbers and tables are not."""
+    """Return whether the card is a chart; numbers and tables are not."""
     return card.kind in ("line", "area", "bar", "row", "heatmap")
 
 
@@ -109,7 +109,7 @@ def folded_rows(card: Card, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def folds(card: Card) -> bool:
-    """True when several values share one chart as series."""
+    """Return whether several values share one chart as series."""
     return has_chart(card) and card.kind != "heatmap" and len(card.values) > 1 and len(card.by) == 1
 
 
@@ -119,7 +119,7 @@ def _value(card: Card) -> tuple[str, Value]:
 
 
 def _set(**given: Any) -> Spec:
-    """The given keys without those that are unset; None itself means something to Vega-Lite."""
+    """Return the keys that are set: to Vega-Lite, None is a value."""
     return {key: value for key, value in given.items() if value is not UNSET}
 
 
@@ -158,7 +158,7 @@ def _over_time(card: Card, columns: dict[str, Column], series: list[str]) -> Spe
 
 
 def _horizontal(card: Card, columns: dict[str, Column]) -> Spec:
-    """The axis that time, or an ordered column, runs along; bars of time are as wide as the day is long."""
+    """Return the axis of time or of an ordered column; a bar of time is as wide as its day."""
     first = card.by[0]
     if columns[first].kind != "day":
         axis = {"labelAngle": 0, "labelOverlap": "greedy"}

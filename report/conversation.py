@@ -1,6 +1,6 @@
-"""A session as a conversation: steps in order, sub-agents inside the calls that started them, costs where they fell.
+"""A session as a conversation: steps in order, sub-agents inside the calls that started them, costs at their steps.
 
-A step is a plain dict, as the page reads it. Every step has a number by which search and addresses name it.
+A step is a plain dict for the page. Every step has a number for search results and addresses.
 """
 
 import json
@@ -55,7 +55,7 @@ def conversation(rows: SessionRows) -> Step:
 
 
 def search_text(conversation: Step) -> list[tuple[int, str, str]]:
-    """Return what can be searched for in a conversation: number, kind and text of each step that has a text."""
+    """Return the searchable text of a conversation: number, kind and text of each step that has a text."""
     found: list[tuple[int, str, str]] = []
     left = deque(conversation["steps"])
     while left:
@@ -97,7 +97,7 @@ class _Conversation:
         """The thread that a call belongs to, by the call's key."""
         self.typed: set[str] = set()
         self.waiting: dict[str, deque[Step]] = {}
-        """Calls that no result has answered yet, by the id that calls and results share."""
+        """Calls without a result so far, by the id that calls and results share."""
 
     def in_order(self) -> list[Step]:
         """Return the main thread's steps, numbered, with everything else inside or between them."""
@@ -142,7 +142,7 @@ class _Conversation:
         return {"kind": kind, "text": block.text} if block.text else None
 
     def _typed(self, block: Block, kind: str) -> Step | None:
-        """Return what was typed, without its wrappers, once, however many blocks it came in."""
+        """Return the typed text without its wrappers, once, whatever its number of blocks."""
         if block.message_key in self.typed:
             return None
         self.typed.add(block.message_key)
@@ -167,7 +167,7 @@ class _Conversation:
         return step
 
     def _answer(self, block: Block) -> None:
-        """Give the result to the first call of its id that has none; a further one stands by itself."""
+        """Assign the result to the first call of its id without one; a further result is a separate step."""
         waiting = self.waiting.get(block.tool_use_id or "")
         call = waiting.popleft() if waiting else None
         step = call if call is not None else {"kind": "result"}
@@ -230,7 +230,7 @@ class _Conversation:
         return False
 
     def _count(self, steps: list[Step]) -> None:
-        # Without recursion: agents can start agents, and nobody bounds how deep.
+        # Without recursion: agents can start agents to any depth.
         left = deque([iter(steps)])
         while left:
             step = next(left[0], None)

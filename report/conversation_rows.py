@@ -1,4 +1,4 @@
-"""The rows that conversations are made of, session by session: what was said, called, answered, and what it cost."""
+"""The rows of conversations, session by session: messages, calls, results, and their cost."""
 
 import json
 from collections.abc import Iterator
@@ -12,15 +12,15 @@ import duckdb
 _CHUNK = 2000
 _LOCAL = "strftime(timezone(current_setting('TimeZone'), {0}), '%Y-%m-%d %H:%M:%S')"
 
-# DuckDB reads of the other columns only what a list function lets pass, but everything for `in`, of which it makes a
-# join. The function compares with each id, so that it is for a few.
+# With a list function, DuckDB reads the other columns only for matching rows, but completely for `in`, which becomes a
+# join. The function compares with each id, so it is only for a few.
 _FEW = 100
 _ONE_OF_FEW = """list_contains(from_json($ids, '["VARCHAR"]'), session_id)"""
 _ONE_OF_MANY = """session_id in (select unnest(from_json($ids, '["VARCHAR"]')))"""
 _CHOSEN = "{chosen}"
 
 NO_LONGER_KEPT = "(text no longer kept)"
-"""Stands where TEXT_RETENTION_DAYS removed a text."""
+"""Replaces a text that TEXT_RETENTION_DAYS removed."""
 
 
 def _or_gone(text: str, length: str) -> str:
@@ -29,7 +29,7 @@ def _or_gone(text: str, length: str) -> str:
 
 _TEXT_LENGTH = "try_cast(b.kept_facts ->> '$.text_length' as bigint)"
 
-# A session may hold the versions of one line that resuming it wrote: the one that counts is shown, or the first.
+# A resumed session may have several versions of one line: the one that counts is shown, or the first.
 BLOCKS = f"""\
 with kept as (
     select
@@ -71,7 +71,7 @@ from marts.dim_agents
 where {_CHOSEN}
 order by session_id, started_at nulls last, agent_key"""
 
-# Errors and interruptions are messages, too, and shown as such.
+# Errors and interruptions are messages, too, and shown like messages.
 EVENTS = f"""\
 select session_id, {_LOCAL.format("occurred_at")}, agent_id, replace(event_kind, '_', ' '), note
 from marts.fct_session_events
@@ -127,7 +127,7 @@ class Block(NamedTuple):
 
 
 class Request(NamedTuple):
-    """One answer of a model and what it cost."""
+    """One response of a model and its cost."""
 
     session_id: str
     key: str
@@ -142,7 +142,7 @@ class Request(NamedTuple):
 
 
 class Agent(NamedTuple):
-    """One sub-agent, and the call that started it where that is known."""
+    """One sub-agent, and the call that started it, if known."""
 
     session_id: str
     agent_id: str | None
@@ -174,7 +174,7 @@ class Commit(NamedTuple):
 
 
 class About(NamedTuple):
-    """What is said of a session as a whole."""
+    """The facts of a session as a whole."""
 
     session_id: str
     title: str | None
@@ -188,7 +188,7 @@ class About(NamedTuple):
 
 @dataclass
 class SessionRows:
-    """Everything that one session's conversation is made of."""
+    """All rows of one session's conversation."""
 
     about: About
     blocks: list[Block]
@@ -199,9 +199,9 @@ class SessionRows:
 
 
 def session_rows(connection: duckdb.DuckDBPyConnection, ids: list[str]) -> Iterator[SessionRows]:
-    """Yield the rows of each of these sessions. Only one session's are in memory beside the short ones of all."""
+    """Yield the rows of each of these sessions. Only one session's are in memory, besides the short ones of all."""
     of_chosen = _ONE_OF_FEW if len(ids) <= _FEW else _ONE_OF_MANY
-    chosen = {"ids": json.dumps(ids)}  # as one text: of a list DuckDB looks at every element for what Python type it is
+    chosen = {"ids": json.dumps(ids)}  # as one text: DuckDB inspects the Python type of every element of a list
     short = {
         name: _by_session(connection, sql.format(chosen=of_chosen), row, chosen)
         for name, sql, row in (
@@ -220,7 +220,7 @@ def session_rows(connection: duckdb.DuckDBPyConnection, ids: list[str]) -> Itera
         if about:
             blocks = [Block._make(row) for row in rows]
             yield SessionRows(about, blocks, **{name: found.get(session_id, []) for name, found in short.items()})
-    for session_id, about in abouts.items():  # sessions in which nothing was said
+    for session_id, about in abouts.items():  # sessions without a message
         yield SessionRows(about, [], **{name: found.get(session_id, []) for name, found in short.items()})
 
 

@@ -1,4 +1,4 @@
-"""The datasets as the page carries them: by column, texts as codes, of the large ones the newest rows."""
+"""The datasets in the page: by column, texts as codes, and only the newest rows of large ones."""
 
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
@@ -17,17 +17,17 @@ Facts = dict[str, Sequence[Any]]
 
 
 def days_since_epoch(day: date) -> int:
-    """The number by which the page knows a day."""
+    """Return a day as the page's number."""
     return day.toordinal() - EPOCH
 
 
 def plain_number(value: Any) -> Any:
-    """Round to ten significant digits: money to a millionth of a cent, and no tail of binary noise to download."""
+    """Round to ten significant digits: money to a millionth of a cent, without binary noise to download."""
     return float(f"{value:.10g}") if isinstance(value, float) else value
 
 
 def encode_dataset(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> tuple[dict[str, Any], Facts]:
-    """Return the dataset as the page reads it, and its rows by column."""
+    """Return the dataset encoded for the page, and its rows by column."""
     try:
         facts, left_out = _read(connection, dataset)
     except duckdb.CatalogException:
@@ -45,8 +45,8 @@ def encode_dataset(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> t
 
 
 def _read(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> tuple[Facts, bool]:
-    """Return the rows that the report carries, and whether there are more."""
-    # No period holds the days of a broken clock.
+    """Return the rows for the report, and whether there are more."""
+    # No period contains the days of a broken clock.
     facts = f"from ({dataset.sql.strip()}) as facts where "
     facts += "year(day) between 2000 and 2100" if "day" in dataset.columns else "true"
     if dataset.report_limit is None:
@@ -59,7 +59,7 @@ def _read(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> tuple[Fact
     [(rows, dated)] = connection.execute("select getvariable('bounds').rows, getvariable('bounds').dated").fetchall()
     if rows < most:
         return _columns(connection, dataset, facts), False
-    # What is shown of the rows is read and sorted only from where the oldest of them is.
+    # The shown columns are read and sorted only from the oldest shown row on.
     facts += f" and {newest} >= getvariable('bounds').oldest" if dated >= most else ""
     return _columns(connection, dataset, f"{facts} order by {newest} desc nulls last limit {most - 1}"), True
 
@@ -82,7 +82,7 @@ def _encode(column: Column, values: Sequence[Any]) -> dict[str, Any]:
 
 
 def _each(values: Sequence[Any], convert: Callable[[Any], Any]) -> list[Any]:
-    """Convert each value; equal ones once, since of days and amounts many are equal."""
+    """Convert each value; equal ones once, because many days and amounts are equal."""
     known = {value: None if value is None else convert(value) for value in set(values)}
     return [known[value] for value in values]
 

@@ -65,7 +65,7 @@ def _write_png(path: Path, catalog: Catalog, card: Card, found: Rows, dark: bool
 
 
 def _drawable(catalog: Catalog, card: Card, row: dict[str, Any], series: list[str]) -> dict[str, Any]:
-    """A row as a chart reads it: days as text with the day after, each value also as it is written."""
+    """Return a row for a chart: days as text with the day after, each value also as formatted text."""
     point = {name: value.isoformat() if isinstance(value, date) else value for name, value in row.items()}
     point |= {f"{name}_text": show(row[name], column.shown_as) for name, column in shown_columns(catalog, card).items()}
     day = row.get("day")

@@ -1,4 +1,4 @@
-"""Copies in memory of what several cards read while a report is made: their queries run once, and not once a card."""
+"""In-memory copies of rows that several cards read for a report: their queries run once, not once per card."""
 
 import re
 from collections import Counter
@@ -21,7 +21,7 @@ _VIEWS = "select view_name from duckdb_views() where schema_name = 'marts'"
 
 @dataclass(frozen=True)
 class Held:
-    """The catalog whose datasets are read from copies, and how a card's statement reads the copies of views."""
+    """The catalog with datasets read from copies, and the rewriting of cards' statements to copies of views."""
 
     catalog: Catalog
     place: str
@@ -38,8 +38,8 @@ class Held:
 
 @contextmanager
 def held(connection: duckdb.DuckDBPyConnection, readers: Readers, catalog: Catalog) -> Iterator[Held]:
-    """Hold datasets, and views that several cards with custom SQL read, until the block ends."""
-    place = f"held_{uuid4().hex}"  # two reports of one process share what is attached
+    """Hold datasets, and views that several cards with custom SQL read, during this block."""
+    place = f"held_{uuid4().hex}"  # two reports of one process share attached databases
     connection.execute(f"attach ':memory:' as {place} (read_write)")
     try:
         queries = _queries(connection, catalog)
@@ -51,9 +51,9 @@ def held(connection: duckdb.DuckDBPyConnection, readers: Readers, catalog: Catal
 
 
 def _queries(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> dict[str, str]:
-    """Return what is worth holding, by name.
+    """Return the queries worth holding, by name.
 
-    A dataset of which the report carries only the newest rows is large: it is held where several cards share it.
+    A dataset of which the report has only the newest rows is large: it is held if several cards share it.
     """
     views = {name for (name,) in connection.execute(_VIEWS).fetchall()}
     readers = Counter(name for card in catalog.cards.values() if card.sql for name in card.marts)
@@ -68,7 +68,7 @@ def _queries(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> dict[st
 
 def _hold(connection: duckdb.DuckDBPyConnection, copy: tuple[str, str]) -> bool:
     name, sql = copy
-    with suppress(duckdb.CatalogException):  # a mart is missing: the card says so
+    with suppress(duckdb.CatalogException):  # a mart is missing: the card reports it
         connection.execute(f"create table {name} as {sql}")
         return True
     return False

@@ -1,7 +1,7 @@
-"""One self-contained HTML file with every dashboard: opens from disk, asks the network for nothing.
+"""One self-contained HTML file with every dashboard: it opens from disk and makes no network request.
 
-The figures of the first view come from the same SQL as Metabase's; the page counts again when a reader picks another
-period or project. Conversations are too much for one file: they are beside it, see session_files.py.
+The figures of the first view come from the same SQL as Metabase's; the page recalculates them if a reader picks another
+period or project. Conversations are too large for one file: they are beside it, see session_files.py.
 """
 
 import base64
@@ -48,19 +48,19 @@ where year between 2000 and 2100"""
 def write_report(
     database: Path, target: Path, *, timezone: str, sample: bool = False, vega_dir: Path | None = None
 ) -> None:
-    """Write the report of a published database to `target`, whole or not at all; a sample's says that it is one.
+    """Write the report of a published database to `target` atomically; a sample's report is marked as one.
 
-    The sessions' conversations go into the folder `<target>_sessions` beside it, of which only what changed is written.
-    `vega_dir` keeps what Vega's tools make for the next report.
+    The sessions' conversations are in the folder `<target>_sessions` beside it, of which only changes are written.
+    `vega_dir` caches the output of Vega's tools for the next report.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     with opened(database, timezone) as connection, readers(connection) as threads:
-        connection.execute("set threads = 1")  # the readers use the cores, and sums come out alike each time
+        connection.execute("set threads = 1")  # the readers use the cores, and sums are reproducible
         kept = threads.start(write_sessions, folder_of(target))
         catalog, vega = load_catalog(), Vega(vega_dir)
         page = _render(connection, threads, catalog, timezone, vega, kept, sample=sample)
     vega.forget_others()
-    # Its own name, for a run and a person may write the same report at once.
+    # A unique name, because a run and a person may write the same report at once.
     unfinished = target.with_name(f".{target.name}.{uuid4().hex[:8]}.unfinished")
     try:
         unfinished.write_text(page, encoding="utf-8")
@@ -117,25 +117,25 @@ def _template() -> "Template":
 
 
 def _hash(script: str) -> str:
-    """Return what the content security policy knows a script of the page by; no other script in it is run."""
+    """Return a script's hash for the content security policy; no other script in the page is run."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
 
 def _own(text: str) -> Markup:
-    """Return our own text, or a library's, as it is: nothing in it comes from a transcript."""
+    """Return our or a library's text unescaped: nothing in it comes from a transcript."""
     return Markup(text)  # noqa: S704  see above
 
 
 def _for_script(text: str) -> Markup:
-    """JSON that no content can end early: inside a script element only `<` could."""
+    """Return JSON that is safe in a script element: only `<` could end the element early."""
     safe = text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
     return Markup(safe)  # noqa: S704  every < is escaped
 
 
 def period_of(connection: duckdb.DuckDBPyConnection, timezone: str) -> dict[str, Any]:
-    """First and last day shown and the period shown first, as numbers and as text.
+    """Return the first and last day shown and the initial period, as numbers and as text.
 
-    The last day is today where the data is fresh, so that days without a session count; else the last day with data.
+    The last day is today if the data is fresh, so that days without a session count; else the last day with data.
     """
     found = run_sql(connection, BOUNDS, {}, ("first", "last"))
     row = found.rows[0] if found.rows else {"first": None, "last": None}
@@ -155,7 +155,7 @@ def period_of(connection: duckdb.DuckDBPyConnection, timezone: str) -> dict[str,
 
 
 def _is_fresh(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Return True when the newest line came within the time after which dbt's source freshness fails."""
+    """Return whether the newest line arrived within dbt's limit for source freshness."""
     found = run_sql(connection, f"select max(extracted_at) >= now() - {FRESH} from raw.conversations", {}, ("fresh",))
     return bool(found.rows and found.rows[0]["fresh"])
 
@@ -174,7 +174,7 @@ def _about(connection: duckdb.DuckDBPyConnection, meta: dict[str, Any], timezone
 
 
 def _is_team_only(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether nothing is published but figures of the team: then their view has become a table."""
+    """Return whether only figures of the team are published: then their view has become a table."""
     found = "select count(*) from duckdb_tables() where schema_name = 'marts' and table_name = 'agg_team_usage'"
     return connection.execute(found).fetchone() != (0,)
 
@@ -185,7 +185,7 @@ def _labels(datasets: dict[str, Any], column: str) -> list[str]:
 
 
 def _sessions(datasets: dict[str, Any]) -> list[tuple[str, str]]:
-    """The newest sessions, each with the name a reader knows it by."""
+    """Return the newest sessions, each with its displayed name."""
     listed = datasets.get("sessions")
     if not listed:
         return []
@@ -203,7 +203,7 @@ def _sessions(datasets: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _board(catalog: Catalog, board: Dashboard, shown: dict[str, Shown]) -> dict[str, Any]:
-    """A dashboard's part of the page; cards about the open session are in a part of their own."""
+    """Return a dashboard's part of the page; cards about the open session are in a separate part."""
     tabs = [(tab.name, [card for card in tab.cards if not _is_picked(catalog, card)]) for tab in board.tabs]
     shown_tabs = [
         {
@@ -217,7 +217,7 @@ def _board(catalog: Catalog, board: Dashboard, shown: dict[str, Shown]) -> dict[
 
 
 def _offered(datasets: dict[str, Any]) -> str:
-    """Say where the other sessions are, where the list does not hold all of them."""
+    """Return a note on where the other sessions are, if the list does not have all of them."""
     listed = datasets.get("sessions", {"rows": 0})["rows"]
     if listed <= SESSIONS_OFFERED:
         return ""
@@ -261,7 +261,7 @@ def _cut(found: Shown) -> str:
 
 
 def _scope(catalog: Catalog, card: Card) -> str:
-    """Which of the page's filters the card does not follow."""
+    """Return which of the page's filters the card ignores."""
     if _is_picked(catalog, card):
         return ""
     columns = catalog.columns_of(card)

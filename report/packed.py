@@ -1,8 +1,8 @@
 """The files beside the report: a fingerprint and one packed value each, which a page opened from disk can load.
 
 A page may not fetch a file beside it, but it may run one as a script. Each file is a script of two lines: a comment
-with the fingerprint of what it was made from, and a call that hands over the value as JSON, gzip and base64. No
-text of a transcript is part of the script itself, so nothing that a transcript says can end it or be run.
+with the fingerprint of its source, and a call with the value as JSON, gzip and base64. No text of a transcript is
+part of the script itself, so transcript content can neither end it nor be run.
 """
 
 import base64
@@ -23,17 +23,17 @@ _READER_ONLY, _FOLDER_OF_READER = 0o600, 0o700
 
 
 def private_folder(folder: Path) -> None:
-    """Make the folder where it is missing, for its owner's eyes only."""
+    """Create the folder if it is missing, readable only by its owner."""
     folder.mkdir(parents=True, exist_ok=True, mode=_FOLDER_OF_READER)
     folder.chmod(_FOLDER_OF_READER)
 
 
 def write_packed(folder: Path, name: str, fingerprint: str, value: Any) -> None:
-    """Write `name`.js whole or not at all, readable by its owner alone."""
+    """Write `name`.js atomically, readable only by its owner."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     packed = base64.b64encode(gzip.compress(text.encode(), _LEVEL, mtime=0)).decode()
     script = f'{_HEAD}{fingerprint}\nreceiveClaudeAnalytics("{name}","{packed}");\n'
-    # Its own name, for a run and a person may write the same file at once.
+    # A unique name, because a run and a person may write the same file at once.
     unfinished = folder / f".{name}.{uuid4().hex[:8]}.unfinished"
     try:
         descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _READER_ONLY)
@@ -45,9 +45,9 @@ def write_packed(folder: Path, name: str, fingerprint: str, value: Any) -> None:
 
 
 def fingerprint_of(path: Path) -> str | None:
-    """Return what the file was made from; None if it does not exist, or was not written by `write_packed`."""
+    """Return the file's fingerprint; None if it does not exist, or was not written by `write_packed`."""
     try:
-        descriptor = os.open(path, os.O_RDONLY)  # without Python's buffers: a report asks thousands of files
+        descriptor = os.open(path, os.O_RDONLY)  # unbuffered: a report reads thousands of files
     except OSError:
         return None
     try:
@@ -61,7 +61,7 @@ def fingerprint_of(path: Path) -> str | None:
 
 
 def read_packed(path: Path) -> Any:
-    """Return the file's value; None where there is no such file, or it is damaged."""
+    """Return the file's value, or None if it is missing or damaged."""
     try:
         script = path.read_text(encoding="ascii").partition("\n")[2]
         packed = _RECEIVE.match(script)

@@ -1,4 +1,4 @@
-"""What the report's page carries as JSON: the datasets by column, and for each card how to count and draw it."""
+"""The JSON of the report's page: the datasets by column, and for each card how to count and draw it."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -23,7 +23,7 @@ TABLE_ROWS = 200
 
 @dataclass(frozen=True)
 class Shown:
-    """What a card shows in the period that the page shows first: its rows, and how many there are without its limit."""
+    """A card's rows in the initial period, and how many there are without its limit."""
 
     rows: list[dict[str, Any]]
     total: int
@@ -92,7 +92,7 @@ def _json(value: Any) -> Any:
 
 
 def _weighed(card: Card, facts: Facts) -> Iterator[dict[str, Any]]:
-    """The facts as rows of what `series_of` reads; none are made for a card that has no series."""
+    """Yield the facts as rows for `series_of`; none for a card without series."""
     used = {*card.by, *card.values, *(name for value in card.values.values() for name in value.parts[1])}
     names = [name for name in facts if name in used]
     for row in zip(*(facts[name] for name in names), strict=True):
@@ -100,7 +100,7 @@ def _weighed(card: Card, facts: Facts) -> Iterator[dict[str, Any]]:
 
 
 def series_of(card: Card, columns: dict[str, Column], rows: Iterable[dict[str, Any]]) -> list[str]:
-    """The values of the colour column, largest over all time first, so that a filter changes no colour."""
+    """Return the values of the colour column, largest over all time first, so that a filter does not change colours."""
     if len(card.by) < 2 or card.kind == "heatmap" or not has_chart(card) or folds(card):
         return []
     name, weigh = card.by[1], next(iter(card.values.values())).parts[1]
@@ -117,7 +117,7 @@ def series_of(card: Card, columns: dict[str, Column], rows: Iterable[dict[str, A
 
 @dataclass(frozen=True)
 class Encoded:
-    """The page's datasets, what its cards show first, and the JSON of both, by the name the page knows it by."""
+    """The page's datasets, its cards' initial rows, and the JSON of both, by the page's name."""
 
     datasets: dict[str, dict[str, Any]]
     shown: dict[str, Shown]
@@ -137,7 +137,7 @@ def encode_catalog(
         names = list(dict.fromkeys(card.dataset for card in catalog.cards.values() if card.dataset))
         read = readers.map(encode_dataset, [copies.catalog.datasets[name] for name in names])
         counted = readers.map(lambda cursor, card: _shown(cursor, copies, card, **period), catalog.cards.values())
-        # This thread writes what is there while the others wait for DuckDB.
+        # This thread writes available results while the others wait for DuckDB.
         for name, (datasets[name], facts[name]) in zip(names, read, strict=True):
             texts[name] = as_json(datasets[name])
         for (key, card), shown[key] in zip(catalog.cards.items(), counted, strict=True):
@@ -153,12 +153,12 @@ def encode_catalog(
 
 
 def as_json(value: Any) -> str:
-    """Write a value for the page; a figure that is not finite is refused."""
+    """Return a value as JSON for the page. Raises ValueError for a number that is not finite."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=str)
 
 
 def json_object(members: dict[str, str]) -> str:
-    """Join values that are JSON already."""
+    """Return an object of values that are JSON already."""
     return "{" + ",".join(f"{as_json(name)}:{text}" for name, text in members.items()) + "}"
 
 

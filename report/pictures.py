@@ -1,4 +1,4 @@
-"""The pictures of README and docs, made from a demo's database: `python -m report.pictures DATABASE [FOLDER]`.
+"""Generates the images of README and docs from a demo's database: `python -m report.pictures DATABASE [FOLDER]`.
 
     ./analytics demo --data /tmp/demo
     .venv/bin/python -m report.pictures /tmp/demo/duckdb/current/analytics.db
@@ -29,7 +29,7 @@ _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"
 
 
 def make_pictures(database: Path, folder: Path) -> list[Path]:
-    """Write the report of `database` and take the pictures of it; the files made."""
+    """Write the report of `database` and take its screenshots; return the files."""
     from playwright.sync_api import ViewportSize, sync_playwright  # noqa: PLC0415  a development dependency
 
     chromium = shutil.which("chromium") or shutil.which("google-chrome")

@@ -1,4 +1,4 @@
-"""Threads that read one database beside each other: DuckDB works outside Python's lock, each on its own connection."""
+"""Threads that read one database in parallel, each on a separate connection: DuckDB runs outside Python's lock."""
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,7 +9,7 @@ from typing import TypeVar
 import duckdb
 
 _THREADS = 2
-"""As many as DuckDB's threads by default: more would only add to the memory that queries hold at once."""
+"""DuckDB's default number of threads: more would only increase the memory of concurrent queries."""
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -30,7 +30,7 @@ class Readers:
         return self._pool.submit(self._read, read, item)
 
     def map(self, read: Read[_Item, _Result], items: Iterable[_Item]) -> Iterator[_Result]:
-        """Start with all items, and return what `read` gives for each as it is asked for, in their order."""
+        """Start with all items, and yield the result of `read` for each, in their order."""
         begun = [self.start(read, item) for item in items]
         return (future.result() for future in begun)
 
@@ -44,7 +44,7 @@ class Readers:
 
 @contextmanager
 def readers(connection: duckdb.DuckDBPyConnection) -> Iterator[Readers]:
-    """Start the threads; at the end, or after an error, wait for what they have begun and drop the rest."""
+    """Start the threads; at the end, or after an error, wait for their current work and drop the rest."""
     [zone] = connection.execute("select current_setting('TimeZone')").fetchall()
     cursors = [connection.cursor() for _ in range(_THREADS)]
     pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="report")

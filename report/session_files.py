@@ -1,7 +1,7 @@
-"""The conversations beside the report, a file per session, and what a search reads, a file per month.
+"""The conversations beside the report, a file per session, and the files for search, one per month.
 
-Only what is new is written: each file names, in its first line, the rows that it was made from. A file whose session is
-gone goes as well. Killed at any point, the next report goes on from what is there.
+Only changed files are written: each has in its first line the fingerprint of its rows. The file of a deleted session is
+deleted as well. If killed at any point, the next report continues from the existing files.
 """
 
 import hashlib
@@ -19,13 +19,13 @@ from report.conversation_rows import session_rows
 from report.packed import SUFFIX, fingerprint_of, private_folder, read_packed, write_packed
 
 FORMAT = 1
-"""Raised when what the page expects of the files changes; all are written again then."""
+"""Increment it if the page's format of the files changes; all are rewritten then."""
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _ROWS_AT_ONCE = 150_000
 
-# The columns that conversation_rows.py reads, but `load_id` and `loaded_at` for the words themselves: what a line says
-# changes only when it is loaded again.
+# The columns that conversation_rows.py reads, with `load_id` and `loaded_at` instead of the texts: a line's texts only
+# change when it is loaded again.
 _STATE = """\
 select
     session_id,
@@ -84,13 +84,13 @@ order by month desc, session_id"""
 
 @dataclass(frozen=True)
 class Kept:
-    """What there is beside the report, as the page needs to know it."""
+    """The page's description of the files beside the report."""
 
     folder: str
     names: dict[str, str]
-    """Files of the sessions whose id is no file name."""
+    """The files of sessions whose id is not a valid file name."""
     searched: tuple[str, ...]
-    """The files that a search reads, newest month first."""
+    """The files for search, newest month first."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class _Session:
 
 @dataclass
 class _Month:
-    """The sessions that began in a month: which files are stale, and what a search reads of the others."""
+    """The sessions that began in a month: the stale files, and the search texts of the others."""
 
     file: str
     members: list[_Session]
@@ -118,7 +118,7 @@ class _Month:
 
     @classmethod
     def of(cls, folder: Path, name: str, members: list[_Session]) -> "_Month":
-        """Compare what is in the folder with what should be."""
+        """Compare the folder with the expected files."""
         file = f"search-{name}"
         fingerprint = _digest(*(part for session in members for part in (session.id, session.fingerprint)))
         stale = {session.id for session in members if _is_stale(folder, session.name, session.fingerprint)}
@@ -137,7 +137,7 @@ class _Month:
         return sum(session.size for session in self.wanted)
 
     def write_search(self, folder: Path) -> None:
-        """Write what a search reads, where it is stale, and let go of it."""
+        """Write the month's file for search if it is stale, and free its memory."""
         if self.search_is_stale:
             found = [self.texts[session.id] for session in self.members if session.id in self.texts]
             write_packed(folder, self.file, self.fingerprint, found)
@@ -150,14 +150,14 @@ def folder_of(report: Path) -> Path:
 
 
 def file_name(session_id: str) -> str:
-    """Return the name of a session's file without its ending. An id is any text that somebody wrote."""
+    """Return the name of a session's file without its suffix. An id may be any text."""
     if _UUID.fullmatch(session_id):
         return session_id
     return f"session-{hashlib.sha256(session_id.encode()).hexdigest()[:32]}"
 
 
 def write_sessions(connection: duckdb.DuckDBPyConnection, folder: Path) -> Kept:
-    """Write what changed since the last time, delete what is gone, and return what there is."""
+    """Write changed files, delete those of deleted sessions, and return a description of all."""
     sessions = _state(connection)
     private_folder(folder)
     by_month: dict[str, list[_Session]] = defaultdict(list)
@@ -175,7 +175,7 @@ def write_sessions(connection: duckdb.DuckDBPyConnection, folder: Path) -> Kept:
 def _state(connection: duckdb.DuckDBPyConnection) -> list[_Session]:
     try:
         found = connection.execute(_STATE).fetchall()
-    except duckdb.CatalogException:  # as in a database that holds no history yet
+    except duckdb.CatalogException:  # as in a database without history
         return []
     [zone] = connection.execute("select current_setting('TimeZone')").fetchall()
     settings = (str(FORMAT), zone[0])
@@ -218,10 +218,10 @@ def _text_of(session: _Session, conversation: dict[str, Any]) -> dict[str, Any]:
 
 
 def _kept_texts(path: Path, members: list[_Session]) -> dict[str, dict[str, Any]]:
-    """Return what the month's file says of sessions that did not change."""
+    """Return the month file's texts of unchanged sessions."""
     fingerprints = {session.id: session.fingerprint for session in members}
     kept = read_packed(path)
-    texts = kept if isinstance(kept, list) else []  # another format's, where a later version was here before
+    texts = kept if isinstance(kept, list) else []  # another format, from a later version
     return {text["id"]: text for text in texts if fingerprints.get(text["id"]) == text["fingerprint"]}
 
 

@@ -1,8 +1,8 @@
-"""What Vega's own tools make for the page: the library as one script, and charts compiled to specifications.
+"""The output of Vega's tools for the page: the library as one script, and charts compiled to specifications.
 
-Both take longer than a report's queries and change only with the library, the cards and the series they show: what was
-made once is kept in a folder, one file each, named by what it was made from. The library is the same for every history:
-it is kept in this Python environment, unless only others may write that.
+Both take longer than a report's queries and change only with the library, the cards and their series: the results are
+cached in a folder, one file each, named by the hash of its input. The library is the same for every history: it is
+cached in this Python environment if that is writable.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ _ANY_CHART: Spec = {
 
 
 class Vega:
-    """Vega's tools, with a cache in `folder`; without a folder every chart is made again."""
+    """Vega's tools, with a cache in `folder`; without a folder every chart is compiled again."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
@@ -40,7 +40,7 @@ class Vega:
         return self._kept(source, lambda: str(vl_convert.javascript_bundle(source)), folder)
 
     def chart(self, chart: Spec) -> Spec:
-        """The same chart as a Vega specification in the light theme's colours, for a page that brings Vega alone.
+        """Return the chart as a Vega specification in the light theme's colours, for a page without Vega-Lite.
 
         The page fills in data and width, adds its theme's config and swaps marks' colours in a dark theme.
         """
@@ -54,7 +54,7 @@ class Vega:
         return {**self._compiled(_ANY_CHART, dark=dark)["config"], "background": "transparent"}
 
     def forget_others(self) -> None:
-        """Delete what was kept and not asked for since: of other cards, and of another version of the library."""
+        """Delete unused cache files: of other cards, and of another version of the library."""
         if self._folder is not None and self._folder.is_dir():
             for path in self._folder.iterdir():
                 if path.name not in self._used:
@@ -87,6 +87,6 @@ class Vega:
 
 
 def _of_the_environment() -> Path | None:
-    """Return a folder of this Python environment; None where it is read-only, as in the scheduler's container."""
+    """Return a folder of this Python environment, or None if it is read-only, as in the scheduler's container."""
     environment = Path(sys.prefix)
     return environment / "share" / "claude-analytics" / "vega" if os.access(environment, os.W_OK) else None

@@ -1,6 +1,6 @@
-"""What the generated sample talks about: invented projects, requests, code and command output.
+"""The content of the generated sample: invented projects, requests, code and command output.
 
-Everything is made of small parts put together by a random generator that the caller seeds.
+Everything is assembled from small parts by a random generator that the caller seeds.
 """
 
 from dataclasses import dataclass

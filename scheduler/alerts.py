@@ -1,7 +1,7 @@
 """Alerts: one message for each problem (runs keep failing, figures are stale, ...), and one when it is resolved.
 
 An incident is stored in the history, so a restart neither repeats nor drops it. A message that could not be sent is
-tried again at the next check. Besides problems there are notices, which are sent once: a budget that is used up.
+retried at the next check. Besides problems there are notices, which are sent once: an exhausted budget, for example.
 """
 
 import smtplib
@@ -20,18 +20,18 @@ from scheduler.history import History
 log = structlog.get_logger()
 
 Sender = Callable[[str, str], None]
-"""Sends a subject and a text; raises when it could not."""
+"""Sends a subject and a text; raises on failure."""
 Watch = Callable[[], str | None]
 """Returns a problem in one line that says what to do, or None."""
 
 
 class Notice(NamedTuple):
-    """Something to tell once: the keys that it is remembered by, and the line; without one only the keys are kept."""
+    """A message to send once: the keys that identify it, and its line; without a line only the keys are stored."""
 
     keys: tuple[str, ...]
     text: str | None
     needs: str | None = None
-    """It is told only if this key is remembered, else remembered in silence."""
+    """The notice is sent only if this key is stored; otherwise its keys are stored silently."""
 
 
 _INCIDENT = "incident"
@@ -39,20 +39,20 @@ _TIMEOUT_SECONDS = 15
 
 
 class Alerts:
-    """Watches the history and tells people. Without a webhook or an address it only remembers."""
+    """Watches the history and sends alerts. Without a webhook or an address it only records them."""
 
     def __init__(self, history: History, settings: Settings, senders: dict[str, Sender] | None = None) -> None:
         self.history, self.settings = history, settings
         self.senders = configured_senders(settings) if senders is None else senders
         self.watches: dict[str, Watch] = {"failing": self._failing, "stale": self._stale}
-        """What is looked at, by name; callers may add theirs."""
+        """The checks by name; callers may add theirs."""
         self.notices: list[Callable[[], list[Notice]]] = []
-        """What is told once; callers may add theirs."""
+        """The sources of notices; callers may add theirs."""
 
     def check(self) -> None:
-        """Look at everything: open an incident, tell what is new in it, or close it.
+        """Run every check: open an incident, send its new problems, or close it.
 
-        A problem that joins an open incident is told as well: a misspelt setting must not hide that runs fail.
+        A problem that joins an open incident is sent as well: a misspelt setting must not hide failing runs.
         """
         self._tell_notices()
         incident = self.history.get_state(_INCIDENT)
@@ -61,14 +61,14 @@ class Alerts:
             self._remember(incident, problems)
         elif incident:
             told = not incident["sent"] or self._send("claude-analytics has recovered", self._recovery(incident))
-            if told:  # without a message about the incident, none about its end is needed
+            if told:  # if the incident was not sent, its end need not be sent
                 self.history.set_state(_INCIDENT, None)
 
     def _tell_notices(self) -> None:
-        """Tell what nobody was told of yet, in one message.
+        """Send the notices that were not sent yet, in one message.
 
-        Its keys are remembered before it is sent: a process that is killed meanwhile tells nothing twice, and neither
-        do two processes at once. Where sending failed, they are forgotten again.
+        Their keys are stored before sending: neither a killed process nor two concurrent ones send a notice twice. If
+        sending fails, the keys are removed.
         """
         texts, fresh = list[str](), list[str]()
         for notice in (notice for look in self.notices for notice in look()):
@@ -81,7 +81,7 @@ class Alerts:
             self.history.forget(fresh)
 
     def _remember(self, incident: dict[str, Any] | None, problems: dict[str, str]) -> None:
-        """Tell the problems that nobody was told of yet, and keep them as they are worded now."""
+        """Send the problems that were not sent yet, and store their current wording."""
         told = _told(incident, problems)
         untold = [problem for name, problem in problems.items() if name not in told]
         if untold and self._send("claude-analytics needs attention", "\n".join(untold)):
@@ -92,16 +92,16 @@ class Alerts:
         self.history.set_state(_INCIDENT, state | {"sent": sent, "told": sorted(told)})
 
     def incident(self) -> dict[str, Any] | None:
-        """The open incident: since, message (the first problem), problems (a line each), sent."""
+        """Return the open incident: since, message (the first problem), problems (a line each), sent."""
         return read_incident(self.history)
 
     def test(self) -> dict[str, str | None]:
-        """Send a test message everywhere; by way: None, or why it failed."""
+        """Send a test message by every channel; return None or the error by channel."""
         subject, text = "claude-analytics test message", "This is a test: alerts from this scheduler reach you."
         return {name: _try(sender, subject, text) for name, sender in self.senders.items()}
 
     def tell(self, subject: str, text: str) -> bool:
-        """Send what is no incident; return whether it was sent somewhere, or nobody waits for it."""
+        """Send a message that is not an incident; return whether it was sent, or no channel is configured."""
         return self._send(subject, text)
 
     def _failing(self) -> str | None:
@@ -113,7 +113,7 @@ class Alerts:
         return f"The last {times} of the pipeline failed. Run {ended[0]['id']}: {ended[0]['message']}"
 
     def _stale(self) -> str | None:
-        """Old figures count only where the scheduler had its chance: since its first run."""
+        """Return the problem of stale figures; their age counts only since the scheduler's first run."""
         first = self.history.query("select min(started_at) as moment from runs where kind = 'pipeline'")[0]["moment"]
         if first is None:
             return None
@@ -130,7 +130,7 @@ class Alerts:
         return f"The pipeline has recovered. {what}"
 
     def _send(self, subject: str, text: str) -> bool:
-        """True when at least one way worked, or none is configured: then nobody waits for it."""
+        """Return whether at least one channel worked, or none is configured."""
         results = [_try(sender, subject, text) for sender in self.senders.values()]
         return not results or any(error is None for error in results)
 
@@ -149,14 +149,14 @@ def read_incident(history: History) -> dict[str, Any] | None:
 
 
 def _told(incident: dict[str, Any] | None, problems: dict[str, str]) -> set[str]:
-    """Return the names of the present problems that people know of; an earlier version kept none, and told of one."""
+    """Return the names of current problems that were sent; an earlier version stored no names, and sent one problem."""
     if incident is None:
         return set()
     return set(incident.get("told", problems if incident["sent"] else ())) & set(problems)
 
 
 def configured_senders(settings: Settings) -> dict[str, Sender]:
-    """The ways that the settings configure: webhook, e-mail."""
+    """Return the configured channels: webhook, e-mail."""
     senders: dict[str, Sender] = {}
     if settings.alert_webhook_url:
         senders["webhook"] = _Webhook(settings.alert_webhook_url.get_secret_value())
@@ -166,7 +166,7 @@ def configured_senders(settings: Settings) -> dict[str, Sender]:
 
 
 class _Webhook:
-    """Slack's incoming-webhook format, which Mattermost, Teams connectors and others take as well."""
+    """Slack's incoming-webhook format, which Mattermost, Teams connectors and others accept as well."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -191,7 +191,7 @@ class _Email:
             connection.send_message(message)
 
     def _connect(self) -> smtplib.SMTP:
-        """Connect; what smtplib does without a context verifies no certificate."""
+        """Connect with a TLS context: without one, smtplib verifies no certificate."""
         host, port = self._settings.smtp_host or "", self._settings.smtp_port
         if self._settings.smtp_security != "tls":
             return smtplib.SMTP(host, port, timeout=_TIMEOUT_SECONDS)
@@ -202,7 +202,7 @@ def _try(sender: Sender, subject: str, text: str) -> str | None:
     try:
         sender(subject, text)
     except (OSError, ValueError, smtplib.SMTPException) as error:  # requests' errors are OSErrors
-        # the URL of a webhook is its secret: of the error only the kind is told
+        # a webhook's URL is a secret, so only the kind of error is reported
         reason = f"HTTP {error.response.status_code}" if isinstance(error, requests.HTTPError) else type(error).__name__
         log.warning("alert.not_sent", reason=reason)
         return reason

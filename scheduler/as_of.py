@@ -1,7 +1,7 @@
-"""Builds the marts as they stood at a moment: from the lines collected by then, by today's models and prices.
+"""Builds the marts as of a moment: from the lines collected by then, with today's models and prices.
 
-When a line was collected is kept with it for ever, in every store; Iceberg's snapshots, which expire, are not needed.
-The result is a separate data directory that every command reads with `--data`, and nothing ever collects into.
+Every store keeps the moment at which a line was collected; Iceberg's snapshots, which expire, are not needed.
+The result is a separate data directory that every command can read with `--data`, and no command collects into.
 """
 
 import json
@@ -47,7 +47,7 @@ _ROWS = {
     "dbt_results": _OF_THESE_RUNS,
     "plan_limits": "observed_at <= $moment",
 }
-"""Which rows of each table of `raw` there were, in the order they are copied. Tables that are not named here, such as
+"""Which rows of each table of `raw` existed, in the order of copying. Tables that are not named here, such as
 the rules of cost centres, are copied whole."""
 
 
@@ -73,7 +73,7 @@ left join later on files.host = later.host and files.source_file = later.source_
 left join rejected_later on files.host = rejected_later.host and files.source_file = rejected_later.source_file
 where files.lines = 0 or files.lines > coalesce(later.lines, 0) + coalesce(rejected_later.lines, 0)
 """
-"""Files as they had been read: a file's state is kept as it is now, so what came later is taken off it."""
+"""The files' states at that moment: only the current state is stored, so later lines are subtracted."""
 
 
 class AsOfError(AnalyticsError):
@@ -91,7 +91,7 @@ class Moment:
 def read_moment(text: str, timezone: str, now: datetime | None = None) -> Moment:
     """Read a day (its end in this time zone) or a time in ISO 8601.
 
-    Raises UsageError for anything else, and for what has not passed.
+    Raises UsageError for anything else, and for a future moment.
     """
     zone, expected = ZoneInfo(timezone), "expected a day as YYYY-MM-DD or a time in ISO 8601"
     try:
@@ -117,7 +117,7 @@ def settings_as_of(settings: Settings, moment: Moment) -> Settings:
 
 
 def marked_as_of(data_dir: Path) -> str | None:
-    """Return the moment that a data directory shows; None for an ordinary one."""
+    """Return the moment of a data directory that `--as-of` built; None for an ordinary one."""
     try:
         return str(json.loads((data_dir / MARKER).read_text(encoding="utf-8"))["as_of"])
     except (FileNotFoundError, NotADirectoryError):
@@ -126,9 +126,9 @@ def marked_as_of(data_dir: Path) -> str | None:
 
 @dataclass(frozen=True)
 class LoaderAsOf:
-    """Stands where the loader stands: what it loads are the lines that the work database of `source` had by a moment.
+    """Replaces the loader: it loads the lines that the work database of `source` had by a moment.
 
-    That database is nobody else's meanwhile: the pipeline lock is held, for which a run at work is waited for.
+    It holds the pipeline lock of that database meanwhile, and waits for a running pipeline.
     """
 
     source: DuckDBVolume
@@ -138,7 +138,7 @@ class LoaderAsOf:
     wait_seconds: float
 
     def extract(self, **_: Any) -> ExtractResult:
-        """Count the lines of then. Raises AsOfError where there were none."""
+        """Count the lines as of the moment. Raises AsOfError if there were none."""
         with self._opened(":memory:") as connection:
             lines, first, last = connection.execute(_COUNTED, {"moment": self.moment.at}).fetchall()[0]
         if last is None:
@@ -150,7 +150,7 @@ class LoaderAsOf:
         )
 
     def load(self, **_: Any) -> LoadResult:
-        """Copy the tables of `raw` as they were."""
+        """Copy the tables of `raw` as of the moment."""
         remove_work_database(self.target)
         self.target.work_database.parent.mkdir(parents=True, exist_ok=True)
         with self._opened(str(self.target.work_database)) as connection:
@@ -182,27 +182,27 @@ class LoaderAsOf:
 
 
 def remove_work_database(volume: DuckDBVolume) -> None:
-    """Delete a moment's work database: what was published from it is all that is needed."""
+    """Delete a moment's work database: only the published one is needed."""
     work = volume.work_database
     for path in (work, work.with_name(f"{work.name}.wal"), work.with_name("build.json")):
         path.unlink(missing_ok=True)
 
 
 def remove_folders(volume: DuckDBVolume) -> None:
-    """Delete the folders of all moments: they are made on demand, and again when asked for."""
+    """Delete the folders of all moments, which are rebuilt on demand."""
     if (folders := volume.as_of).exists():
         shutil.rmtree(folders)
 
 
 def mark(settings: Settings, moment: Moment) -> None:
-    """Say in a moment's data directory what it is, so that nothing is ever collected into it."""
+    """Mark a moment's data directory, so that nothing is ever collected into it."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"as_of": moment.at.isoformat()}) + "\n"
     (settings.data_dir / MARKER).write_text(text, encoding="utf-8")
 
 
 def _tables_in_order(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
-    """Return the name and the definition of each table of the source's `raw`, those first that others are cut by."""
+    """Return the name and the definition of each table of the source's `raw`, those that others depend on first."""
     sql = "select table_name, sql from duckdb_tables() where database_name = 'source' and schema_name = 'raw'"
     definitions: dict[str, str] = dict(connection.execute(sql).fetchall())
     order = {name: position for position, name in enumerate(_ROWS)}

@@ -1,7 +1,7 @@
 """Record a backup in the history as a run of kind backup, beside the pipeline.
 
-It takes no pipeline lock. A backup reads the record store as of one moment, or in an order in which nothing is counted
-that is not there; a pipeline that waited for the copy of a large history would only be late.
+It takes no pipeline lock. A backup reads the record store as of one moment, or in an order in which every counted line
+is present; a pipeline that waited for a large backup would only be late.
 """
 
 import threading
@@ -25,11 +25,11 @@ log = structlog.get_logger()
 _LAST = "last_backup"
 _PROGRESS_SECONDS = 0.5
 _MISSED = 2
-"""After how many due times without a backup people are told."""
+"""After how many due times without a backup an alert is sent."""
 
 
 class BackupStoppedError(AnalyticsError):
-    """The scheduler is to stop; the next backup starts again."""
+    """The scheduler is stopping; the next backup starts from the beginning."""
 
 
 def backup_lock(history: History) -> PipelineLock:
@@ -44,9 +44,9 @@ def record_backup(
     stop: threading.Event | None = None,
     scheduled_at: datetime | None = None,
 ) -> RunResult:
-    """Make a backup and keep in the history what came of it. LockHeld where one is being made already.
+    """Make a backup and record its result in the history. Raises LockHeld if another backup is running.
 
-    An expected failure is a failed run; of anything else the history keeps the reason, and callers get it.
+    An expected failure is a failed run; any other error is recorded and raised.
     """
     with backup_lock(history).hold("backup"):
         history.mark_interrupted(backups=True)
@@ -81,13 +81,13 @@ def _finish(history: History, run_id: int, result: RunResult) -> RunResult:
 
 
 def last_backup(history: History) -> dict[str, Any] | None:
-    """Return what is known of the last backup that was made: at, message, size, new_size, rows, seconds."""
+    """Return the facts of the last backup: at, message, size, new_size, rows, seconds."""
     found: dict[str, Any] | None = history.get_state(_LAST)
     return found
 
 
 def backup_problem(history: History, settings: Settings) -> str | None:
-    """Say in one line that backups fail or do not happen; None where all is well, or none are scheduled."""
+    """Return in one line that backups fail or do not happen; None if all is well, or none are scheduled."""
     ended = history.last("succeeded", "failed", kind="backup")
     if ended is not None and ended.status == "failed":
         return f"The last backup failed. Run {ended.id}: {ended.message}"
@@ -110,7 +110,7 @@ def _overdue(ended: Run | None, began_at: datetime | None, schedule: Schedule) -
 
 
 class _Progress:
-    """Tells the history how many rows are done, and ends a backup that is to stop."""
+    """Records progress in the history, and ends a backup when the scheduler stops."""
 
     def __init__(self, history: History, run_id: int, stop: threading.Event) -> None:
         self._history, self._run_id, self._stop, self._next = history, run_id, stop, 0.0

@@ -18,11 +18,11 @@ from scheduler.publish import Generation
 Facts = dict[str, Any]
 
 _DEFINITION = ("project_fingerprint", "dbt_vars", "dbt_target", "table_uuid")
-"""A change of any of these makes every row of the models suspect; a new load_id only adds rows."""
+"""A change of any of these may affect every row of the models; a new load_id only adds rows."""
 
 
 def read_facts(volume: DuckDBVolume, project: DbtProject) -> Facts:
-    """What a build now would be made from."""
+    """Return the facts that a build would have now."""
     load_id, table_uuid, loaded_at = _newest_load(volume.work_database)
     return {
         "load_id": load_id,
@@ -35,7 +35,7 @@ def read_facts(volume: DuckDBVolume, project: DbtProject) -> Facts:
 
 
 def is_published(facts: Facts, generation: Generation | None) -> bool:
-    """True when a build would give what is published already."""
+    """Return whether a build would produce what is published already."""
     return generation is not None and all(generation.facts.get(name) == value for name, value in facts.items())
 
 
@@ -46,14 +46,14 @@ class BuildNote:
         self._path = volume.work_database.with_name("build.json")
 
     def built_load_id(self, facts: Facts) -> int | None:
-        """The load that every model is complete for and tested; None where these facts ask for a build from nothing."""
+        """Return the load that every model is complete and tested for; None if these facts need a full build."""
         built = self._read().get("built")
         if built is None or any(built.get(name) != facts.get(name) for name in _DEFINITION):
             return None
         return int(built["load_id"])
 
     def is_built(self, facts: Facts) -> bool:
-        """True when the models are complete and tested for these facts."""
+        """Return whether the models are complete and tested for these facts."""
         built = self._read().get("built")
         return built is not None and all(built.get(name) == value for name, value in facts.items())
 
@@ -62,24 +62,24 @@ class BuildNote:
         self._write(self._read() | {"built": None})
 
     def ask_for_every_test(self) -> None:
-        """Record that the next build is one from nothing, with each test by itself."""
+        """Record that the next build is a full one, with separate tests."""
         self._write(self._read() | {"built": None, "every_test": True})
 
     def wants_every_test(self) -> bool:
-        """Whether the next build should run each test by itself."""
+        """Return whether the next build should run every test separately."""
         return bool(self._read().get("every_test"))
 
     def remember_build(self, facts: Facts) -> None:
-        """The models are complete for these facts."""
+        """Record that the models are complete for these facts."""
         self._write(self._read() | {"built": facts, "every_test": False})
 
     def is_refreshed(self, name: str, generation: Generation) -> bool:
-        """True when this refresh has succeeded for this generation."""
+        """Return whether this refresh has succeeded for this generation."""
         refreshed = self._read().get("refreshed", {}).get(name)
         return bool(refreshed == [generation.number, generation.created_at.isoformat()])
 
     def remember_refresh(self, name: str, generation: Generation) -> None:
-        """This refresh need not run again until the next generation."""
+        """Record that this refresh need not run again until the next generation."""
         note = self._read()
         seen = note.get("refreshed", {}) | {name: [generation.number, generation.created_at.isoformat()]}
         self._write(note | {"refreshed": seen})
@@ -98,9 +98,9 @@ class BuildNote:
 
 
 def _newest_load(database: Path) -> tuple[int, str | None, str | None]:
-    """Load id, Iceberg table and moment of the newest load; 0 and None before the first.
+    """Return load id, Iceberg table and moment of the newest load; 0 and None before the first.
 
-    The moment tells apart two loads of the same number: a work database that was lost begins again with the first.
+    The moment distinguishes two loads of the same number: a new work database restarts with the first.
     """
     if not database.exists():
         return 0, None, None

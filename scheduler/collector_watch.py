@@ -1,7 +1,7 @@
-"""Watches the collectors: what the status page shows of them, and what is worth an alert.
+"""Watches the collectors, for the status page and alerts.
 
-A container that is up and finds nothing looks well from everywhere else: the runs succeed, the figures are up to date,
-and there are none.
+A container that runs but finds nothing appears healthy everywhere else: the runs succeed, and the figures are up to
+date, but empty.
 """
 
 import re
@@ -19,23 +19,23 @@ from scheduler.publish import Generation
 log = structlog.get_logger()
 
 SILENT = timedelta(minutes=10)
-"""A collector says once a minute that it is there."""
+"""A collector sends a heartbeat once a minute."""
 _KEEP_SECONDS = 30.0
 _SESSIONS = "marts.dim_sessions"
 
 
 class CollectorWatch:
-    """How the collectors stand, asked at most twice a minute."""
+    """The collectors' states, fetched at most twice a minute."""
 
     def __init__(self, fetch: Callable[[], list[CollectorState]], generation: Callable[[], Generation | None]) -> None:
-        """Ask `fetch` for the states, and `generation` for what is published."""
+        """`fetch` returns the states, `generation` what is published."""
         self._fetch, self._generation = fetch, generation
         self._lock = threading.Lock()
         self._until, self._states = 0.0, list[CollectorState]()
         self._began, self._is_told = datetime.now(UTC), True
 
     def states(self) -> list[CollectorState]:
-        """Return the states, the one seen last first; the ones known before where the loader does not answer."""
+        """Return the states, the most recently seen first; the last known ones if the loader is unreachable."""
         with self._lock:
             if time.monotonic() > self._until:
                 try:
@@ -47,7 +47,7 @@ class CollectorWatch:
             return self._states
 
     def problem(self) -> str | None:
-        """Say in one line what is wrong; None where nothing is."""
+        """Return in one line what is wrong, or None."""
         states = self.states()
         return self._silence(states) or self._unreadable(states) or self._emptiness(states)
 

@@ -1,4 +1,4 @@
-"""The parent's side of the warm dbt process: start it, ask it, end it when it hangs. dbt_worker.py is the other."""
+"""The parent's side of the warm dbt process: starts it, sends commands, ends it when it hangs. See dbt_worker.py."""
 
 import json
 import queue
@@ -23,15 +23,15 @@ _INTERRUPT_SECONDS = 10.0
 
 
 class DbtInterruptedError(Exception):
-    """dbt was ended before it finished: its time was up, or the run was told to stop."""
+    """dbt was ended before it finished: its time limit was reached, or the run was stopped."""
 
 
 class DbtProcessError(PassingError):
-    """The dbt process ended by itself (killed, out of memory); the next command gets a fresh one."""
+    """The dbt process ended unexpectedly (killed, out of memory); the next command gets a new one."""
 
 
 class DbtProcess:
-    """One warm process, started when first needed. Not for two threads at once: the pipeline lock sees to that."""
+    """One warm process, started when first needed. Not thread-safe: callers hold the pipeline lock."""
 
     def __init__(self, log: Path) -> None:
         self._log = log
@@ -44,7 +44,7 @@ class DbtProcess:
         if self._process is not None and self._process.poll() is None:
             return
         self._log.parent.mkdir(parents=True, exist_ok=True)
-        # -P: neither `dbt/` nor `scheduler/dbt_project.py` of this repository may stand in for the package
+        # -P: neither `dbt/` nor `scheduler/dbt_project.py` of this repository may shadow the package
         command = [sys.executable, "-P", str(WORKER)]
         with self._log.open("w", encoding="utf-8") as log:
             self._process = subprocess.Popen(
@@ -54,7 +54,7 @@ class DbtProcess:
                 stderr=log,
                 text=True,
                 encoding="utf-8",
-                start_new_session=True,  # Ctrl-C reaches the scheduler alone, which decides what becomes of the build
+                start_new_session=True,  # Ctrl-C reaches only the scheduler, which decides whether the build ends
             )
         self._messages, self._is_preparing = queue.Queue(), False
         arguments = (self._process, self._messages)
@@ -77,17 +77,17 @@ class DbtProcess:
         stop: threading.Event,
         time_limit: float | None,
     ) -> tuple[bool, str | None]:
-        """Run one command: did it succeed, and why did dbt itself stop. Nothing holds `database` afterwards."""
+        """Run one command; return whether it succeeded, and why dbt itself stopped. `database` is closed afterwards."""
         self.start()
         deadline = None if time_limit is None else time.monotonic() + time_limit
         try:
             self._send({"args": args, "env": dict(env), "database": str(database)})
-            if self._is_preparing:  # its errors are told again by the command that matters
+            if self._is_preparing:  # the next command reports its errors again
                 self._wait(lambda _: None, stop, deadline)
                 self._is_preparing = False
             done = self._wait(on_event, stop, deadline)
         except BaseException:
-            self.close()  # whoever raised, the caller's lock ends soon, and the build must not outlive it
+            self.close()  # after any error, the caller releases its lock soon, and the build must not outlive it
             raise
         if done["holds"]:
             self.close()

@@ -1,6 +1,6 @@
-"""dbt on the work database: where its files go, which variables it gets, and what came of a command.
+"""dbt on the work database: the paths of its files, its variables, and a command's outcome.
 
-Nothing is ever written into the project folder: target and logs lie in the data directory.
+Nothing is ever written into the project folder: target and logs are in the data directory.
 """
 
 import hashlib
@@ -46,13 +46,13 @@ class DbtProject:
 
     @classmethod
     def of(cls, settings: Settings) -> "DbtProject":
-        """Our project, or the one that the settings name."""
+        """Return our project, or the configured one."""
         return cls(settings.dbt_project_dir or _OURS, DataPaths.of(settings).duckdb, settings)
 
     def warm_up(self) -> None:
-        """Start the dbt process in the background: it has imported dbt when the build begins.
+        """Start the dbt process in the background, so that dbt is imported when the build begins.
 
-        Where the project was never parsed, which takes as long as many builds, that is done meanwhile as well.
+        A project that was never parsed is parsed meanwhile as well, which takes as long as many builds.
         """
         folder = self.target_path()
         self._prepare(folder)
@@ -67,7 +67,7 @@ class DbtProject:
         self._process.close()
 
     def target_path(self, target: str | None = None) -> Path:
-        """Where dbt writes artifacts: a folder per target, so that no target spoils another's partial parse."""
+        """The folder for dbt's artifacts, one per target, so that no target invalidates another's partial parse."""
         return self._files / (target or self.target)
 
     def fingerprint(self) -> str:
@@ -83,7 +83,7 @@ class DbtProject:
         return digest.hexdigest()[:16]
 
     def can_go_on(self) -> bool:
-        """Tell whether the project has a selector for builds after new lines; one without it is built from nothing."""
+        """Return whether the project has a selector for incremental builds; without it, every build is a full one."""
         return self._has_selector(_AFTER_NEW_LINES)
 
     def _has_selector(self, name: str) -> bool:
@@ -101,15 +101,15 @@ class DbtProject:
     ) -> DbtOutcome:
         """Build and test everything. Unit tests check the code on fixed rows, not the data: CI runs those.
 
-        After `built_load_id`, the load that every model is complete for, what later loads touch is built and tested.
-        Without `every_test`, the tests of a table are one query, not a node each, which takes longer than most queries.
-        Where memory was too short for queries side by side, everything is built from nothing by one thread alone.
+        After `built_load_id`, the load that every model is complete for, only rows of later loads are built and tested.
+        Without `every_test`, a table's tests are one query: a node each would take longer than most queries.
+        If memory was too small for parallel queries, everything is rebuilt from scratch by a single thread.
         """
         everything = ["build", "--exclude-resource-type", "unit_test", "--full-refresh"]
         by_table = not every_test and self._has_selector(_FROM_NOTHING)
         args, env = [*everything, *(["--selector", _FROM_NOTHING] if by_table else [])], dict[str, str]()
         if built_load_id is not None:
-            # without the manifest: it is that of the build from nothing, and takes longer to write than most models
+            # without the manifest: the full build's is kept, and writing one takes longer than most models
             args = ["build", "--selector", _AFTER_NEW_LINES, "--no-write-json"]
             env = {"BUILT_LOAD_ID": str(built_load_id)}
         outcome = self.invoke(args, env=env, on_event=on_event, stop=stop, time_limit=time_limit)
@@ -122,7 +122,7 @@ class DbtProject:
         return self.invoke(everything, env={"DUCKDB_THREADS": "1"}, on_event=on_event, stop=stop, time_limit=left)
 
     def freshness(self, *, stop: threading.Event | None = None, time_limit: float | None = None) -> DbtOutcome:
-        """How old the sources are. Old data is no reason against publishing: the caller only records this."""
+        """Check the age of the sources. Old data does not prevent publishing: the caller only records this."""
         return self.invoke(["source", "freshness"], stop=stop, time_limit=time_limit)
 
     def docs(self, *, stop: threading.Event | None = None, time_limit: float | None = None) -> DbtOutcome:
@@ -193,20 +193,20 @@ class DbtProject:
         }
 
     def _environment_of_a_run(self, target: str | None = None) -> dict[str, str]:
-        # dbt words every event for its log, also those below its level: a twentieth of a build after new lines.
-        # What it says from `info` on is in the run's log.
+        # dbt formats every event for its log, also those below its level: a twentieth of an incremental build.
+        # Its messages from `info` on are in the run's log.
         levels = {"DBT_LOG_LEVEL": "none", "DBT_LOG_LEVEL_FILE": self._log_level}
         return self.environment(target) | {"DBT_USE_COLORS": "false"} | levels
 
     def _prepare(self, folder: Path) -> None:
-        """An artifact of the command before must not pass for this one's."""
+        """Delete artifacts of earlier commands, so that they are not taken for this one's."""
         for path in (folder, self._logs, self.volume.work_database.parent):
             path.mkdir(parents=True, exist_ok=True)
         for name in ("run_results.json", "sources.json"):
             (folder / name).unlink(missing_ok=True)
 
     def _forget_parse_of_other_files(self, folder: Path) -> None:
-        """Delete what dbt parsed of another version of the project, which it may trip over."""
+        """Delete dbt's parse of another version of the project, which may make it fail."""
         note, fingerprint = folder / "parsed.fingerprint", self.fingerprint()
         if not note.exists() or note.read_text(encoding="utf-8") != fingerprint:
             (folder / _PARSED).unlink(missing_ok=True)
@@ -218,7 +218,7 @@ class DbtProject:
         return ParseCache(fingerprint, self.vars, folder.name)
 
     def _with_vars(self, args: list[str]) -> list[str]:
-        """Our variables below those that the command brings itself."""
+        """Return the arguments with our variables, which the command's own variables override."""
         if not args or args[0].startswith("-") or args[0] == "init":
             return args
         if "--vars" not in args:
@@ -233,7 +233,7 @@ class DbtProject:
 
 
 def _parse_vars(value: list[str]) -> dict[str, Any]:
-    """Variables as dbt takes them, in YAML; what is not a mapping is left for dbt to complain about."""
+    """Parse variables from YAML as dbt does; for anything but a mapping, dbt reports the error."""
     import yaml  # noqa: PLC0415 (only the command line needs it)
 
     parsed = yaml.safe_load(value[0]) if value else {}

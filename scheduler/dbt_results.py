@@ -1,4 +1,4 @@
-"""What dbt leaves behind (`run_results.json`, `sources.json`), typed, with a query for the rows of a failure."""
+"""dbt's artifacts (`run_results.json`, `sources.json`), typed, with a query for the failing rows."""
 
 import json
 from collections.abc import Sequence
@@ -31,12 +31,12 @@ class DbtNode(BaseModel):
 
     @property
     def failed(self) -> bool:
-        """True when this node keeps the result from being published."""
+        """Whether this node prevents the result from being published."""
         return self.status in _FAILED
 
 
 class DbtOutcome(BaseModel):
-    """What one dbt command did."""
+    """The outcome of one dbt command."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -63,7 +63,7 @@ class DbtOutcome(BaseModel):
         return any("Out of Memory" in (node.message or "") for node in self.failures)
 
     def describe(self) -> str:
-        """One line: what failed first and how much more did, or that all passed."""
+        """Return in one line the first failure and the number of others, or that all passed."""
         if self.success:
             return f"{len(self.nodes)} nodes passed, {len(self.warnings)} with a warning"
         if not self.failures:
@@ -145,7 +145,7 @@ def _source(result: dict[str, Any]) -> DbtNode:
 
 
 def _age(seconds: float) -> str:
-    """How old the newest row is. Of an empty table dbt says that it was last loaded in the year 1."""
+    """Return the age of the newest row. For an empty table, dbt reports a load in the year 1."""
     hours = seconds / 3600
     return f"newest row is {hours:.1f} hours old" if hours < _HOURS_OF_A_CENTURY else "it has no rows"
 

@@ -1,7 +1,7 @@
 """The warm dbt process: imports dbt once, then runs one command per line of JSON on standard input.
 
-Its own process, because a hung or greedy build can then be ended, and its DuckDB connection dies with it.
-It runs as a script and imports none of our modules. It exits at once when its parent does: that closes standard input.
+It is a separate process, so that a hung or oversized build can be ended together with its DuckDB connection.
+It runs as a script and imports none of our modules. It exits as soon as its parent does: that closes standard input.
 
 With the argument `console` it is dbt's own command line for the arguments that follow.
 """
@@ -22,7 +22,7 @@ ALLOCATIONS = 100_000
 """Allocations between two garbage collections; Python's default is 700."""
 
 _originals: dict[str, Any] = {}
-"""What of dbt's was replaced, to be put back."""
+"""dbt's original functions, to be restored."""
 
 
 def main() -> None:
@@ -31,7 +31,7 @@ def main() -> None:
         _run_in_terminal(sys.argv[2:])
     send = _claim_stdout()
     requests = _read_requests()
-    gc.disable()  # what an import allocates stays; to go through it costs a tenth of the import
+    gc.disable()  # an import's objects are permanent; collecting garbage among them costs a tenth of the import
     runner = _import_runner(send)
     _spare_collections()
     send({"ready": True})
@@ -40,7 +40,7 @@ def main() -> None:
         os.environ.update(request["env"])
         _hear_debug_events(os.environ.get("DBT_LOG_LEVEL_FILE") != "none")
         send({"done": _run(runner, request["args"]) | {"holds": _release(request["database"])}})
-        gc.collect()  # nobody waits for it now
+        gc.collect()  # no command is waiting now
 
 
 def _run_in_terminal(args: list[str]) -> NoReturn:
@@ -54,9 +54,9 @@ def _run_in_terminal(args: list[str]) -> NoReturn:
 
 
 def _parse_for_every_database() -> None:
-    """Let what was parsed for one database file be read for another: none of our files asks where it lies.
+    """Reuse dbt's parse for another database file: none of our files depends on its path.
 
-    dbt forgets all that it has parsed when a value changes that the adapter shows of its connection.
+    dbt discards its whole parse if a value changes that the adapter shows of its connection.
     """
     from dbt.adapters.duckdb.credentials import DuckDBCredentials  # noqa: PLC0415 (as above)
 
@@ -65,7 +65,7 @@ def _parse_for_every_database() -> None:
 
 
 def _spare_collections() -> None:
-    """Collect garbage rarely: dbt keeps what it allocates for a whole command."""
+    """Collect garbage rarely: dbt keeps its objects for a whole command."""
     gc.freeze()
     gc.set_threshold(ALLOCATIONS, 50, 50)
     gc.enable()
@@ -91,7 +91,7 @@ def _read_requests() -> "queue.Queue[Message]":
     def read() -> None:
         for line in sys.stdin:
             requests.put(json.loads(line))
-        os._exit(0)  # also in the middle of a build: nobody waits for it any more
+        os._exit(0)  # also during a build: its parent has gone
 
     threading.Thread(target=read, name="requests", daemon=True).start()
     return requests
@@ -113,9 +113,9 @@ def _import_runner(send: Callable[[Message], None]) -> Any:
 
 
 def _hear_debug_events(heard: bool) -> None:
-    """Make dbt's debug events only where something listens: to build them is a fifth of the work after new lines.
+    """Create dbt's debug events only if something listens: creating them is a fifth of an incremental build.
 
-    They are kept as they were asked for, and made after all where dbt fires one at a higher level.
+    Their arguments are kept, and the event is created after all if dbt fires it at a higher level.
     """
     from dbt_common.events import base_types, event_manager  # noqa: PLC0415 (as above)
 
@@ -143,7 +143,7 @@ def _hear_debug_events(heard: bool) -> None:
 
 def _run(runner: Any, args: list[str]) -> Message:
     result = runner.invoke(args)
-    if "--no-write-json" in args and result.result is not None:  # the results are read all the same
+    if "--no-write-json" in args and result.result is not None:  # the results are read anyway
         result.result.write(str(Path(os.environ["DBT_TARGET_PATH"], "run_results.json")))
     error = None if result.exception is None else f"{type(result.exception).__name__}: {result.exception}"
     return {"success": bool(result.success), "error": error}
@@ -163,7 +163,7 @@ def _release(database: str) -> bool:
 def _holds(database: Path) -> bool:
     descriptors = Path("/proc/self/fd")
     if not descriptors.is_dir():
-        return True  # cannot know here (macOS): a fresh process per command is the safe choice
+        return True  # not detectable here (macOS): a new process per command is the safe choice
     return any(_target(link) == str(database.resolve()) for link in descriptors.iterdir())
 
 

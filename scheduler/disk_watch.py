@@ -1,6 +1,6 @@
-"""Watches the disks that the volumes lie on: which one is full, what that stops, and what to do.
+"""Watches the disks of the volumes: which one is full, what that stops, and what to do.
 
-A store whose disk is full is often down as well and cannot say why, so the file systems are asked, not the stores.
+A store whose disk is full is often down as well and cannot report it, so the file systems are checked, not the stores.
 """
 
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 
 LEAST_BYTES = 64 * 2**20
 LEAST_SHARE = 0.01
-"""A disk with less than either free is full; SeaweedFS takes no more writes below one per cent."""
+"""A disk with less than either free is full; SeaweedFS rejects writes below one per cent."""
 _MIB = 2**20
 _STOPS = {
     "mongo": "no new line can be stored",
@@ -32,29 +32,29 @@ class Volume:
 
     @property
     def is_full(self) -> bool:
-        """Whether a store on it is about to fail, or does already."""
+        """Whether a store on it is failing or about to fail."""
         return self.free_bytes < max(LEAST_BYTES, self.total_bytes * LEAST_SHARE)
 
 
 class DiskWatch:
-    """The volumes that can be seen from here, by name."""
+    """The visible volumes by name."""
 
     def __init__(self, folders: Mapping[str, Path]) -> None:
-        """Watch these folders; one that is not there is left out."""
+        """Watch these folders; missing ones are ignored."""
         self._folders = folders
 
     def volumes(self) -> list[Volume]:
-        """Return how much is free on each, as far as a program without root's reserve may use it."""
+        """Return the free space of each, without root's reserve."""
         return [_measure(name, folder) for name, folder in self._folders.items() if folder.is_dir()]
 
     def problem(self) -> str | None:
-        """Say in one line which disk is full; None where none is."""
+        """Return in one line which disk is full, or None."""
         full = [volume for volume in self.volumes() if volume.is_full]
         return " ".join(_line(disk) for disk in _by_disk(full)) or None
 
 
 def _measure(name: str, folder: Path) -> Volume:
-    found = os.statvfs(folder)  # of the mount: it takes no permission to read what is in it
+    found = os.statvfs(folder)  # of the mount: that needs no permission to read its content
     return Volume(name, folder.stat().st_dev, found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize)
 
 

@@ -1,4 +1,4 @@
-"""The dbt documentation as a refresh: written again when a generation was built from other models."""
+"""The dbt documentation as a refresh: rewritten when a generation was built from other models."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def dbt_docs(project: DbtProject) -> Refresh:
         described = project.target_path() / "docs.fingerprint"
         fingerprint = str(generation.facts.get("project_fingerprint"))
         if project.docs_page.exists() and _read(described) == fingerprint:
-            return  # it says nothing of the rows, so other rows leave it as it is
+            return  # it does not depend on the rows
         outcome = project.docs(time_limit=_TIME_LIMIT_SECONDS)
         if not outcome.success:
             raise DocsError(outcome.describe())

@@ -1,8 +1,8 @@
-"""Tells people once of each new alarm of drift, by the ways that alerts take.
+"""Sends each new drift alarm once, by the channels of alerts.
 
-An alarm is no incident: it does not end, and nothing has to be repaired. The history keeps which ones were told, so
-that neither a restart nor a rebuilt database tells them again. Only alarms of the newest weeks are told: those of an
-old history are no news.
+An alarm is not an incident: it does not end, and needs no repair. The history stores which ones were sent, so that
+neither a restart nor a rebuilt database sends them again. Only alarms of the latest weeks are sent: those of an
+old history are not news.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -27,9 +27,9 @@ where detected_date_key >= ? order by date_key, metric, model
 
 
 def tell_drift(volume: DuckDBVolume, alerts: Alerts, generation: Generation | None) -> None:
-    """Send one message with the alarms of this generation that nobody was told of.
+    """Send one message with the alarms of this generation that were not sent yet.
 
-    A message that cannot be sent waits for the next run.
+    A message that cannot be sent is retried by the next run.
     """
     state: dict[str, Any] = alerts.history.get_state(_STATE) or {"generation": None, "told": []}
     if generation is None or state["generation"] == generation.number:
@@ -49,5 +49,5 @@ def _newest_alarms(volume: DuckDBVolume, generation: Generation) -> dict[str, st
     with open_read_only(volume.database_of(generation.number)) as connection:
         try:
             return dict(connection.execute(_ALARMS, [int(since.strftime("%Y%m%d"))]).fetchall())
-        except duckdb.CatalogException:  # of another project, or a version that had no alarms yet
+        except duckdb.CatalogException:  # another project's, or of a version without alarms
             return {}

@@ -1,7 +1,7 @@
-"""Lines of the work database whose texts are due, and what is kept of each, in bounded memory.
+"""Finds lines of the work database whose texts are due, and the values to keep of each, in bounded memory.
 
-What a line keeps follows from its own rows alone. So they are taken in portions: the rows of some lines are copied into
-a temporary table, and the view of the facts is asked once more with that table in the place of raw.conversations.
+The values to keep depend only on a line's own rows. So lines are processed in portions: the rows of some lines are
+copied into a temporary table, and the facts' view is queried with that table instead of raw.conversations.
 """
 
 import re
@@ -14,7 +14,7 @@ import duckdb
 from scheduler.text_rows import removed_of_rows
 
 PORTION_BYTES = 16 * 1024 * 1024
-"""Texts whose facts are derived at once; deriving them takes several times as much memory."""
+"""The size of the texts in one portion; deriving their facts takes several times as much memory."""
 _ROWS_AT_ONCE = 2_000
 _AGES = """
 create temporary table due as
@@ -54,8 +54,8 @@ where
     least(written_at, coalesce(ingested_at, written_at))
     < $before + if(ends_with(source_file, '../history.jsonl'), interval 1 minute, interval 0 second)
 """
-"""A line without a time is as old as what stands before it in its file, and none is younger than its collection. An
-entry of the history of prompts waits for the line of the transcript that repeats it: the two may differ by seconds."""
+"""A line without a time is as old as the line before it in its file, and none is later than its collection. An entry of
+the prompt history waits for the transcript's line with the same prompt: the two may differ by seconds."""
 _PORTIONS = """
 create temporary table portions as
 with lines as (
@@ -80,7 +80,7 @@ select
     cast(floor(sum(bytes) over (order by first_row rows unbounded preceding) / $most) as integer) as portion
 from lines
 """
-"""Lines that lie together are in one portion, so that a portion reads a few row groups and not the whole table."""
+"""Adjacent lines are in one portion, so that a portion reads a few row groups and not the whole table."""
 _RANGES = "select portion, min(first_row), max(last_row) from portions group by portion order by portion"
 _PORTION = """
 create or replace temporary table portion as
@@ -97,7 +97,7 @@ from intermediate.int_tool_call_blocks as blocks
 inner join marts.fct_tool_calls as calls on blocks.tool_call_key = calls.tool_call_key
 where calls.git_output is not null and blocks.answer_block_id is not null
 """
-"""Notes of commits are figures only where the command made some."""
+"""Notes on commits count in figures only if the command made some."""
 _FACTS = "select sql from duckdb_views() where schema_name = 'staging' and view_name = 'stg_text_facts'"
 _NAME = re.compile(r'(?i)^\s*create\s+view\s+.*?stg_text_facts"?(?=[\s(])')
 _READ = re.compile(r'("?\w+"?\.)?"?\braw\b"?\."?conversations\b"?')
@@ -137,7 +137,7 @@ _UNREADABLE = "select document_id from due where kind = 'rejected' and (not is_r
 
 
 class Due:
-    """Lines of the work database whose texts are due. `again`: also those that have none there any more."""
+    """Lines of the work database whose texts are due. `again`: also those whose texts are already removed there."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, before: datetime, *, again: bool) -> None:
         self._connection, self.again = connection, again
@@ -149,7 +149,7 @@ class Due:
         return int(row[0]) if row else 0
 
     def lines(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield ids, and what is kept of each line."""
+        """Yield ids, and the values to keep of each line."""
         self._connection.execute(_PORTIONS, {"again": self.again, "most": PORTION_BYTES})
         self._connection.execute(_MADE_COMMITS)
         view = self._view_of_facts()
@@ -165,7 +165,7 @@ class Due:
         return (line_id for (line_id,) in self._stream(_UNREADABLE, [self.again]))
 
     def _view_of_facts(self) -> str:
-        """Return the statement that makes the view of the facts once more, over the portion."""
+        """Return the statement that creates the facts' view over the portion."""
         ((sql,),) = self._connection.execute(_FACTS).fetchall()
         return _READ.sub("temp.portion", _NAME.sub("create or replace temporary view facts_of_portion", sql))
 
@@ -180,7 +180,7 @@ class Due:
     def _rows(self) -> Iterator[dict[str, Any]]:
         for batch in self._connection.execute(_ROWS).to_arrow_reader(_ROWS_AT_ONCE):
             filled = [name for name in batch.schema.names if batch[name].null_count < batch.num_rows]
-            yield from batch.select(filled).to_pylist()  # of a hundred columns, most are NULL in all of a batch
+            yield from batch.select(filled).to_pylist()  # most of the hundred columns are NULL in a whole batch
 
     def _stream(self, query: str, parameters: list[Any] | None = None) -> Iterator[tuple[Any, ...]]:
         cursor = self._connection.execute(query, parameters or [])

@@ -1,8 +1,8 @@
-"""Keeps what was published of each day and model, and each later version of it with what changed it.
+"""Stores the published figures of each day and model, and each later version with the cause of its change.
 
-It tells which figures are not what they were on a date, and why (`./analytics restatement`). A figure that a
-publication changes gets a new version; of several publications of one day the last counts, so the file grows by what
-changes and not by runs. It holds sums alone: no project, no session, no text.
+`./analytics restatement` reads it to list the figures that have changed since a date, and why. A figure that a
+publication changes gets a new version; the last publication of a day counts, so the file grows with changes and
+not with runs. It contains only sums: no project, no session, no text.
 """
 
 import hashlib
@@ -25,8 +25,8 @@ from scheduler.pipeline_parts import Refresh
 from scheduler.publish import FORGETS, Generation
 
 NEW_LINES, FORGOTTEN, PRICES, RULES, SETTINGS = "new lines", "forgotten", "prices", "rules", "settings"
-"""What can change a figure: lines of that day that came later, lines deleted on request, another price list, another
-version of the models, another time zone or variable of dbt."""
+"""The causes of a change: late lines of that day, lines deleted on request, another price list, another
+version of the models, another time zone or dbt variable."""
 
 _LOAD = "load"
 _TABLES = """
@@ -71,7 +71,7 @@ select distinct coalesce(strftime(timezone(?, event_at), '%Y%m%d')::integer, 0)
 from staging.stg_conversations
 where load_id > ? and ingested_at > ?::timestamptz - interval 1 hour
 """
-"""Both: after a change of what is masked every line is loaded again, and a line may come between a load and its
+"""Both: after a change of the masking every line is reloaded, and a line may arrive between a load and its
 publication."""
 _NEWEST = "select *, max(published_on) from figures where published_on <= ? group by date_key, model"
 
@@ -81,7 +81,7 @@ class FiguresError(AnalyticsError):
 
 
 class Figures(NamedTuple):
-    """What was published of a day and model. Token counts are whole numbers, the cost is in US dollars."""
+    """The published figures of a day and model. Token counts are whole numbers, the cost is in US dollars."""
 
     responses: int = 0
     input_tokens: str = "0"
@@ -99,22 +99,22 @@ class Figures(NamedTuple):
 
     @property
     def counts(self) -> tuple[Any, ...]:
-        """Everything but what follows from prices."""
+        """Everything but what depends on prices."""
         return self[:5]
 
     @property
     def cost(self) -> float:
-        """The cost of what has a price."""
+        """The cost of the responses that have a price."""
         return float(self.cost_usd or 0)
 
 
 Key = tuple[int, str]
-"""A local day as YYYYMMDD (0 where it is not recorded) and a model ("" where that is not)."""
+"""A local day as YYYYMMDD (0 if not recorded) and a model ("" if not recorded)."""
 
 
 @dataclass(frozen=True)
 class Restated:
-    """A day and model whose figures are not what they were."""
+    """A day and model whose figures have changed."""
 
     date_key: int
     model: str
@@ -130,7 +130,7 @@ class FiguresFile:
         self.path = path
 
     def record(self, volume: DuckDBVolume, generation: Generation) -> int:
-        """Add what this generation changes and return how many figures that are; none where it was added before."""
+        """Add the figures that this generation changes and return how many; none if it was added before."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._open() as database:
             for table in _TABLES.split(";"):
@@ -144,7 +144,7 @@ class FiguresFile:
             return _add(database, found)
 
     def first_day(self) -> str | None:
-        """Return the day of the first publication that is known, as YYYY-MM-DD; None before any."""
+        """Return the day of the first known publication, as YYYY-MM-DD; None before any."""
         if not self.path.exists():
             return None
         with self._open() as database:
@@ -154,7 +154,7 @@ class FiguresFile:
     def restated(self, since: date, until: date) -> list[Restated]:
         """Return the figures of days up to `since` that `until` changed, as published at the end of both days.
 
-        Raises UsageError where nothing was published by `since`.
+        Raises UsageError if nothing was published by `since`.
         """
         first = self.first_day()
         if first is None or since.isoformat() < first:
@@ -186,7 +186,7 @@ class FiguresFile:
 
 
 def figures_refresh(path: Path, volume: DuckDBVolume) -> Refresh:
-    """Return what adds each publication to the file."""
+    """Return the refresh that adds each publication to the file."""
 
     def add(generation: Generation) -> None:
         FiguresFile(path).record(volume, generation)
@@ -195,7 +195,7 @@ def figures_refresh(path: Path, volume: DuckDBVolume) -> Refresh:
 
 
 class _Found:
-    """What a publication says, and what is different from the one before."""
+    """A publication's figures, and its differences from the one before."""
 
     def __init__(
         self, published: duckdb.DuckDBPyConnection, generation: Generation, last: Mapping[str, Any] | None
@@ -222,7 +222,7 @@ class _Found:
         self._days_with_new_lines = {day for (day,) in new}
 
     def causes(self, key: Key, before: Figures, after: Figures) -> set[str]:
-        """Return what may have changed a figure: what is different of all that a figure follows from."""
+        """Return the possible causes of a changed figure: the inputs that differ."""
         if self.is_first:
             return set()
         causes = {PRICES} & self._changed
@@ -239,7 +239,7 @@ class _Found:
 
 
 def _add(database: sqlite3.Connection, found: _Found) -> int:
-    """Add a publication and the versions that it brings, in the transaction that the caller commits."""
+    """Add a publication and its versions, in the transaction that the caller commits."""
     known = _newest(database, found.published_on)
     gone = {key: Figures() for key in known.keys() - found.figures.keys()}
     changed = {key: now for key, now in (found.figures | gone).items() if known.get(key, Figures()) != now}

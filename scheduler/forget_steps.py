@@ -1,4 +1,4 @@
-"""What a run does besides while a request to forget is unfinished: it begins by deleting, and ends by proving it."""
+"""The additional steps of a run while a request to forget is unfinished: deletion first, and proof at the end."""
 
 from functools import partial
 
@@ -12,7 +12,7 @@ PROVE = "prove"
 
 
 class NotForgottenError(AnalyticsError):
-    """Something is left of what was to be forgotten; the next run goes on."""
+    """Something to be forgotten is left; the next run continues."""
 
 
 def with_forgetting(steps: list[Step], forgetting: Forgetting) -> list[Step]:
@@ -26,7 +26,7 @@ def with_forgetting(steps: list[Step], forgetting: Forgetting) -> list[Step]:
 
 
 def prove(forgetting: Forgetting, context: Context) -> Output:
-    """Delete what older generations and folders hold, search what is left, and close the requests."""
+    """Delete older generations and folders, search what is left, and close the requests."""
     removed = remove_old_generations(context.parts.volume, 1)
     remove_folders(context.parts.volume)
     proof = forgetting.prove(context.progress)

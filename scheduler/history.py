@@ -1,4 +1,4 @@
-"""The run history in SQLite: runs, their steps, log lines and dbt results, and what must outlive a restart.
+"""The run history in SQLite: runs, their steps, log lines and dbt results, and state that must survive a restart.
 
 Every call is one transaction on its own connection, so threads and processes may share the file.
 """
@@ -39,7 +39,7 @@ class HistoryError(AnalyticsError):
 
 
 class Run(BaseModel):
-    """One run. One that did not happen has a status that says so, and a message that says why."""
+    """One run. A run that did not happen has its own status, and a message with the reason."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -74,7 +74,7 @@ class LogLine(BaseModel):
 
 
 class History:
-    """The history file. Opening it brings its tables up to this version."""
+    """The history file. Opening it migrates its tables to this version."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -90,7 +90,7 @@ class History:
         scheduled_at: datetime | None = None,
         full_refresh: bool = False,
     ) -> int:
-        """A run starts; its id."""
+        """Record the start of a run and return its id."""
         fields = {"kind": kind, "trigger": trigger, "status": "running", "full_refresh": int(full_refresh)}
         who = {"pid": os.getpid(), "host": socket.gethostname()}
         times = {"scheduled_at": _text(scheduled_at), "started_at": _text(_now())}
@@ -100,7 +100,7 @@ class History:
     def did_not_happen(
         self, kind: RunKind, trigger: Trigger, status: Status, message: str, scheduled_at: datetime | None = None
     ) -> int:
-        """A run that was due and did not start, with the reason; its id."""
+        """Record a run that was due and did not start, with the reason; return its id."""
         now = _text(_now())
         fields = {"kind": kind, "trigger": trigger, "status": status, "message": message, "seconds": 0.0}
         times = {"scheduled_at": _text(scheduled_at), "started_at": now, "finished_at": now}
@@ -108,7 +108,7 @@ class History:
             return _insert(database, "runs", fields | times)
 
     def progress(self, run_id: int, step: str, done: int | None = None, total: int | None = None) -> None:
-        """Where a running run is."""
+        """Record a run's progress."""
         sql = "update runs set progress_step = ?, progress_done = ?, progress_total = ? where id = ?"
         with self._write() as database:
             database.execute(sql, (step, done, total, run_id))
@@ -120,14 +120,14 @@ class History:
             _insert(database, "log_lines", fields)
 
     def add_step(self, run_id: int, step: StepResult) -> None:
-        """A step has ended."""
+        """Record the end of a step."""
         with self._write() as database:
             position = database.execute("select count(*) from steps where run_id = ?", (run_id,)).fetchone()[0]
             fields = step.model_dump() | {"started_at": _text(step.started_at), "run_id": run_id, "position": position}
             _insert(database, "steps", fields)
 
     def finish(self, run_id: int, status: Status, message: str, generation: int | None = None) -> None:
-        """A run has ended."""
+        """Record the end of a run."""
         sql = (
             "update runs set status = ?, message = ?, generation = ?, finished_at = ?, progress_step = null,"
             " progress_done = null, progress_total = null,"
@@ -138,7 +138,7 @@ class History:
             database.execute(sql, (status, message, generation, now, now, run_id))
 
     def add_dbt_results(self, run_id: int, result: RunResult) -> None:
-        """What dbt said of each node, with the failing rows of failed tests."""
+        """Add dbt's result for each node, with the failing rows of failed tests."""
         failed = {test.node.unique_id: test for test in result.failed_tests}
         with self._write() as database:
             for position, node in enumerate(result.dbt):
@@ -146,13 +146,13 @@ class History:
                 if test := failed.get(node.unique_id):
                     fields |= {"failing_columns": json.dumps(test.columns), "failing_rows": json.dumps(test.rows)}
                 else:
-                    fields["query"] = None  # long, and of use only where it shows a failure
+                    fields["query"] = None  # long, and only useful for a failure
                 _insert(database, "dbt_results", fields)
 
     def mark_interrupted(self, *, backups: bool = False) -> list[int]:
-        """Runs that never ended. Only who holds the pipeline lock may ask: nobody else can be running then.
+        """Mark runs that never ended as interrupted. The caller holds the pipeline lock, so no run is active.
 
-        A backup does not hold it: of those only who holds the lock of backups may ask.
+        Backups do not take that lock: for those, the caller holds the lock of backups.
         """
         query = "select id from runs where status = 'running' and (kind = 'backup') = ?"
         with self._write() as database:
@@ -182,7 +182,7 @@ class History:
         return [LogLine.model_validate(_without(row, "run_id")) for row in self.query(sql, (run_id, after, limit))]
 
     def dbt_results(self, run_id: int) -> list[FailedTest]:
-        """What dbt said of each node of a run, in order; failing rows where a test failed."""
+        """Return dbt's result for each node of a run, in order, with the failing rows of failed tests."""
         rows = self.query("select * from dbt_results where run_id = ? order by position", (run_id,))
         return [_dbt_result(row) for row in rows]
 
@@ -194,29 +194,29 @@ class History:
         return Run.model_validate(dict(rows[0])) if rows else None
 
     def began_at(self) -> datetime | None:
-        """Return when the oldest run that is still remembered started."""
+        """Return when the oldest stored run started."""
         (row,) = self.query("select min(started_at) as at from runs", ())
         return datetime.fromisoformat(row["at"]) if row["at"] else None
 
     def remove_older_than(self, days: int) -> int:
-        """Forget runs that started longer ago than that; how many."""
+        """Delete runs that started longer ago than that; return how many."""
         before = _text(_now() - timedelta(days=days))
         with self._write() as database:
             return database.execute("delete from runs where started_at < ? and status <> 'running'", (before,)).rowcount
 
     def get_state(self, key: str) -> Any:
-        """A value that outlives a restart; None when it was never set."""
+        """Return a value that survives restarts, or None if it was never set."""
         rows = self.query("select value from state where key = ?", (key,))
         return json.loads(rows[0]["value"]) if rows else None
 
     def set_state(self, key: str, value: Any) -> None:
-        """Keep a value (anything JSON holds) across restarts."""
+        """Store a value (any JSON) across restarts."""
         sql = "insert into state values (?, ?) on conflict (key) do update set value = excluded.value"
         with self._write() as database:
             database.execute(sql, (key, json.dumps(value)))
 
     def remember(self, keys: Sequence[str], days: int = 100) -> list[str]:
-        """Remember keys for so many days and return those that were not known: of several callers one gets them."""
+        """Store keys for so many days and return the new ones; only one of several callers gets a key."""
         now = _now()
         sql = "insert into state values (?, ?) on conflict (key) do nothing"
         with self._write() as database:
@@ -226,12 +226,12 @@ class History:
             return [key for key, name, at in rows if database.execute(sql, (name, at)).rowcount]
 
     def forget(self, keys: Sequence[str]) -> None:
-        """Forget remembered keys."""
+        """Delete stored keys."""
         with self._write() as database:
             database.executemany("delete from state where key = ?", [(f"{_REMEMBERED}{key}",) for key in keys])
 
     def is_remembered(self, key: str) -> bool:
-        """True for a key that was remembered and not forgotten since."""
+        """Return whether a key is stored."""
         return self.get_state(f"{_REMEMBERED}{key}") is not None
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]:
@@ -251,7 +251,7 @@ class History:
             database.commit()
 
     def kept_open(self) -> "closing[sqlite3.Connection]":
-        """Keep a connection: SQLite folds its log into the file, and waits for the disk, when the last one closes."""
+        """Keep a connection open: SQLite checkpoints its log, and waits for the disk, when the last one closes."""
         with self._one_line():
             return closing(self._connected())
 

@@ -1,4 +1,4 @@
-"""Takes out of the history of runs what it quotes of transcripts: rows that failed a test, and lines that name them."""
+"""Removes quotes of transcripts from the history of runs: rows that failed a test, and lines that mention them."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ _TEXTS = (("log_lines", "message"), ("runs", "message"), ("steps", "message"), (
 
 
 def erase_quotes(path: Path, samples: Sequence[str]) -> None:
-    """Delete every row that failed a test, whoever wrote it, and replace messages that hold one of these samples."""
+    """Delete every row that failed a test, and replace messages that contain one of these samples."""
     if not path.exists():
         return
     with closing(sqlite3.connect(path, timeout=60, isolation_level=None)) as connection:

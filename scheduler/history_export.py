@@ -1,7 +1,7 @@
 """The run history as tables of `raw` in the work database, so that the scheduler's health is on the dashboards too.
 
-`raw` mirrors the history: what the history forgot goes, what it has gained comes. dbt's staging models create the same
-tables when they are missing (macro scheduler_table), so a build without a scheduler works too.
+`raw` mirrors the history: expired runs are deleted, new ones added. dbt's staging models create the same
+tables if they are missing (macro scheduler_table), so a build without a scheduler works too.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -56,7 +56,7 @@ TABLES: dict[str, dict[str, str]] = {
 
 
 def ensure_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create the three tables where they are missing."""
+    """Create the three tables if they are missing."""
     connection.execute("create schema if not exists raw")
     for name, columns in TABLES.items():
         fields = ", ".join(f"{column} {kind}" for column, kind in columns.items())
@@ -64,11 +64,11 @@ def ensure_tables(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def export_history(connection: duckdb.DuckDBPyConnection, history: History) -> None:
-    """Make the tables equal to the history's finished runs. The run that exports is not among them yet."""
+    """Synchronise the tables with the history's finished runs. The exporting run is not among them yet."""
     ensure_tables(connection)
     finished = history.query("select id, started_at from runs where finished_at is not null")
     kept = {(row["id"], _microseconds(row["started_at"])) for row in finished}
-    # an id alone says too little: a history that was deleted counts from 1 again
+    # an id is not enough: a history that was deleted counts from 1 again
     there = set(connection.execute("select run_id, epoch_us(started_at) from raw.pipeline_runs").fetchall())
     connection.begin()
     for name, columns in TABLES.items():

@@ -1,4 +1,4 @@
-"""The tables of the run history. `user_version` says which of the steps below a file has been through."""
+"""The tables of the run history. `user_version` is the number of the steps below that a file has been migrated by."""
 
 import sqlite3
 
@@ -67,7 +67,7 @@ MIGRATIONS: tuple[str, ...] = (
 
 
 def migrate(database: sqlite3.Connection) -> None:
-    """Bring a file through the steps that it has not been through."""
+    """Apply the steps that a file lacks."""
     version = database.execute("pragma user_version").fetchone()[0]
     for number, statements in enumerate(MIGRATIONS[version:], version + 1):
         for statement in statements.split(";"):

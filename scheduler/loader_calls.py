@@ -6,18 +6,18 @@ from typing import Protocol
 from common.loader_results import ExtractResult, LoadResult, MaintenanceResult
 
 Progress = Callable[[int, int | None], None]
-"""Called with rows done and rows expected (None: unknown). It raises when the run is to stop: let that through."""
+"""Called with rows done and rows expected (None: unknown). It raises when the run is stopped: do not catch that."""
 
 
 class Loader(Protocol):
-    """MongoDB to Iceberg to `raw`, and the care of the Iceberg tables."""
+    """MongoDB to Iceberg to `raw`, and the maintenance of the Iceberg tables."""
 
     def extract(self, *, full_refresh: bool = False, progress: Progress | None = None) -> ExtractResult:
-        """Append what is new in MongoDB to Iceberg."""
+        """Append new lines from MongoDB to Iceberg."""
         ...
 
     def load(self, *, full_refresh: bool = False, progress: Progress | None = None) -> LoadResult:
-        """Bring `raw` in the work database up to Iceberg."""
+        """Update `raw` in the work database from Iceberg."""
         ...
 
     def maintain(self, *, progress: Progress | None = None) -> MaintenanceResult:

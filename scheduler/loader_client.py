@@ -1,7 +1,7 @@
 """The loader behind HTTP, as the appliance has it: the same calls as in process, each one request.
 
-The request lasts as long as the step. Meanwhile the loader is asked how far it is, and a run that is stopped closes the
-connection: that is how the loader knows that nobody waits any more.
+The request lasts as long as the step. Meanwhile the loader's health is polled for progress; a stopped run closes the
+connection, which tells the loader to end the step.
 """
 
 import json
@@ -41,11 +41,11 @@ _WORTH_A_RETRY = frozenset({409, 429, 502, 503, 504})
 
 
 class LoaderError(AnalyticsError):
-    """The loader refused or failed; the message is its own."""
+    """The loader rejected the call or failed; the message is the loader's."""
 
 
 class HttpService:
-    """Asks a service for steps, with a bearer token."""
+    """Calls a service's steps, with a bearer token."""
 
     _called = "the service"
 
@@ -68,7 +68,7 @@ class HttpService:
                 self._await_answer(connection, progress)
                 answer = connection.getresponse()
                 status, content = answer.status, answer.read()
-            except HTTPException as error:  # it ended before its answer did
+            except HTTPException as error:  # it ended before its response did
                 raise PassingError(f"{self._called} stopped during {step}: {type(error).__name__}") from error
         if status in _WORTH_A_RETRY:
             raise PassingError(f"{self._called} answered {status} to {step}: {_reason(content)}")
@@ -85,18 +85,18 @@ class HttpService:
         return answer.json()
 
     def _connect(self) -> HTTPConnection:
-        """A connection of our own: requests would not let go of one that still waits for its answer."""
+        """Return a separate connection: requests would not close one that still waits for its response."""
         parts = urlsplit(self._url)
         kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
         connection = kind(parts.hostname or "", parts.port, timeout=_CONNECT_SECONDS)
         try:
             connection.connect()
-        except OSError as error:  # no name, no route, refused: a container that restarts has all three
+        except OSError as error:  # no name, no route, refused: a restarting container causes all three
             raise PassingError(f"{self._called} at {self._url} cannot be reached: {error.strerror or error}") from error
         return connection
 
     def _await_answer(self, connection: HTTPConnection, progress: Progress | None) -> None:
-        """Return when the answer begins; report progress until then. What progress raises closes the connection."""
+        """Wait for the response and report progress meanwhile. An exception from `progress` closes the connection."""
         deadline = time.monotonic() + self._time_limit
         while not select.select([connection.sock], [], [], _LOOK_SECONDS)[0]:
             if time.monotonic() > deadline:
@@ -105,7 +105,7 @@ class HttpService:
                 progress(*self._how_far())
 
     def _how_far(self) -> tuple[int, int | None]:
-        """What the loader's health says of the running step; nothing when it does not say."""
+        """Return the running step's progress from the loader's health, or zero if it reports none."""
         try:
             health = requests.get(f"{self._url}/healthz", timeout=_CONNECT_SECONDS).json()
             return int(health["done"]), health["total"]
@@ -114,13 +114,13 @@ class HttpService:
 
 
 class HttpLoader(HttpService):
-    """Asks the loader service at LOADER_URL, with LOADER_TOKEN as bearer token."""
+    """Calls the loader service at LOADER_URL, with LOADER_TOKEN as bearer token."""
 
     _called = "the loader"
 
     @classmethod
     def of(cls, settings: Settings) -> "HttpLoader":
-        """The loader that the settings name."""
+        """Return the configured loader."""
         if not settings.loader_url:
             raise SettingsError("LOADER_URL: expected the address of the loader service, found nothing")
         token = settings.loader_token.get_secret_value() if settings.loader_token else None
@@ -139,18 +139,18 @@ class HttpLoader(HttpService):
         return self._post("maintain", {}, MaintenanceResult, progress)
 
     def collectors(self) -> list[CollectorState]:
-        """GET /collectors. Raises PassingError where the loader does not tell."""
+        """GET /collectors. Raises PassingError if the loader does not answer."""
         return [CollectorState.model_validate(state) for state in self._get("collectors")]
 
 
 class HttpVault(HttpService):
-    """Asks the vault service at VAULT_URL, with VAULT_TOKEN as bearer token."""
+    """Calls the vault service at VAULT_URL, with VAULT_TOKEN as bearer token."""
 
     _called = "the vault"
 
     @classmethod
     def of(cls, settings: Settings) -> "HttpVault | None":
-        """The vault that the settings name, if any."""
+        """Return the configured vault, if any."""
         if not settings.vault_url:
             return None
         token = settings.vault_token.get_secret_value() if settings.vault_token else None
@@ -161,7 +161,7 @@ class HttpVault(HttpService):
         return self._post("backup", {"full": full}, BackedUp, progress)
 
     def forget_log(self) -> ForgetLog:
-        """GET /forget/log. Raises PassingError where the vault does not tell."""
+        """GET /forget/log. Raises PassingError if the vault does not answer."""
         return ForgetLog.model_validate(self._get("forget/log"))
 
     def forget_select(self, kind: str, value: str) -> Selected:
@@ -178,7 +178,7 @@ class HttpVault(HttpService):
         return self._post("forget/remove", {}, Done, progress).message
 
     def forget_finish(self, proof: str, progress: Progress | None = None) -> str:
-        """POST /forget/finish; return where something is left, or nothing."""
+        """POST /forget/finish; return where something is left, or an empty text."""
         return self._post("forget/finish", {"proof": proof}, Done, progress).message
 
     def text_begin(self, before: datetime, lines: int) -> None:
@@ -190,7 +190,7 @@ class HttpVault(HttpService):
         return self._post("forget/text/reduce", {"kept": dict(kept)}, Counted, None).lines
 
     def text_blank(self, line_ids: list[str]) -> int:
-        """POST /forget/text/blank; return how many lines had other bytes than blanks."""
+        """POST /forget/text/blank; return the number of lines overwritten."""
         return self._post("forget/text/blank", {"line_ids": line_ids}, Counted, None).lines
 
     def text_end(self) -> None:

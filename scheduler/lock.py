@@ -1,6 +1,6 @@
 """One pipeline at a time on a DuckDB volume: an flock that the kernel frees when its holder dies.
 
-The file also names its holder, for people. Only the flock counts: a name left by a killed process means nothing.
+The file also names its holder, for people. Only the flock counts: the name of a killed process is ignored.
 """
 
 import fcntl
@@ -21,13 +21,13 @@ from common.errors import AnalyticsError
 EXIT_CODE_LOCKED = 75
 """The exit code of a command that found the lock taken (EX_TEMPFAIL: try again later)."""
 
-_PROBE_GRACE_SECONDS = 0.25  # `holder()` takes the lock for an instant; a scheduler must not fail on that
+_PROBE_GRACE_SECONDS = 0.25  # `holder()` takes the lock briefly; a scheduler must not fail because of that
 _COMMAND_CHARACTERS = 200
 
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds the lock."""
+    """The holder of the lock."""
 
     pid: int
     host: str
@@ -41,7 +41,7 @@ class Holder:
 
 
 class LockHeld(AnalyticsError):
-    """Somebody else holds the pipeline lock; the message names them."""
+    """Another process holds the pipeline lock; the message names it."""
 
     exit_code = 75
 
@@ -52,7 +52,7 @@ class LockHeld(AnalyticsError):
 
 
 class PipelineLock:
-    """The lock of one volume. Every hold opens the file again, so two threads of one process exclude each other too."""
+    """The lock of one volume. Every hold opens the file again, so threads of one process exclude each other too."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -61,7 +61,7 @@ class PipelineLock:
     def hold(
         self, purpose: str = "pipeline", wait_seconds: float = 0, stop: threading.Event | None = None
     ) -> Iterator[None]:
-        """Hold the lock inside the block; LockHeld when it stays taken for `wait_seconds` or until `stop` is set."""
+        """Hold the lock in this block. Raises LockHeld if it stays taken for `wait_seconds` or until `stop` is set."""
         descriptor = self._acquire(wait_seconds, stop or threading.Event())
         try:
             _write(descriptor, _me(purpose))
@@ -71,7 +71,7 @@ class PipelineLock:
             os.close(descriptor)
 
     def holder(self) -> Holder | None:
-        """Who holds the lock now; None when it is free. A holder whose name cannot be read is shown as unknown."""
+        """Return the current holder, or None if the lock is free. An unreadable name is shown as unknown."""
         with suppress(FileNotFoundError):
             descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
             try:
@@ -93,7 +93,7 @@ class PipelineLock:
             pause = min(pause * 1.5, 1.0)
 
     def _try(self) -> int | None:
-        """The locked descriptor, or None. A file that was replaced meanwhile (a restore) does not count as the lock."""
+        """Return the locked descriptor, or None. A file that was replaced meanwhile (by a restore) is not the lock."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         if _lock(descriptor, fcntl.LOCK_EX) and _is_file(descriptor, self.path):
@@ -132,5 +132,5 @@ def _me(purpose: str) -> Holder:
 def _write(descriptor: int, holder: Holder) -> None:
     text = json.dumps(asdict(holder) | {"since": holder.since.isoformat()})
     os.ftruncate(descriptor, 0)
-    with suppress(OSError):  # a full disk: the lock holds without a name, and the run will say what is wrong
+    with suppress(OSError):  # a full disk: the lock works without a name, and the run will report the problem
         os.pwrite(descriptor, text.encode(), 0)

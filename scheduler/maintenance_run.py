@@ -1,4 +1,4 @@
-"""The care of what grows: Iceberg's files and snapshots, old generations, history, logs."""
+"""Maintenance of growing data: Iceberg's files and snapshots, old generations, history, logs."""
 
 import time
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from scheduler.publish import remove_old_generations
 
 
 def maintenance_steps(history: History, logs: Path, *, run_retention_days: int, log_retention_days: int) -> list[Step]:
-    """The steps of the maintenance job; a further one is one more entry."""
+    """Return the steps of the maintenance job; add a step as an entry here."""
     return [
         Step("iceberg", _iceberg, retries=3),
         Step("generations", _generations),

@@ -1,4 +1,4 @@
-"""Starts a run when a machine has sent for the first time, so that nobody waits for the schedule."""
+"""Starts a run when a machine has sent lines for the first time, without waiting for the schedule."""
 
 from collections.abc import Callable
 
@@ -13,16 +13,16 @@ _KNOWN = "known_machines"
 
 
 class NewMachines:
-    """Knows the machines whose lines are in the figures; remembers them in the history of runs."""
+    """Stores in the history of runs which machines' lines are in the figures."""
 
     def __init__(self, states: Callable[[], list[CollectorState]], history: History) -> None:
-        """`states` tells how the collectors stand."""
+        """`states` returns the collectors' states."""
         self._states, self._history = states, history
 
     def look(self, run: Callable[[], str | None]) -> None:
-        """Call `run` if there is a machine that was not there before; again at the next look if that started nothing.
+        """Call `run` if there is a new machine; retry at the next call if that started nothing.
 
-        What is there at the first look is known: it is in the figures, or in those that the first run makes.
+        Machines at the first call are not new: they are in the figures, or will be after the first run.
         """
         sent = {state.host for state in self._states() if state.last_line_at is not None}
         known = self._history.get_state(_KNOWN)

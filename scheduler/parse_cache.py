@@ -1,7 +1,7 @@
-"""What dbt parsed of our project, shared by every data directory: parsing takes longer than building a small history.
+"""A cache of dbt's parse of our project for all data directories: parsing takes longer than building a small history.
 
-The copies lie in this Python environment, beside the version of dbt that made them, and go with it. Where that cannot
-be written nothing is shared.
+The copies are in this Python environment, beside the version of dbt that made them, and are deleted with it. If it is
+not writable, nothing is shared.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from uuid import uuid4
 
 FOLDER = Path(sys.prefix) / "share" / "claude-analytics" / "parsed"
 KEPT = 8
-"""Copies: one for each version of the project, set of variables and target that was used last."""
+"""The most copies: one per recently used version of the project, set of variables and target."""
 
 
 class ParseCache:
@@ -26,16 +26,16 @@ class ParseCache:
         self._path = folder / hashlib.sha256(source.encode()).hexdigest()[:32]
 
     def give(self, target: Path) -> None:
-        """Copy what is kept to where dbt reads it, if anything is."""
+        """Copy the cached parse, if any, to where dbt reads it."""
         with suppress(OSError):
             _copy(self._path, target)
             self._path.touch()
 
     def keep(self, parsed: Path) -> None:
-        """Keep what dbt has written, unless that was done before."""
+        """Cache dbt's parse unless it is cached already."""
         if self._path.exists() or not parsed.exists():
             return
-        with suppress(OSError):  # an environment that only its owner writes, or a full disk
+        with suppress(OSError):  # an environment that only its owner may write, or a full disk
             self._path.parent.mkdir(parents=True, exist_ok=True)
             _copy(parsed, self._path)
             newest_first = sorted(self._path.parent.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)

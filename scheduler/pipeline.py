@@ -1,7 +1,7 @@
-"""Runs the steps in order: retries, time limits, interruption, and one result that says what happened.
+"""Runs the steps in order, with retries, time limits and interruption, and returns one result.
 
-A step is interrupted where it looks: at its next progress report, or between two steps; dbt's process is ended.
-Every step may be cut off anywhere and run again, so nothing is lost by that. The caller holds the pipeline lock.
+A step is interrupted at its next progress report, or between two steps; dbt's process is ended.
+Every step can be interrupted anywhere and run again without loss. The caller holds the pipeline lock.
 """
 
 import errno
@@ -23,13 +23,13 @@ from scheduler.transient import is_transient
 from scheduler.work_database import remove_work_database
 
 _NO_SPACE = os.strerror(errno.ENOSPC)
-"""Also in what DuckDB, dbt and the loader service say of it."""
+"""This text is also in the errors of DuckDB, dbt and the loader service."""
 _FULL_DISK = "a disk is full; free some space, and the next run continues automatically"
 _FIRST_BACKOFF, _LONGEST_BACKOFF = 1.0, 10.0
 
 
 class RunInterruptedError(BaseException):
-    """Raised through a step's progress report when the run is to stop; no step's `except Exception` may swallow it."""
+    """Raised in a step's progress report when the run is stopped; no step's `except Exception` may catch it."""
 
 
 def run_pipeline(
@@ -40,7 +40,7 @@ def run_pipeline(
     stop: threading.Event | None = None,
     steps: list[Step] | None = None,
 ) -> RunResult:
-    """Run the pipeline once. Never raises for what a step does: the result says it."""
+    """Run the pipeline once. A step's failure is in the result and never raised."""
     context = Context(parts, full_refresh, stop or threading.Event(), on_event or (lambda _: None))
     results: list[StepResult] = []
     steps = steps or pipeline_steps(parts)
@@ -60,7 +60,7 @@ def run_pipeline(
 
 
 def _from_load(steps: list[Step], context: Context) -> list[Step]:
-    """Delete the damaged work database and return the steps that make it again."""
+    """Delete the damaged work database and return the steps that rebuild it."""
     context.takes_away_database = False
     remove_work_database(context.parts.volume)
     return _from(steps, "load")
@@ -109,7 +109,7 @@ def _damaged(error: Exception, context: Context) -> Output:
 
 
 class _Attempts:
-    """Tries one step, again with backoff where that can help, and no longer than its time limit."""
+    """Runs one step, with retries and backoff if they can help, within its time limit."""
 
     def __init__(self, step: Step, context: Context) -> None:
         self.step, self.context, self.count = step, context, 0
@@ -119,7 +119,7 @@ class _Attempts:
         context.progress = self._progress
 
     def run(self) -> Output:
-        """The output of the first attempt that succeeds."""
+        """Return the output of the first attempt that succeeds."""
         for attempt in stamina.retry_context(
             on=self._again,
             attempts=self.step.retries + 1,
@@ -176,7 +176,7 @@ def _result(context: Context, results: list[StepResult]) -> RunResult:
 
 
 def _one_line(error: BaseException) -> str:
-    """Our own errors speak for themselves; of others one must see what they are."""
+    """Return an error in one line: our errors as their message, others with their type."""
     text = " ".join(str(error).split()) or "no message"
     line = text if isinstance(error, AnalyticsError) else f"{type(error).__name__}: {text[:500]}"
     return f"{_FULL_DISK} ({line})" if _NO_SPACE in text else line

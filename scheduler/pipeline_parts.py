@@ -1,4 +1,4 @@
-"""What a run works with, assembled once at the start: the volume, the loader, dbt, and what follows a generation."""
+"""The parts of a run, assembled once at the start: the volume, the loader, dbt, and the refreshes."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +23,7 @@ Export = Callable[[duckdb.DuckDBPyConnection], None]
 
 @dataclass(frozen=True)
 class Collected:
-    """What the collect step hands to the log: complete lines seen, lines added, lines restored from Iceberg."""
+    """The collect step's counts for the log: complete lines seen, lines added, lines restored from Iceberg."""
 
     lines: int
     documents: int
@@ -32,43 +32,43 @@ class Collected:
 
 @dataclass(frozen=True)
 class Refresh:
-    """Something that follows a new generation: the HTML report, Metabase, the docs. Its failure is a warning."""
+    """An update after each new generation: the HTML report, Metabase, the docs. Its failure is a warning."""
 
     name: str
     run: Callable[[Generation], None]
     holds: Callable[[Generation], bool] | None = None
-    """Whether what `run` once did is still so, where somebody else can undo it; asked by runs that publish nothing."""
+    """Returns whether the effect of `run` persists, if others can undo it; called by runs that publish nothing."""
 
 
 Backup = Callable[[Progress], BackedUp]
-"""Makes a backup; given by the code that assembles the scheduler."""
+"""Makes a backup; passed in by the code that assembles the scheduler."""
 
 
 class TextRemover(Protocol):
-    """Puts what is kept in the place of texts, in the record store."""
+    """Replaces texts in the record store by the values to keep."""
 
     def begin_text(self, before: datetime, lines: int) -> None:
-        """Write down that the texts of this many lines are removed: what is left open, the next run finishes."""
+        """Record a request to remove the texts of this many lines: the next run finishes an open request."""
         ...
 
     def reduce(self, removed: Mapping[str, dict[str, Any]]) -> int:
-        """Put this in the place of the texts of lines, by their ids; return how many had any."""
+        """Replace the texts of these lines, by their ids, with the values to keep; return how many had texts."""
         ...
 
     def blank(self, line_ids: list[str]) -> int:
-        """Put blanks in the place of lines that could not be parsed; return how many had any other bytes."""
+        """Overwrite rejected lines with question marks; return how many had any other bytes."""
         ...
 
     def end_text(self) -> None:
-        """Have the record store's files hold no byte of it."""
+        """Erase every byte of the removed texts from the record store's files."""
         ...
 
 
 class Forgetting(TextRemover, Protocol):
-    """Requests to forget, as the pipeline sees them; given by the code that assembles the scheduler."""
+    """The pipeline's interface to requests to forget; passed in by the code that assembles the scheduler."""
 
     def is_pending(self) -> bool:
-        """Tell whether a request is unfinished."""
+        """Return whether a request is unfinished."""
         ...
 
     def remove(self, progress: Progress) -> str:
@@ -76,26 +76,26 @@ class Forgetting(TextRemover, Protocol):
         ...
 
     def forgotten_files(self, files: Mapping[str, os.stat_result]) -> set[str]:
-        """Return which of these transcripts, by name, are not read because all in them is forgotten."""
+        """Return the names of transcripts that are not read because all their lines are forgotten."""
         ...
 
     def prove(self, progress: Progress) -> str:
-        """Search what is left and close the requests; return what was searched. Raises where something is left."""
+        """Search what is left and close the requests; return what was searched. Raises if something is left."""
         ...
 
 
 class Inputs(Protocol):
-    """What the models are made from beside the lines: files and settings that may change between two runs."""
+    """The models' inputs besides the lines: files and settings that may change between two runs."""
 
     def facts(self) -> dict[str, str]:
-        """Return what changes with them: a run publishes again where a fact differs from the last publication's."""
+        """Return their facts: a run publishes again if a fact differs from the last publication's."""
 
     def problem(self) -> str | None:
-        """Return what is wrong with them in one line, which the run says as a warning; None where all is well."""
+        """Return their problem in one line, which the run reports as a warning, or None."""
 
 
 class NoInputs:
-    """Nothing but the lines."""
+    """No inputs besides the lines."""
 
     def facts(self) -> dict[str, str]:
         """Return no fact."""
@@ -118,10 +118,10 @@ class PipelineParts:
     exports: Sequence[Export] = ()
     refresh: Sequence[Refresh] = ()
     backup: Backup | None = None
-    """None where BACKUP_TO names no place."""
+    """None if BACKUP_TO is not set."""
     forgetting: Forgetting | None = None
     published: PublishedScope = "everything"
-    """What is published: everything, figures without text, or figures of the team alone."""
+    """What is published: everything, figures without text, or only figures of the team."""
     inputs: Inputs = field(default_factory=NoInputs)
     step_time_limit: float | None = 3600
     database_wait: float = 300
@@ -129,9 +129,9 @@ class PipelineParts:
 
     @classmethod
     def of(cls, settings: Settings, loader: Loader, project: DbtProject, **more: Any) -> "PipelineParts":
-        """As the settings say; `more` are the other fields.
+        """Return the parts for these settings; `more` are the other fields.
 
-        Raises SettingsError for dbt's target `test`, which builds in memory and leaves nothing to publish.
+        Raises SettingsError for dbt's target `test`, which builds in memory, so that there is nothing to publish.
         """
         if settings.dbt_target == "test":
             raise SettingsError("DBT_TARGET: expected dev or prod for a run, found test, which is for ./analytics dbt")

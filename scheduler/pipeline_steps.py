@@ -31,7 +31,7 @@ class BuildFailedError(AnalyticsError):
 
 @dataclass
 class Context:
-    """What one run knows while it works."""
+    """The state of one run."""
 
     parts: PipelineParts
     full_refresh: bool
@@ -45,14 +45,14 @@ class Context:
     facts: Facts = field(default_factory=dict)
     unchanged: bool = False
     built: bool = False
-    """What is published was made from the models as they are, whether or not as much of them is to be published."""
+    """What is published was built from the current models, whatever part of them is to be published."""
     forgets: bool = False
     goes_again: bool = False
-    """A step removed texts from the record store: the run goes on from `extract`, so that all else follows."""
+    """A step removed texts from the record store: the run continues from `extract`, to update everything else."""
     takes_away_database: bool = False
-    """A step found the work database damaged: it is deleted, and the run goes on from `load`."""
+    """A step found the work database damaged: it is deleted, and the run continues from `load`."""
     took_away_database: bool = False
-    """That happened in this run; a second time it would help no more."""
+    """That happened in this run; a second time would not help."""
     generation: Generation | None = None
     published: bool = False
     dbt: list[DbtNode] = field(default_factory=list)
@@ -61,26 +61,26 @@ class Context:
 
     @property
     def note(self) -> BuildNote:
-        """What the work database was built from."""
+        """The note on what the work database was built from."""
         return BuildNote(self.parts.volume)
 
     def may_take_away_database(self, error: Exception) -> bool:
-        """Tell whether a step failed because the work database is damaged, for the first time in this run."""
+        """Return whether a step failed because the work database is damaged, for the first time in this run."""
         return is_broken(error) and not self.took_away_database and self.step in ("load", "transform", "publish")
 
     def say(self, message: str, level: Level = "info") -> None:
-        """A line for the run's log."""
+        """Add a line to the run's log."""
         self.emit(Event("log", self.step, message, level))
 
     def warn(self, message: str) -> None:
-        """Something that did not keep the run from publishing, but should be seen."""
+        """Add a warning: a problem that does not prevent publishing."""
         self.warnings.append(message)
         self.say(message, "warn")
 
 
 @dataclass(frozen=True)
 class Output:
-    """What a step says of itself."""
+    """A step's output."""
 
     message: str
     rows_in: int | None = None
@@ -90,7 +90,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Step:
-    """One step: what it does, and how often it may be tried again after an error that a retry can help."""
+    """One step: its function, and how often it may be retried after a transient error."""
 
     name: str
     work: Callable[[Context], Output]
@@ -98,11 +98,11 @@ class Step:
 
 
 def pipeline_steps(parts: PipelineParts) -> list[Step]:
-    """The steps of a run. A failed test is never retried; a server that is down is."""
+    """Return the steps of a run. A failed test is never retried; an unreachable server is."""
     steps = [
         Step("extract", _extract, retries=3),
         Step("load", _load, retries=3),
-        Step("transform", _transform, retries=1),  # a process that was killed; not a test that failed
+        Step("transform", _transform, retries=1),  # after a killed process; not after a failed test
         Step("publish", _publish),
         Step("refresh", _refresh),
     ]
@@ -110,9 +110,9 @@ def pipeline_steps(parts: PipelineParts) -> list[Step]:
 
 
 def _collect(context: Context) -> Output:
-    assert context.parts.collect is not None  # the step exists only then
+    assert context.parts.collect is not None  # otherwise the step does not exist
     collected = context.parts.collect(context.progress)
-    if collected.documents or collected.restored:  # dbt starts beside the steps before it
+    if collected.documents or collected.restored:  # dbt starts during the steps before it
         context.parts.project.warm_up()
     message = f"{collected.documents} new lines{_restored(collected.restored)}"
     return Output(message, collected.lines, collected.documents)
@@ -159,7 +159,7 @@ def _transform(context: Context) -> Output:
     goes_on = context.parts.project.can_go_on()
     built = context.note.built_load_id(context.facts) if goes_on else None
     every_test = context.full_refresh or context.note.wants_every_test()
-    context.note.forget_build()  # one that ends before its end leaves models that the next build does not go on from
+    context.note.forget_build()  # an interrupted build leaves models that the next build does not continue from
     _prepare(context, drop=goes_on and built is None)
     outcome = context.parts.project.build(
         built_load_id=built,
@@ -188,7 +188,7 @@ def _publish(context: Context) -> Output:
     _wait_for_database(context)
     parts = context.parts
     shows_less = context.generation is not None and is_narrower(parts.published, context.generation.facts)
-    keep = 1 if shows_less else parts.keep_generations  # the older ones hold more
+    keep = 1 if shows_less else parts.keep_generations  # the older ones contain more
     facts = context.facts | ({FORGETS: True} if context.forgets else {})
     prepare = what_prepares(parts.published, parts.duckdb_limits)
     generation = publish(parts.volume, keep=keep, facts=facts, prepare=prepare)
@@ -200,7 +200,7 @@ def _publish(context: Context) -> Output:
 
 
 def _refresh(context: Context) -> Output:
-    """Whatever failed last time or was undone since is done again, also when nothing new was published."""
+    """Run the refreshes; those that failed last time or were undone since also run when nothing new was published."""
     generation = context.generation
     if generation is None:
         return Output("nothing is published yet", status="skipped")
@@ -217,9 +217,9 @@ def _refresh(context: Context) -> Output:
 
 @contextmanager
 def _held_open(context: Context, generation: Generation) -> Iterator[None]:
-    """Keep the published database open: what opens it in this step joins at once, and finds read what others read."""
+    """Keep the published database open: readers in this step open it faster and share its cache."""
     with ExitStack() as stack:
-        with suppress(duckdb.Error):  # each reader says by itself what it cannot read
+        with suppress(duckdb.Error):  # each reader reports its own error
             stack.enter_context(open_read_only(context.parts.volume.database_of(generation.number)))
         yield
 
@@ -245,7 +245,7 @@ def _wait_for_database(context: Context) -> None:
 
 
 def _prepare(context: Context, *, drop: bool) -> None:
-    """Write the scheduler's own tables, and make room for a build that reads none of the last one's."""
+    """Write the scheduler's own tables, and drop the old models before a full build."""
     with closing(connect(context.parts.volume.work_database, context.parts.duckdb_limits)) as connection:
         if drop:
             drop_models(connection)
@@ -254,7 +254,7 @@ def _prepare(context: Context, *, drop: bool) -> None:
 
 
 def _check_freshness(context: Context) -> None:
-    """Old data is worth a warning, and no reason to keep what there is from being published. New rows are not old."""
+    """Warn of old data, which does not prevent publishing. New rows are never old."""
     if context.loaded and context.loaded.rows > 0:
         return
     outcome = context.parts.project.freshness(stop=context.stop, time_limit=context.deadline())
@@ -283,7 +283,7 @@ def _with_rows(context: Context, nodes: list[DbtNode]) -> list[FailedTest]:
 
 
 def _failed(context: Context, node: DbtNode) -> FailedTest:
-    assert node.query is not None  # the caller looked
+    assert node.query is not None  # the caller checked
     try:
         columns, rows = failing_rows(context.parts.volume.work_database, node.query)
     except duckdb.Error as error:

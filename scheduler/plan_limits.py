@@ -1,7 +1,7 @@
-"""The plan's limits as a table of `raw`: what Claude Code tells its status line, and no transcript holds.
+"""The plan's limits as a table of `raw`: Claude Code passes them only to its status line, not to transcripts.
 
-`statusline` appends a line per change to a file in the data directory (cli/quick/plan_limits.py). What that file forgot
-stays in the table until the work database is made again. A line that is damaged or impossible is left out.
+`statusline` appends a line per change to a file in the data directory (cli/quick/plan_limits.py). Lines that have
+expired there stay in the table until the work database is rebuilt. Damaged or impossible lines are ignored.
 """
 
 import json
@@ -27,12 +27,12 @@ _LATEST = 253402300800  # the year 10000, in seconds
 
 
 def older_part(file: Path) -> Path:
-    """Return where the lines go that the file has no room for."""
+    """Return the path for older lines, which the file has no room for."""
     return file.with_name(f"{file.stem}.1{file.suffix}")
 
 
 def export_plan_limits(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
-    """Add the readings that the table does not have."""
+    """Add the readings that the table lacks."""
     connection.execute("create schema if not exists raw")
     fields = ", ".join(f"{column} {kind}" for column, kind in COLUMNS.items())
     connection.execute(f"create table if not exists raw.{TABLE} ({fields})")

@@ -1,6 +1,6 @@
-"""Publishing: a copy of the work database becomes a generation that nobody writes again, and `current` leads to it.
+"""Publishing: a copy of the work database becomes a read-only generation, and `current` links to it.
 
-Killed at any instruction, the old generation or the new one is published, whole; leftovers go at the next call.
+If killed at any instruction, the old or the new generation is published completely; the next call deletes leftovers.
 The caller holds the pipeline lock.
 """
 
@@ -23,18 +23,18 @@ from common.private_files import sync_path
 
 MANIFEST_FILE = "manifest.json"
 FORGETS = "forgets"
-"""The fact that says of a generation that lines were deleted on request in the run that published it."""
+"""The fact that marks a generation whose run deleted lines on request."""
 _UNFINISHED = ".tmp"
 _FICLONE = 0x40049409  # linux/fs.h
-_SPARE_BYTES = 64 * 1024 * 1024  # what a checkpoint and the manifest may need beside the copy
+_SPARE_BYTES = 64 * 1024 * 1024  # what a checkpoint and the manifest may need besides the copy
 
 
 class PublishError(AnalyticsError):
-    """The work database was not published; the message says why, and the last generation stays as it was."""
+    """The work database was not published; the message says why, and the last generation is unchanged."""
 
 
 class Generation(BaseModel):
-    """One published database: its number, and what it was built from."""
+    """One published database: its number, and the facts of its build."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -58,8 +58,8 @@ def publish(
 ) -> Generation:
     """Publish the work database as a new generation and delete all but the newest `keep`.
 
-    `prepare` may write the copy again before anybody sees it. In it, every table of `schema` is read through and every
-    view bound; `check` may look further and raise PublishError.
+    `prepare` may rewrite the copy before it is visible. Then every table of `schema` is read completely and every
+    view bound; `check` may check more and raise PublishError.
     """
     _remove_leftovers(volume)
     _require_space(volume)
@@ -83,12 +83,12 @@ def publish(
 
 
 def current_generation(volume: DuckDBVolume) -> Generation | None:
-    """What is published now; None before the first time, or where its database is gone."""
+    """Return the current generation, or None before the first one, or if its database is gone."""
     return _read(volume.current) if volume.published_database.exists() else None
 
 
 def tidy(volume: DuckDBVolume) -> None:
-    """Do what a publication does besides, where nothing is published: leftovers go, a lost link is made again."""
+    """Delete leftovers and restore a lost link, as a publication does, if nothing is published."""
     _remove_leftovers(volume)
     _link_well_known(volume)
 
@@ -98,31 +98,31 @@ def _link_well_known(volume: DuckDBVolume) -> None:
 
 
 def list_generations(volume: DuckDBVolume) -> list[Generation]:
-    """The generations on the volume, newest first."""
+    """Return the generations on the volume, newest first."""
     folders = (volume.generations / str(number) for number in sorted(_numbers(volume), reverse=True))
     return [generation for folder in folders if (generation := _read(folder))]
 
 
 def remove_old_generations(volume: DuckDBVolume, keep: int) -> int:
-    """Delete leftovers and all but the newest `keep` generations; how many generations went."""
+    """Delete leftovers and all but the newest `keep` generations; return how many generations were deleted."""
     _remove_leftovers(volume)
     return _remove_old(volume, keep)
 
 
 def _read(folder: Path) -> Generation | None:
-    with suppress(FileNotFoundError, NotADirectoryError, ValueError):  # one that cannot be read is published again
+    with suppress(FileNotFoundError, NotADirectoryError, ValueError):  # an unreadable one is published again
         return Generation.model_validate_json((folder / MANIFEST_FILE).read_bytes())
     return None
 
 
 def space_needed(volume: DuckDBVolume) -> int:
-    """Return how many free bytes the next publication wants."""
+    """Return how many free bytes the next publication needs."""
     work = volume.work_database
     return (work.stat().st_size if work.exists() else 0) + _SPARE_BYTES
 
 
 def _require_space(volume: DuckDBVolume) -> None:
-    """Ask before anything is written: a full disk would also keep the next load from working."""
+    """Check the free space before anything is written: a full disk would also make the next load fail."""
     if not volume.work_database.exists():
         raise PublishError(f"expected a database at {volume.work_database}, found none; run the pipeline")
     volume.generations.mkdir(parents=True, exist_ok=True)
@@ -135,7 +135,7 @@ def _require_space(volume: DuckDBVolume) -> None:
 
 
 def _checkpoint(database: Path) -> None:
-    """Fold the write-ahead log into the file. One that stays behind would be replayed into the copy."""
+    """Checkpoint the write-ahead log: a remaining one would be replayed into the copy."""
     try:
         with open_work_database(database) as connection:
             connection.execute("checkpoint")
@@ -147,7 +147,7 @@ def _checkpoint(database: Path) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy and flush. A copy made while somebody wrote is a mix of two states, so that is looked for afterwards."""
+    """Copy and flush, then check that nothing was written meanwhile: such a copy would mix two states."""
     target.parent.mkdir(parents=True)
     before = source.stat()
     _share_or_copy(source, target)
@@ -164,7 +164,7 @@ def _protect(target: Path) -> None:
 
 
 def _share_or_copy(source: Path, target: Path) -> None:
-    """Let both files share their blocks where the filesystem can (Btrfs, XFS), else copy; neither changes the other."""
+    """Share blocks of both files if the filesystem can (Btrfs, XFS), else copy; neither changes the other."""
     try:
         with source.open("rb") as old, target.open("wb") as new:
             fcntl.ioctl(new, _FICLONE, old.fileno())
@@ -198,7 +198,7 @@ def _views(connection: duckdb.DuckDBPyConnection) -> list[str]:
 
 
 def _read_through(connection: duckdb.DuckDBPyConnection, name: str) -> int:
-    """Rows of a table. The hash makes DuckDB read every column, and with that verify every block's checksum."""
+    """Count a table's rows. The hash makes DuckDB read every column, and so verify every block's checksum."""
     schema, table = name.split(".", 1)
     row = connection.execute(f'select count(*), bit_xor(hash(t)) from "{schema}"."{table}" as t').fetchone()
     return int(row[0]) if row else 0
@@ -215,7 +215,7 @@ def _describe(folder: Path, number: int, counts: dict[str, int], facts: dict[str
 
 
 def _show(volume: DuckDBVolume, folder: Path, number: int) -> None:
-    """The one moment that counts: `current` is replaced by a rename, so readers find the old folder or the new one."""
+    """Replace `current` by a rename, the atomic switch: readers find the old folder or the new one."""
     folder.rename(volume.generations / str(number))
     sync_path(volume.generations)
     _link(volume.current, Path(volume.generations.name) / str(number))
@@ -240,12 +240,12 @@ def _remove_leftovers(volume: DuckDBVolume) -> None:
 
 
 def _remove_old(volume: DuckDBVolume, keep: int) -> int:
-    """Readers that still have an old one open keep it: the file's blocks stay until they close it."""
+    """Delete old generations. Readers that have one open keep it: the blocks are freed when they close it."""
     current = volume.current.resolve().name
     old = [number for number in sorted(_numbers(volume), reverse=True)[max(keep, 1) :] if str(number) != current]
     for number in old:
         folder = volume.generations / str(number)
-        # renamed first: a folder with a number is always whole
+        # renamed first: a folder with a number is always complete
         shutil.rmtree(folder.rename(folder.with_name(folder.name + _UNFINISHED)))
     return len(old)
 

@@ -1,8 +1,7 @@
-"""TEAM_AGGREGATES_ONLY=on: a published database in which no row tells of fewer than five people.
+"""TEAM_AGGREGATES_ONLY=on: a published database in which every row is about at least five people.
 
-It has every table and view, so that each reader finds what it asks for, and rows in marts.agg_team_usage and the seeds
-alone.
-The file is written as a new one: in a copy whose rows are deleted, the blocks would keep their bytes.
+It has every table and view, so that every query works, but rows only in marts.agg_team_usage and the seeds.
+A new file is written: deleted rows of a copy would leave their bytes in its blocks.
 """
 
 from contextlib import closing
@@ -15,7 +14,7 @@ TEAM_USAGE = "marts.agg_team_usage"
 
 
 def keep_team_only(database: Path, limits: DuckDBLimits = DEFAULT_LIMITS) -> None:
-    """Write a copy of the work database again with the team's rows alone; their view becomes a table."""
+    """Rewrite a copy of the work database with only the team's rows; their view becomes a table."""
     with closing(open_work_database(database, limits)) as connection:
         connection.execute(f"create temp table team as from {TEAM_USAGE}")
         connection.execute(f"drop view {TEAM_USAGE}")

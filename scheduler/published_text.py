@@ -1,7 +1,7 @@
-"""PUBLISHED_TEXT=off: a published database without what people and Claude wrote, and what tools were given and printed.
+"""PUBLISHED_TEXT=off: a published database without the texts of people and Claude, and the input and output of tools.
 
-Figures, names of tools, files, projects and branches stay. The file is written as a new one: in a copy whose cells are
-emptied, the blocks would keep their bytes.
+Figures and the names of tools, files, projects and branches are kept. A new file is written: emptied cells of a copy
+would leave their bytes in its blocks.
 """
 
 from collections.abc import Callable
@@ -30,20 +30,20 @@ TEXT_COLUMNS: dict[str, tuple[str, ...]] = {
         *("called_digest", "agent_prompt_digest"),
     ),
 }
-"""What is null in a database that is published without text."""
+"""The columns that are null in a database published without text."""
 ONLY_WHERE = {"marts.fct_insights": "insight_kind = 'failing_calls'"}
-"""Rows of which alone the columns are text; in the others they are figures and names."""
+"""The only rows in which these columns are text; in others they are figures and names."""
 
 
 def remove_text(database: Path, limits: DuckDBLimits = DEFAULT_LIMITS) -> None:
-    """Write a copy of the work database again without its texts, in its own place; views are the same."""
+    """Rewrite a copy of the work database without its texts, in place; views are unchanged."""
     write_again(database, limits, _without_text)
 
 
 def write_again(database: Path, limits: DuckDBLimits, rows_of: Callable[[str, str], str]) -> None:
-    """Write a database as a new file in its own place: the rows that a SELECT gives of each table, `schema.name`.
+    """Rewrite a database as a new file in place, with the rows of a SELECT for each table, `schema.name`.
 
-    `rows_of` makes the SELECT of that name and of what it reads.
+    `rows_of` returns the SELECT for a table's name and its source.
     """
     whole = database.with_name(f"whole-{database.name}")
     database.rename(whole)

@@ -1,4 +1,4 @@
-"""What a run reports: events while it works, and one result at the end. Plain data, no behaviour."""
+"""A run's events and its result: plain data, no behaviour."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,7 +31,7 @@ class StepResult(BaseModel):
 
 
 class FailedTest(BaseModel):
-    """A dbt node that kept the run from publishing, with its first failing rows."""
+    """A dbt node that prevented publishing, with its first failing rows."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -41,7 +41,7 @@ class FailedTest(BaseModel):
 
 
 class RunResult(BaseModel):
-    """What one run of the pipeline did."""
+    """The result of one run of the pipeline."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -50,7 +50,7 @@ class RunResult(BaseModel):
     """One line for people."""
     steps: list[StepResult]
     generation: Generation | None = None
-    """What is published after the run; the same as before unless status is `succeeded`."""
+    """The published generation after the run; the same as before unless status is `succeeded`."""
     dbt: list[DbtNode] = []
     failed_tests: list[FailedTest] = []
     warnings: list[str] = []

@@ -1,6 +1,6 @@
-"""One run, from the lock to the history: what the schedule, the status page and the command line all start.
+"""One run, from the lock to the history, for the schedule, the status page and the command line.
 
-The lock is held around everything; a run that cannot have it either waits or did not happen.
+The lock is held during the whole run; a run that cannot get it waits or does not happen.
 """
 
 import threading
@@ -37,11 +37,11 @@ log = structlog.get_logger()
 
 OnEvent = Callable[[Event], None]
 _OVERDUE = timedelta(days=7)
-_PROGRESS_SECONDS = 0.5  # how often progress reaches the history; every report would be a transaction
+_PROGRESS_SECONDS = 0.5  # how often progress is written to the history; every report would be a transaction
 
 
 class Runner:
-    """Runs the pipeline and the maintenance, and keeps the history of both."""
+    """Runs the pipeline and the maintenance, and records both in the history."""
 
     def __init__(
         self, parts: PipelineParts, settings: Settings, history: History | None = None, alerts: Alerts | None = None
@@ -55,7 +55,7 @@ class Runner:
         self.alerts.watches["cost centres"] = self.parts.inputs.problem
         self.alerts.notices.append(partial(budget_notices, parts.volume.budgets))
         self.stop = threading.Event()
-        """Set it, and the current step ends where it can; no further run starts."""
+        """If set, the current step ends as soon as it can, and no further run starts."""
 
     def pipeline(
         self,
@@ -67,7 +67,7 @@ class Runner:
         on_event: OnEvent | None = None,
         on_begin: Callable[[int], None] | None = None,
     ) -> RunResult:
-        """Run the pipeline once. LockHeld when the lock stays taken for `wait_seconds`: then no run was begun."""
+        """Run the pipeline once. Raises LockHeld, without a run, if the lock stays taken for `wait_seconds`."""
         with self._begin("pipeline", trigger, wait_seconds, scheduled_at, full_refresh) as (run_id, record):
             if on_begin:
                 on_begin(run_id)
@@ -106,16 +106,16 @@ class Runner:
             log_retention_days=settings.log_retention_days,
         )
         with self._begin("maintenance", trigger, wait_seconds, scheduled_at) as (run_id, record):
-            # each part by itself: a catalog that is down must not keep old logs on a full disk
+            # each part separately: an unreachable catalog must not keep old logs on a full disk
             results = [run_pipeline(self.parts, on_event=record, stop=self.stop, steps=[step]) for step in steps]
             result = _together(results)
             self.history.finish(run_id, result.status, result.message)
         return result
 
     def backup(self, trigger: Trigger, *, scheduled_at: datetime | None = None) -> RunResult:
-        """Make a backup. It does not wait for the pipeline, which works on while the record store is read.
+        """Make a backup. It does not wait for the pipeline, which can run while the record store is read.
 
-        LockHeld when another backup of this data directory is being made.
+        Raises LockHeld if another backup of this data directory is running.
         """
         assert self.parts.backup is not None
         result = record_backup(self.history, self.parts.backup, trigger, self.stop, scheduled_at)
@@ -123,7 +123,7 @@ class Runner:
         return result
 
     def maintain_if_overdue(self) -> RunResult | None:
-        """Run the maintenance a week after the last one: where no service works, nobody else would.
+        """Run the maintenance if the last one was a week ago, for installations without the service.
 
         Returns None if it was not due, or is switched off.
         """
@@ -135,7 +135,7 @@ class Runner:
         return self.maintenance("command")
 
     def mark_interrupted(self) -> None:
-        """Close the runs that a crash left open, unless one is running right now in another process."""
+        """Close the runs that a crash left open, unless another process is running one now."""
         with suppress(LockHeld), self.lock.hold("start"):
             self.history.mark_interrupted()
         with suppress(LockHeld), backup_lock(self.history).hold("start"):
@@ -169,7 +169,7 @@ class Runner:
 
 
 class _Recorder:
-    """Writes a run's events into the history; progress only as often as somebody could read it."""
+    """Writes a run's events into the history; progress at a limited rate."""
 
     def __init__(self, history: History, run_id: int) -> None:
         self._history, self._run_id, self._next = history, run_id, 0.0
@@ -189,7 +189,7 @@ class _Recorder:
 
 
 def _with_own_tables(parts: PipelineParts, settings: Settings, history: History) -> PipelineParts:
-    """Return the parts with what the scheduler itself brings into the models, and what follows from that."""
+    """Return the parts with the scheduler's own inputs of the models, and their refreshes."""
     paths, inputs = DataPaths.of(settings), BudgetInputs(settings)
     limits = partial(export_plan_limits, file=paths.plan_limits)
     exports: tuple[Export, ...] = (partial(export_history, history=history), limits, inputs.export, *parts.exports)
@@ -197,9 +197,9 @@ def _with_own_tables(parts: PipelineParts, settings: Settings, history: History)
 
 
 def state_dir(settings: Settings) -> Path:
-    """Return where the history and the page's token are: SCHEDULER_DIR, else `scheduler/` in the data directory.
+    """Return the folder of the history and the page's token: SCHEDULER_DIR, else `scheduler/` in the data directory.
 
-    That folder was called `runner/` before; it is renamed where it is found.
+    A folder with the former name `runner/` is renamed.
     """
     if settings.scheduler_dir:
         return settings.scheduler_dir
@@ -211,17 +211,17 @@ def state_dir(settings: Settings) -> Path:
 
 
 def history_path(settings: Settings) -> Path:
-    """Return where the history of runs is."""
+    """Return the path of the history of runs."""
     return state_dir(settings) / "history.db"
 
 
 def figures_path(settings: Settings) -> Path:
-    """Return where it is kept what was published of each day."""
+    """Return the path of the published figures of each day."""
     return state_dir(settings) / "figures.db"
 
 
 def address_path(settings: Settings) -> Path:
-    """Return the file that says where the service's page is, for as long as the service runs."""
+    """Return the file with the address of the service's page, which exists while the service runs."""
     return state_dir(settings) / "address"
 
 
@@ -239,7 +239,7 @@ def _to_all(listeners: list[OnEvent]) -> OnEvent:
 
 
 def _together(results: list[RunResult]) -> RunResult:
-    """The maintenance as one result: failed when any part failed."""
+    """Return the maintenance as one result, failed if any part failed."""
     bad = next((result for result in results if not result.ok), None)
     steps = [step for result in results for step in result.steps]
     message = bad.message if bad else "; ".join(step.message for step in steps)

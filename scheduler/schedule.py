@@ -1,4 +1,4 @@
-"""What a schedule setting means: cron (`0 * * * *`), an interval (`30m`), or `off`."""
+"""Parses a schedule setting: cron (`0 * * * *`), an interval (`30m`), or `off`."""
 
 import re
 from collections.abc import Iterator
@@ -32,14 +32,14 @@ class Schedule:
 
     @property
     def is_off(self) -> bool:
-        """True when the job never runs by itself."""
+        """Whether the job never runs automatically."""
         return self.trigger is None
 
     def next_after(self, moment: datetime) -> datetime | None:
-        """The first due time after a moment, in UTC: wall clocks do not compare in the repeated hour of autumn."""
+        """Return the first due time after a moment, in UTC: wall clocks are ambiguous in autumn's repeated hour."""
         if self.trigger is None:
             return None
-        # the trigger's answer may be the moment itself, which is not after it
+        # the trigger may return the moment itself, which is not after it
         due: datetime | None = self.trigger.get_next_fire_time(moment, moment + timedelta(microseconds=1))
         return due.astimezone(UTC) if due else None
 
@@ -52,9 +52,9 @@ class Schedule:
 
 
 class _Cron(BaseTrigger):  # type: ignore[misc] # APScheduler ships no types
-    """Cron in UTC steps. APScheduler's own trigger answers the repeated hour of autumn with itself for ever.
+    """Cron in UTC steps. APScheduler's own trigger repeats the same hour endlessly when clocks go back in autumn.
 
-    It compares wall clocks, which cannot tell the hour's second pass from its first; asked without a previous time it
+    It compares wall clocks, which cannot distinguish the hour's second pass from its first; without a previous time it
     does not compare.
     """
 
@@ -64,14 +64,14 @@ class _Cron(BaseTrigger):  # type: ignore[misc] # APScheduler ships no types
         self._cron, self._zone = CronTrigger.from_crontab(" ".join(fields), timezone=zone), zone
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
-        """The first due time after the previous one, or from now on."""
+        """Return the first due time after the previous one, or from now on."""
         start = now if previous_fire_time is None else previous_fire_time.astimezone(UTC) + timedelta(microseconds=1)
         due: datetime | None = self._cron.get_next_fire_time(None, start.astimezone(self._zone))
         return due
 
 
 def _named(weekdays: str) -> str:
-    """Cron's numbers, Sunday 0 or 7, as names: APScheduler counts from Monday."""
+    """Return cron's weekday numbers, Sunday 0 or 7, as names: APScheduler counts from Monday."""
     return ",".join(_named_part(part) for part in weekdays.split(","))
 
 

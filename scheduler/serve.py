@@ -15,7 +15,7 @@ from scheduler.service import Service
 
 
 class _Server(uvicorn.Server):
-    """Tells the service about the signal at once: its step ends while open requests are answered."""
+    """Passes the signal to the service at once, so that its step ends while open requests are answered."""
 
     def __init__(self, config: uvicorn.Config, service: Service) -> None:
         super().__init__(config)
@@ -29,7 +29,7 @@ class _Server(uvicorn.Server):
 
 
 def serve(app: FastAPI, service: Service, host: str, port: int) -> None:
-    """Serve until SIGTERM or SIGINT; to be called from the main thread. OSError when the address is taken."""
+    """Serve until SIGTERM or SIGINT; call from the main thread. Raises OSError if the address is in use."""
     listening = _listen(host, port)  # before the service starts: a second one must not begin a run and then end it
     config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=5)
     with _announced(address_path(service.runner.settings), listening):
@@ -38,7 +38,7 @@ def serve(app: FastAPI, service: Service, host: str, port: int) -> None:
 
 @contextmanager
 def _announced(file: Path, listening: socket.socket) -> Iterator[None]:
-    """Write where the page is, as seen from this machine; a killed service leaves a file that leads nowhere."""
+    """Write the page's address on this machine to a file; a killed service leaves an outdated file."""
     host, port = listening.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  what is listened on, not a choice
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
@@ -47,7 +47,7 @@ def _announced(file: Path, listening: socket.socket) -> Iterator[None]:
         yield
     finally:
         with suppress(FileNotFoundError):
-            if file.read_text(encoding="utf-8") == address:  # another service may be there by now
+            if file.read_text(encoding="utf-8") == address:  # another service may have replaced it
                 file.unlink()
 
 

@@ -1,7 +1,7 @@
-"""The scheduler as a service: its jobs on APScheduler, runs started by hand, an account of those that did not happen.
+"""The scheduler as a service: its jobs on APScheduler, manual runs, and a record of runs that did not happen.
 
-A job is one entry in `service_jobs`. A due time leaves one trace in the history: the run it started, or the reason why
-there was none.
+A job is one entry in `service_jobs`. Each due time has one record in the history: the run it started, or the reason
+why there was none.
 """
 
 import threading
@@ -27,16 +27,16 @@ _PAUSED = "paused"
 _WATCH_SECONDS = 60
 _LOOK_SECONDS = 20
 _MAINTENANCE_WAIT_SECONDS = 1800
-_MOST_MISSED = 200  # a machine that was off for a year needs no thousands of rows to say so
+_MOST_MISSED = 200  # a machine that was off for a year does not need thousands of rows
 
 
 class RunUnderWayError(AnalyticsError):
-    """A run was asked for while another one holds the lock; the message names it."""
+    """A run was requested while another one holds the lock; the message names it."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One thing that the service does on a schedule."""
+    """A scheduled job of the service."""
 
     name: RunKind
     schedule: Schedule
@@ -45,7 +45,7 @@ class Job:
 
 
 def service_jobs(runner: Runner, settings: Settings) -> list[Job]:
-    """The jobs; a further one is one more entry."""
+    """Return the jobs; add a job as an entry here."""
     zone = settings.timezone
     wait = settings.database_timeout_seconds
     backup = Schedule("BACKUP_SCHEDULE", settings.backup_schedule, zone)
@@ -80,7 +80,7 @@ class Service:
         at_start: Callable[["Service"], object] | None = None,
         look: Callable[["Service"], object] | None = None,
     ) -> None:
-        """`at_start` is called once, on its own thread, when the service has begun to work; `look` again and again."""
+        """`at_start` is called once, on a separate thread, after the service has started; `look` repeatedly."""
         self._at_start, self._look = at_start, look
         self.runner, self.settings, self.history = runner, settings, runner.history
         self.jobs = {job.name: job for job in (service_jobs(runner, settings) if jobs is None else jobs)}
@@ -93,7 +93,7 @@ class Service:
         )
 
     def start(self) -> None:
-        """Account for what happened while the service was away, then begin to work."""
+        """Record the due times missed while the service was stopped, then start."""
         self.runner.mark_interrupted()
         self.started_at = datetime.now(UTC)
         for job in self.jobs.values():
@@ -111,7 +111,7 @@ class Service:
         log.info("service.started", paused=self.is_paused, next_run=str(self.next_run("pipeline")))
 
     def stop(self) -> None:
-        """End the current step where it can end, and return when everything is closed."""
+        """End the current step as soon as it can, and return when everything is closed."""
         self.runner.stop.set()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=True)
@@ -121,30 +121,30 @@ class Service:
         log.info("service.stopped")
 
     def wake_up(self) -> None:
-        """Look at the clock now instead of when the next job is due: after the clock was set."""
+        """Check the clock now instead of when the next job is due, after the clock was changed."""
         self._scheduler.wakeup()
 
     @property
     def is_paused(self) -> bool:
-        """True when the schedule starts nothing; runs by hand still work."""
+        """Whether the schedule is paused; manual runs still work."""
         return bool(self.history.get_state(_PAUSED))
 
     def pause(self) -> None:
-        """Start nothing on schedule any more, also after a restart."""
+        """Pause the schedule, also after a restart."""
         set_paused(self.history, paused=True)
 
     def resume(self) -> None:
-        """Start on schedule again. What was due meanwhile stays undone, and the history says so."""
+        """Resume the schedule. Runs that were due meanwhile are not started, which the history records."""
         set_paused(self.history, paused=False)
 
     def next_run(self, name: RunKind) -> datetime | None:
-        """When this job is due next; None when it is off, the schedule is paused or the service stopped."""
+        """Return when this job is due next; None if it is off, the schedule is paused or the service stopped."""
         job = self._scheduler.get_job(name)
         due: datetime | None = job.next_run_time if job is not None and not self.is_paused else None
         return due
 
     def run_now(self, *, full_refresh: bool = False, trigger: Trigger = "page") -> int:
-        """Start a pipeline run in the background and return its id; RunUnderWayError when the lock is taken."""
+        """Start a pipeline run in the background and return its id. Raises RunUnderWayError if the lock is taken."""
         with self._starting:
             begun: list[int] = []
             ready, errors = threading.Event(), list[LockHeld]()
@@ -169,9 +169,9 @@ class Service:
             return begun[0]
 
     def run_as_scheduled(self) -> str | None:
-        """A pipeline run before one is due, to its end: its status, or None where nothing was started.
+        """Run the pipeline before it is due; return the run's status, or None if none was started.
 
-        Nothing is where the schedule is off or paused, or another run is at work.
+        None is started if the schedule is off or paused, or another run is active.
         """
         if self.jobs["pipeline"].schedule.is_off or self.is_paused:
             return None
@@ -182,7 +182,7 @@ class Service:
             return None
 
     def _due(self, job: Job) -> None:
-        """A job is due: account for the due times that were passed over, then run."""
+        """Run a due job, after recording the due times that were skipped."""
         now = datetime.now(UTC)
         due = self._latest_due(job, now)
         self._account(job, due, "the machine was asleep, or the previous run took too long; the next run covers it")
@@ -196,7 +196,7 @@ class Service:
             self.history.did_not_happen(job.name, "schedule", "locked", str(held), due)
 
     def _missed(self, event: JobExecutionEvent) -> None:
-        """Too late to be worth running: more than MISFIRE_GRACE_SECONDS."""
+        """Record a due time that is more than MISFIRE_GRACE_SECONDS ago."""
         job = self.jobs.get(event.job_id)
         if job is not None:
             due = event.scheduled_run_time.astimezone(UTC)
@@ -218,19 +218,19 @@ class Service:
             self._set_accounted(job, due)
 
     def _latest_due(self, job: Job, now: datetime) -> datetime:
-        """The newest due time that nothing has answered for."""
+        """Return the latest due time without a record."""
         accounted = self._accounted(job) or now
         return max(job.schedule.between(accounted, now + timedelta(microseconds=1)), default=now)
 
     def _account(self, job: Job, until: datetime, reason: str) -> None:
-        """Record each due time before `until` that nothing has answered for."""
+        """Record each due time before `until` that has no record."""
         since = self._accounted(job)
         if since is not None and since < until:
             why = "the schedule was paused" if self.is_paused else reason
             for due in islice(job.schedule.between(since, until), _MOST_MISSED):
                 self.history.did_not_happen(job.name, "schedule", "missed", why, due)
         if since is None or since < until:
-            # an off schedule moves on as well: switched on again, it must not answer for the time between
+            # also for an off schedule: switched on again, it must not record the time between
             self._set_accounted(job, until - timedelta(microseconds=1))
 
     def _accounted(self, job: Job) -> datetime | None:
@@ -242,7 +242,7 @@ class Service:
 
 
 def set_paused(history: History, *, paused: bool) -> None:
-    """Pause or resume the schedule of whichever service works on this history: what the commands do."""
+    """Pause or resume the schedule of the service on this history, for the commands."""
     history.set_state(_PAUSED, paused)
 
 

@@ -1,7 +1,7 @@
-"""The few figures that `statusline` shows, in one small file beside `current`: written after each publication.
+"""The figures of `statusline`, in one small file beside `current` that is written after each publication.
 
-The status line is asked every second or so and may not open a database. The file is replaced whole, so a reader finds
-the old figures or the new ones.
+The status line is updated about every second and may not open a database. The file is replaced atomically, so a reader
+finds the old figures or the new ones.
 """
 
 import json
@@ -46,7 +46,7 @@ limit 1
 
 
 def statusline_refresh(volume: DuckDBVolume) -> Refresh:
-    """Return what writes the file after each publication, and again where it is missing."""
+    """Return the refresh that writes the file after each publication, and if it is missing."""
     return Refresh(
         "statusline",
         lambda generation: write_statusline_file(volume, generation),
@@ -79,7 +79,7 @@ def _rows(connection: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any
 def _is_of(file: Path, generation: Generation) -> bool:
     try:
         return bool(json.loads(file.read_bytes())["generation"] == generation.number)
-    except (OSError, ValueError, KeyError, TypeError):  # missing or damaged: it is written again
+    except (OSError, ValueError, KeyError, TypeError):  # missing or damaged: it is rewritten
         return False
 
 

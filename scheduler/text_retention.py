@@ -1,8 +1,8 @@
-"""TEXT_RETENTION_DAYS: after so many days the texts of a line go, and every figure stays.
+"""TEXT_RETENTION_DAYS: after so many days the texts of a line are deleted, and every figure is kept.
 
-The step stands behind dbt: what the figures need of the texts is asked of the database that was just built, and put in
-their place in the record store. The run then goes on as after a request to forget, from `extract` on, so that nothing
-with these texts is published; all that is left of them is searched for at its end.
+The step runs after dbt: the values that figures need of the texts are queried from the new database, and replace the
+texts in the record store. The run then continues as after a request to forget, from `extract` on, so that nothing
+with these texts is published; at its end it searches for anything left of them.
 """
 
 from contextlib import closing
@@ -32,7 +32,7 @@ class TextRetention:
 
     @classmethod
     def of(cls, settings: Settings) -> "TextRetention | None":
-        """Return what the settings ask for; None where texts are kept for ever."""
+        """Return the configured retention, or None if texts are kept permanently."""
         days = settings.text_retention_days
         return None if days is None else cls(days, settings.timezone)
 
@@ -44,7 +44,7 @@ class TextRetention:
 
 
 def with_text_retention(steps: list[Step], forgetting: Forgetting, retention: TextRetention) -> list[Step]:
-    """Return the steps of a run that removes texts whose time is over."""
+    """Return the steps of a run that removes expired texts."""
     prove = [] if steps[-1].name == PROVE else [Step(PROVE, partial(_prove, forgetting))]
     place = [step.name for step in steps].index("transform") + 1
     remove = Step("text", partial(_remove, forgetting, retention))

@@ -1,4 +1,4 @@
-"""What is kept of a line whose texts are removed: its rows in schema raw, and what figures need of the texts."""
+"""The values kept of a line whose texts are removed: its rows in schema raw, and what figures need of the texts."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ import orjson
 Values = dict[str, Any]
 
 INPUT_KEPT = ("file_path", "notebook_path", "path", "subagent_type", "edit_mode")
-"""What the models read out of a tool's input as it is. Of a skill's name they take the first word."""
+"""The fields of a tool's input that models read unchanged. Of a skill's name they read the first word."""
 SKILL_NAMES = ("skill", "command", "name")
 _SKILLS = ("Skill", "SlashCommand")
 ATTRIBUTES_KEPT = (
@@ -20,22 +20,22 @@ ATTRIBUTES_KEPT = (
     *("compactMetadata.trigger", "compactMetadata.preTokens"),
     *("worktreeSession.worktreePath", "worktreeSession.originalCwd", "is_error", "content.type", "project"),
 )
-"""What the models read out of a line without columns for it: names, places and numbers."""
+"""The fields of a line that models read without a column for them: names, places and numbers."""
 _GIT_KEPT = ("kind", "action", "sha", "branch", "number", "url")
 _NOT_KEPT = frozenset({"document_id", "is_remembered"})
 
 
 def removed_of_rows(rows: Iterable[Values]) -> Iterator[tuple[str, Values]]:
-    """Yield the id of each line and what replaces its texts; rows come line by line, block by block.
+    """Yield the id of each line and the values that replace its texts; rows are ordered by line and block.
 
-    A value that is NULL may be missing.
+    NULL values may be missing.
     """
     for document_id, of_line in groupby(rows, key=itemgetter("document_id")):
         yield document_id, _together([_without_texts(row) for row in of_line])
 
 
 def _together(rows: list[Values]) -> Values:
-    """Return rows with what they share said once; what is NULL is left out."""
+    """Return rows with shared values stored once, without NULL values."""
     first = rows[0]
     if len(rows) == 1:  # as most lines have
         return {"line": first, "rows": [{}]}
@@ -104,7 +104,7 @@ def _is_scalar(value: Any) -> bool:
 
 
 def _git(text: str | None) -> str | None:
-    """Return what Claude Code reports of git without messages; an operation that is no object counts for nothing."""
+    """Return Claude Code's git report without messages; an operation that is not an object is ignored."""
     if text is None:
         return None
     operations = {name: said for name, said in _object(text).items() if isinstance(said, Mapping)}

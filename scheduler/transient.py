@@ -1,4 +1,4 @@
-"""Which errors a retry can help against: a server that is down or busy. A failed test or a full disk is not one."""
+"""Recognises errors that a retry may fix: a server is down or busy. A failed test or a full disk is not transient."""
 
 from collections.abc import Iterator
 
@@ -19,7 +19,7 @@ _BY_NAME = frozenset(
 
 
 def is_transient(error: Exception) -> bool:
-    """True when the same step may succeed a little later."""
+    """Return whether the same step may succeed a little later."""
     if isinstance(error, PassingError | ConnectionError | TimeoutError) or is_lock_conflict(error):
         return True
     return any(name in _BY_NAME for name in _names(error))

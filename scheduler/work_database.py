@@ -1,6 +1,6 @@
-"""The work database as the scheduler sees it: opened with our storage version, and perhaps held by somebody else.
+"""The scheduler's access to the work database: opened with our storage version, possibly locked by another program.
 
-DuckDB lets one process write a file. A person who has it open keeps the pipeline out: they are named and waited for.
+DuckDB lets one process write a file. A program that has it open blocks the pipeline, which names it and waits.
 """
 
 import json
@@ -24,13 +24,13 @@ ROWS = "select unnest(from_json(?, ?), recursive := true)"
 """A query whose rows are parameters; see `rows_as_json`."""
 
 MODEL_SCHEMAS = ("staging", "intermediate", "marts", "seeds", "touched")
-"""What our dbt project makes, and nothing else of it."""
+"""The schemas that our dbt project creates."""
 
 _CONFLICT = re.compile(r"[Cc]onflicting lock is held(?: in (?P<program>.*?))? ?\(PID (?P<pid>\d+)\)")
 _BROKEN = re.compile(
     r"not a valid DuckDB database|Corrupt (database|WAL)|Could not read enough bytes from file|replaying WAL|WAL file"
 )
-"""What DuckDB says of a file that is damaged; its blocks and its log carry checksums."""
+"""DuckDB's messages for a damaged file; its blocks and its log have checksums."""
 _CONTAINER = re.compile(r"[0-9a-f]{64}")
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 10.0
 
@@ -49,7 +49,7 @@ def connect(database: Path, limits: DuckDBLimits = DEFAULT_LIMITS) -> duckdb.Duc
 
 
 def drop_models(connection: duckdb.DuckDBPyConnection) -> None:
-    """Drop what the last build made. A build from nothing then takes its blocks, else the file would keep both."""
+    """Drop the last build's models, so that a full build reuses their blocks instead of growing the file."""
     for name in MODEL_SCHEMAS:
         connection.execute(f"drop schema if exists {name} cascade")
     connection.execute("checkpoint")
@@ -58,7 +58,7 @@ def drop_models(connection: duckdb.DuckDBPyConnection) -> None:
 def rows_as_json(rows: Iterable[Sequence[Any]], columns: Mapping[str, str]) -> tuple[str, str]:
     """Return rows and the types of their columns as the two parameters of ROWS.
 
-    As lists of values they took DuckDB's Python client a third of a millisecond a value.
+    Lists of values would cost DuckDB's Python client a third of a millisecond per value.
     """
     objects = [dict(zip(columns, row, strict=True)) for row in rows]
     text = json.dumps(objects, default=str, ensure_ascii=False)
@@ -66,24 +66,24 @@ def rows_as_json(rows: Iterable[Sequence[Any]], columns: Mapping[str, str]) -> t
 
 
 def is_lock_conflict(error: BaseException) -> bool:
-    """True for DuckDB's complaint that another process has the file open, also when it arrives as text."""
+    """Return whether an error, or its text, is DuckDB's for a file that another process has open."""
     return "Could not set lock on file" in str(error)
 
 
 def is_broken(error: BaseException | str | None) -> bool:
-    """Tell whether DuckDB says that the file is damaged, in an error or in its text."""
+    """Return whether an error, or its text, is DuckDB's for a damaged file."""
     return isinstance(error, DatabaseBrokenError) or _BROKEN.search(str(error)) is not None
 
 
 def remove_work_database(volume: DuckDBVolume) -> None:
-    """Delete the work database and what was noted of it: the next load makes it again from Iceberg."""
-    shutil.rmtree(volume.work_database.parent, ignore_errors=True)  # what stays fails the next load, which says why
+    """Delete the work database and its notes: the next load rebuilds it from Iceberg."""
+    shutil.rmtree(volume.work_database.parent, ignore_errors=True)  # the next load reports what is left
 
 
 def wait_until_free(
     volume: DuckDBVolume, seconds: float, stop: threading.Event, say: Callable[[str], None] = lambda _: None
 ) -> None:
-    """Return when the work database can be written; DatabaseHeldError after `seconds` or when `stop` is set."""
+    """Wait until the work database can be written. Raises DatabaseHeldError after `seconds` or when `stop` is set."""
     deadline, pause = time.monotonic() + seconds, _FIRST_PAUSE
     while (holder := _holder(volume.work_database)) is not None:
         message = f"{volume.work_database} is open in {holder}"
@@ -96,7 +96,7 @@ def wait_until_free(
 
 
 def describe_holder(message: str) -> str:
-    """Whom DuckDB's message names: process, command and container, as far as they are visible from here."""
+    """Return the lock's holder from DuckDB's message: process, command and container, as far as they are visible."""
     found = _CONFLICT.search(message)
     pid = int(found["pid"]) if found else 0
     if pid == 0:

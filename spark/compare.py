@@ -11,7 +11,7 @@ from pyiceberg.exceptions import NoSuchTableError
 
 SCHEMA = "marts"
 OF_ONE_DATABASE = frozenset({"load_id"})
-"""Columns that tell of a database and not of the history: the load that brought a line into it."""
+"""Columns about a database and not the history: the load that added a line."""
 DECIMALS = 8
 """Digits of a DOUBLE behind the point that must agree; a card shows four at most. Sums depend on the order of rows."""
 
@@ -40,7 +40,7 @@ def compare(database: Path, catalog: Catalog) -> tuple[list[str], list[Differenc
 
 
 def _catalog_of(database: Path) -> str:
-    """Return the name that the views in the database call it by: that of its file."""
+    """Return the database's name in its views: that of its file."""
     return database.stem
 
 
@@ -60,7 +60,7 @@ def _rows(catalog: Catalog, mart: str) -> pa.Table | None:
 
 
 def _difference(connection: duckdb.DuckDBPyConnection, relation: str, rows: pa.Table | None) -> str:
-    """Say how the rows differ from those of the relation; '' where they do not."""
+    """Return how the rows differ from those of the relation, or ''."""
     if rows is None:
         return "is not in the lake"
     connection.register("rows_of_spark", rows)

@@ -1,4 +1,4 @@
-"""Functions of DuckDB that Spark has no words for, in Python, as Spark's workers run them."""
+"""DuckDB functions that Spark lacks, in Python, for Spark's workers."""
 
 import json
 from functools import cache
@@ -19,7 +19,7 @@ def json_type(document: str | None, path: str) -> str | None:
 
 
 def json_valid(document: str | None) -> bool | None:
-    """Tell whether a text is JSON."""
+    """Return whether a text is JSON."""
     if document is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Backups of what this machine keeps, and their way back: the vault room wired to stores, files and settings."""
+"""Backup and restore on this machine: the vault connected to stores, files and settings."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -26,13 +26,13 @@ __all__ = ["backup_of", "backup_place", "bring_back", "make_backup"]
 def make_backup(
     settings: Settings, where: str | None = None, *, full: bool = False, progress: Progress | None = None
 ) -> BackupResult:
-    """Back up everything that cannot be made again from something else."""
+    """Back up the data that cannot be rebuilt."""
     files = FileSources(settings, state_dir(settings), _env_file(settings))
     return backup.make_backup(files, where, full=full, progress=progress)
 
 
 def backup_of(settings: Settings) -> Backup | None:
-    """Return what makes the scheduler's backups, or None where BACKUP_TO names no place."""
+    """Return the scheduler's backup function, or None if BACKUP_TO is not set."""
     if not settings.backup_to:
         return None
 
@@ -43,25 +43,25 @@ def backup_of(settings: Settings) -> Backup | None:
 
 
 def backups_before_forgetting(settings: Settings, where: str | None = None) -> list[Kept]:
-    """Return the backups that may hold what was forgotten after they were made."""
+    """Return the backups that may contain data forgotten after they were made."""
     with closing(open_store(settings, "claude-analytics-backup")) as store:
         return made_before_forgetting(backup_place(settings, where), store, settings)
 
 
 def tell_backups(settings: Settings) -> str:
-    """Write what is forgotten into the place of backups, if there is one; say in a few words what came of it."""
+    """Write the marks of what is forgotten to the place of backups, if any; return the result in a few words."""
     if not settings.backup_to:
         return ""
     try:
         with closing(open_store(settings, "claude-analytics-backup")) as store:
             tell_place(backup_place(settings), store, settings)
-    except AnalyticsError as error:  # a disk that is not mounted: what was forgotten is gone here all the same
+    except AnalyticsError as error:  # a disk that is not mounted: this machine's copies are deleted anyway
         return f"; the backup location could not be updated: {error}"
     return "; the backup location was updated"
 
 
 def purge_backups(settings: Settings, where: str | None = None) -> str:
-    """Make a backup without what was forgotten, then delete those that hold it; say in one line what was done."""
+    """Make a backup without forgotten data, then delete those that contain it; return the result in one line."""
     place = backup_place(settings, where)
     if not backups_before_forgetting(settings, where):
         return f"{place.name}: no backup is older than the last request to forget"
@@ -72,7 +72,7 @@ def purge_backups(settings: Settings, where: str | None = None) -> str:
 
 
 def bring_back(settings: Settings, where: str, wanted: str | None, progress: Callable[[str], None]) -> Restored:
-    """Restore a backup, the newest or the one whose name begins so, to where the settings keep everything."""
+    """Restore the newest backup, or the one with this name prefix, to the configured paths."""
     place = open_place(where, settings)
     return restore(place, find_backup(place, wanted), key_of(place, settings), settings, progress)
 

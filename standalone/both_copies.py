@@ -1,4 +1,4 @@
-"""How many lines the two copies of the history hold, for people who want to know that nothing was lost."""
+"""Counts the lines in the two copies of the history, to check that nothing was lost."""
 
 from contextlib import closing
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class CopyCounts:
 
     @property
     def agree(self) -> bool:
-        """Whether both hold as many; the next run brings the one that lacks some up to the other."""
+        """Whether both counts are equal; if not, the next run adds the missing lines."""
         return (self.lines, self.rejected_lines) == (self.iceberg_lines, self.iceberg_rejected_lines)
 
     def __str__(self) -> str:
@@ -31,11 +31,11 @@ class CopyCounts:
 
 
 def count_copies(settings: Settings) -> CopyCounts:
-    """Count both copies. Raises StoreError where the record store does not answer."""
+    """Count both copies. Raises StoreError if the record store does not answer."""
     with closing(open_store(settings, attempts=1)) as store:
         counted = store.name, store.count(), store.count_rejected()
     if not settings.iceberg_rest_uri and not DataPaths.of(settings).iceberg.exists():
-        return CopyCounts(*counted, 0, 0)  # opening the catalog would make it
+        return CopyCounts(*counted, 0, 0)  # opening the catalog would create it
     catalog = open_catalog(settings)
     tables = (open_table(catalog, name) for name in (CONVERSATIONS, DEAD_LETTERS))
     return CopyCounts(*counted, *map(total_rows, tables))

@@ -1,4 +1,4 @@
-"""The rooms wired together on one machine: record store, Iceberg catalog, collector, loader, dbt and the report."""
+"""Connects the packages on one machine: record store, Iceberg catalog, collector, loader, dbt and the report."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -30,7 +30,7 @@ from standalone.forgetting import InProcessForgetting
 
 @dataclass(frozen=True)
 class InProcessLoader:
-    """The loader room called in this process; what the appliance reaches over HTTP."""
+    """The loader called in this process, instead of over HTTP as in the appliance."""
 
     store: RecordStore
     catalog: Catalog
@@ -38,13 +38,13 @@ class InProcessLoader:
     masker: Masker | None
 
     def extract(self, *, full_refresh: bool = False, progress: Progress | None = None) -> ExtractResult:
-        """Append what is new in the record store to Iceberg."""
+        """Append new lines from the record store to Iceberg."""
         return loader.extract(
             self.store, self.catalog, masker=self.masker, full_refresh=full_refresh, progress=progress
         )
 
     def load(self, *, full_refresh: bool = False, progress: Progress | None = None) -> LoadResult:
-        """Bring `raw` in the work database up to Iceberg."""
+        """Update `raw` in the work database from Iceberg."""
         work = DataPaths.of(self.settings).duckdb.work_database
         return loader.load(self.catalog, work, settings=self.settings, full_refresh=full_refresh, progress=progress)
 
@@ -65,13 +65,13 @@ class Engine:
 
     @property
     def paths(self) -> DataPaths:
-        """Where things lie."""
+        """The paths in the data directory."""
         return DataPaths.of(self.settings)
 
     def collect(self, progress: Progress) -> Collected:
-        """Make one pass of the collector, in the shape that the pipeline's first step takes.
+        """Make one pass of the collector, for the pipeline's first step.
 
-        A record store that has lost lines gets them back from Iceberg first, so that no file is read twice.
+        Lines that the record store has lost are restored from Iceberg first, so that no file is read twice.
         """
 
         def report(at: collector.CollectProgress) -> None:
@@ -122,7 +122,7 @@ class Engine:
 
 @contextmanager
 def open_engine(settings: Settings) -> Iterator[Engine]:
-    """Open the stores that the settings name and start dbt's process; let go of them at the end."""
+    """Open the configured stores and start dbt's process; close them at the end."""
     DataPaths.of(settings).root.mkdir(parents=True, exist_ok=True)
     with closing(open_store(settings)) as store, closing(DbtProject.of(settings)) as project:
         yield Engine(

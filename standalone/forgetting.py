@@ -1,4 +1,4 @@
-"""Forgetting on one machine: the vault room wired to record store, Iceberg, the history of runs and the files."""
+"""Forgetting on one machine: the vault connected to record store, Iceberg, the history of runs and the files."""
 
 import os
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ from vault.text_removal import begin_text, blank_lines, end_text, reduce_lines
 
 
 def forgotten_files(settings: Settings, files: Mapping[str, os.stat_result]) -> set[str]:
-    """Return which transcripts are forgotten; over a separate connection, since a page asks beside a run."""
+    """Return which transcripts are forgotten; over a separate connection, because the page calls it during a run."""
     if not files or not (settings.mongo_uri or DataPaths.of(settings).records.exists()):
         return set()
     names: dict[str, str] = {}
@@ -42,7 +42,7 @@ def forgotten_files(settings: Settings, files: Mapping[str, os.stat_result]) -> 
     try:
         with closing(open_store(settings, "claude-analytics-status", attempts=1)) as store:
             return {names[state_id] for state_id in store.refused_files(states)}
-    except StoreError:  # away or damaged, which is said where the store itself is looked at
+    except StoreError:  # unreachable or damaged: the store's own check reports that
         return set()
 
 
@@ -55,7 +55,7 @@ class InProcessForgetting:
     catalog: Catalog
 
     def is_pending(self) -> bool:
-        """Tell whether a request is unfinished."""
+        """Return whether a request is unfinished."""
         return bool(unfinished(self.store))
 
     def remove(self, progress: Progress) -> str:
@@ -66,7 +66,7 @@ class InProcessForgetting:
         return f"{swept} deleted from {self.store.name}"
 
     def forgotten_files(self, files: Mapping[str, os.stat_result]) -> set[str]:
-        """Return which of these transcripts, by name, are not read because all in them is forgotten."""
+        """Return the names of transcripts that are not read because all their lines are forgotten."""
         return forgotten_files(self.settings, files)
 
     def prove(self, progress: Progress) -> str:
@@ -86,19 +86,19 @@ class InProcessForgetting:
         return done.describe() + tell_backups(self.settings)
 
     def begin_text(self, before: datetime, lines: int) -> None:
-        """Write down that the texts of this many lines are removed."""
+        """Record a request to remove the texts of this many lines."""
         begin_text(self.store, before, lines)
 
     def reduce(self, removed: Mapping[str, dict[str, Any]]) -> int:
-        """Put this in the place of the texts of lines, by their ids; return how many had any."""
+        """Replace the texts of these lines, by their ids, with the values to keep; return how many had texts."""
         return reduce_lines(self.store, self.settings.data_dir, removed)
 
     def blank(self, line_ids: list[str]) -> int:
-        """Put blanks in the place of lines that could not be parsed; return how many had any other bytes."""
+        """Overwrite rejected lines with question marks; return how many had any other bytes."""
         return blank_lines(self.store, self.settings.data_dir, line_ids)
 
     def end_text(self) -> None:
-        """Have the record store's files hold no byte of it."""
+        """Erase every byte of the removed texts from the record store's files."""
         end_text(self.store, self.settings.data_dir)
 
     def _samples(self) -> list[str]:
@@ -106,14 +106,14 @@ class InProcessForgetting:
 
 
 class Requests(Protocol):
-    """Where a person's requests are written down."""
+    """Records people's requests to forget."""
 
     def select(self, kind: str, value: str) -> Selected:
         """Return what a request would remove."""
         ...
 
     def begin(self, selected: Selected, asked_by: str, reason: str | None, counts: dict[str, float]) -> None:
-        """Write a request down; nothing is deleted yet."""
+        """Record a request; nothing is deleted yet."""
         ...
 
     def log(self) -> ForgetLog:
@@ -123,7 +123,7 @@ class Requests(Protocol):
 
 @dataclass
 class LocalRequests:
-    """Requests in the record store that the settings name."""
+    """Requests in the configured record store."""
 
     settings: Settings
     _selection: Selection | None = None
@@ -135,7 +135,7 @@ class LocalRequests:
         return self._selection.describe()
 
     def begin(self, selected: Selected, asked_by: str, reason: str | None, counts: dict[str, float]) -> None:
-        """Write a request down; nothing is deleted yet."""
+        """Record a request; nothing is deleted yet."""
         assert self._selection is not None
         assert self._selection.value == selected.value
         with self._store() as store:

@@ -1,4 +1,4 @@
-"""Looks at what a run is given before anything is opened: a wrong folder costs a second and leaves no trace."""
+"""Checks a run's folders before anything is opened: a wrong one costs a second and leaves no trace."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,7 +11,7 @@ from scheduler.as_of import marked_as_of
 
 
 def check_data_dir(settings: Settings) -> None:
-    """Raise UsageError where the data directory is a file, or may not be made or written."""
+    """Raise UsageError if the data directory is a file, or cannot be created or written."""
     if moment := marked_as_of(settings.data_dir):
         raise UsageError(
             f"DATA_DIR: expected a folder to collect into, found {settings.data_dir}, which shows the figures as of"
@@ -30,10 +30,10 @@ def check_data_dir(settings: Settings) -> None:
 
 
 def check_transcripts(settings: Settings) -> None:
-    """Raise UsageError where a transcripts folder is missing, or where there is nothing to read and nothing was kept.
+    """Raise UsageError if a transcripts folder is missing, or if there is nothing to read and no collected history.
 
-    An empty folder is no error where a history was collected before: Claude Code deletes what is old. With
-    COLLECTOR=off there is no folder to look at.
+    An empty folder is valid if a history was collected before: Claude Code deletes old transcripts. With
+    COLLECTOR=off no folder is checked.
     """
     if settings.collector == "off":
         return

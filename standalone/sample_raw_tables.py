@@ -1,4 +1,4 @@
-"""The raw tables of the generated sample in their own DuckDB file: what dbt's target `test` builds on."""
+"""The raw tables of the generated sample in a separate DuckDB file, for dbt's target `test`."""
 
 import hashlib
 import shutil
@@ -20,7 +20,7 @@ UNTIL = date(2026, 6, 30)
 
 
 def sample_raw(folder: Path) -> Path:
-    """The file, made by collector and loader as in a run, and made again when their code changes."""
+    """Return the file, written by collector and loader as in a run, and rewritten when their code changes."""
     sample = folder / f"sample-{_fingerprint()}"
     if not sample.exists():
         shutil.rmtree(temporary := folder / "sample.tmp", ignore_errors=True)
@@ -45,7 +45,7 @@ def _make(folder: Path) -> None:
 
 
 def _fingerprint() -> str:
-    """Changes with the code that decides what the raw tables hold."""
+    """Return a fingerprint of the code that determines the raw tables."""
     digest = hashlib.sha256()
     for pattern in ("collector/*.py", "loader/*.py", "loader/*.sql", "records/*.py", "common/*.py", "sample/*.py"):
         for path in sorted(ROOT.glob(pattern)):

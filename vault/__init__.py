@@ -1,1 +1,1 @@
-"""What keeps the history safe: backups and their way back, and transcripts given back as they were read."""
+"""The vault: backup, restore, forgetting, and writing transcripts back byte for byte."""

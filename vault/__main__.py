@@ -4,7 +4,7 @@
     docker compose run --rm vault restore
     docker compose exec -T vault vault session ID | tar -x -C ~/.claude
 
-What it saves is named by the settings, and by the options `--secrets` and `--env-file` of the service.
+The settings and the options `--secrets` and `--env-file` of the service determine what it backs up.
 """
 
 import argparse
@@ -90,7 +90,7 @@ def verify_backup(settings: Settings, wanted: str | None) -> int:
 
 
 def purge_backups(settings: Settings, _: str | None) -> int:
-    """Delete the backups that hold what was forgotten after they were made; there must be a newer one."""
+    """Delete the backups that contain data forgotten after they were made; there must be a newer one."""
     place = backup_place(settings)
     with closing(open_store(settings, "claude-analytics-backup")) as store:
         old = {backup.id for backup in made_before_forgetting(place, store, settings)}

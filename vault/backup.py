@@ -1,4 +1,4 @@
-"""Makes a backup while everything runs: one file says what it consists of, and is written when all of that is there."""
+"""Makes a backup while everything runs: a manifest lists its parts, and is written after all of them."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -25,15 +25,15 @@ Progress = Callable[[int, int | None], None]
 
 @dataclass(frozen=True)
 class BackupResult:
-    """What a backup did."""
+    """The result of a backup."""
 
     backup: Backup
     deleted: int
-    """Older backups that the retention no longer keeps."""
+    """Older backups deleted by the retention."""
     seconds: float
 
     def backed_up(self) -> BackedUp:
-        """Return what the history of runs keeps of it."""
+        """Return the result for the history of runs."""
         manifest = self.backup.manifest
         sizes = {"size": manifest.bytes, "new_size": manifest.new_bytes}
         return BackedUp(message=self.describe(), rows=manifest.count(LINES), **sizes)
@@ -58,10 +58,10 @@ def back_up(
 ) -> BackupResult:
     """Write a backup to the place, then delete those that the retention no longer keeps.
 
-    `full` takes nothing over from earlier backups and writes each part again, which mends damaged ones.
+    `full` reuses nothing of earlier backups and rewrites each part, which repairs damaged ones.
 
-    The pipeline and the collector go on: the record store is read as of one moment (SQLite), or in the order in which
-    nothing is counted that is not there (MongoDB). Raises BusyError where another backup is being written there.
+    The pipeline and the collector continue: the record store is read as of one moment (SQLite), or in an order in which
+    every counted line is present (MongoDB). Raises BusyError if another backup is being written there.
     """
     started = time.monotonic()
     with place.lock():
@@ -71,7 +71,7 @@ def back_up(
         with store.snapshot():
             forgets = tuple(request.id for request in store.forget_requests() if request.finished_at)
             if writer.previous and set(forgets) - set(writer.previous.forgets):
-                writer.previous = None  # its parts may hold what was forgotten, however many lines they count
+                writer.previous = None  # its parts may contain forgotten lines, whatever their counts
             parts = list(_watched(record_parts(store, writer), progress))
         parts += [part for name, pieces in files.files() for part in writer.file(name, pieces)]
         manifest = Manifest(
@@ -89,7 +89,7 @@ def back_up(
 
 
 def backup_place(settings: Settings, where: str | None = None) -> Place:
-    """Return the place of backups that is named here, or else by BACKUP_TO."""
+    """Return the given place of backups, or BACKUP_TO's."""
     named = where or settings.backup_to
     if not named:
         raise SettingsError("BACKUP_TO: expected a folder or s3://BUCKET/PREFIX, found nothing; set it or pass --to")
@@ -99,7 +99,7 @@ def backup_place(settings: Settings, where: str | None = None) -> Place:
 def make_backup(
     files: FileSources, where: str | None = None, *, full: bool = False, progress: Progress | None = None
 ) -> BackupResult:
-    """Back up everything that cannot be made again from something else, as the settings say."""
+    """Back up the data that cannot be rebuilt, as configured."""
     settings = files.settings
     place = backup_place(settings, where)
     with closing(open_store(settings, "claude-analytics-backup")) as store:
@@ -125,5 +125,5 @@ def _watched(parts: Iterator[Part], progress: Progress | None) -> Iterator[Part]
 
 
 def source_of(store: RecordStore, settings: Settings) -> str:
-    """Return whose backup it is: what another machine wrote to the same place is not taken over."""
+    """Return the backup's source: parts that another machine wrote to the same place are not reused."""
     return f"{settings.host_name}: {store.name}"

@@ -30,7 +30,7 @@ class BucketPlace:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Look whether the bucket answers; nobody is kept out."""
+        """Check that the bucket answers; it cannot be locked."""
         bucket = self._root.partition("/")[0]
         with self._one_line():
             if self._files.get_file_info(bucket).type == FileType.NotFound:

@@ -1,4 +1,4 @@
-"""What can be wrong with a backup: one line that says what was expected, what was found and what to do."""
+"""The vault's errors: one line that says what was expected, what was found and what to do."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,15 +7,15 @@ from common.errors import AnalyticsError, PassingError, UsageError
 
 
 class VaultError(AnalyticsError):
-    """A backup cannot be made, read or brought back."""
+    """A backup cannot be made, read or restored."""
 
 
 class DamagedError(VaultError):
-    """A part of a backup is missing or is not what was written."""
+    """A part of a backup is missing or damaged."""
 
 
 class PlaceError(UsageError, VaultError):
-    """The place of backups, or the place to restore to, is not one."""
+    """The place of backups, or the place to restore to, is not valid."""
 
 
 class BusyError(VaultError, PassingError):
@@ -25,12 +25,12 @@ class BusyError(VaultError, PassingError):
 
 
 class ForgetError(UsageError, VaultError):
-    """What is to be forgotten is not known."""
+    """The object to forget is unknown."""
 
 
 @contextmanager
 def one_line(place: object, remedy: str) -> Iterator[None]:
-    """Raise what the system refuses as a VaultError that names the place and the remedy; a missing file stays one."""
+    """Raise system errors as a VaultError with the place and the remedy; a FileNotFoundError is not changed."""
     try:
         yield
     except FileNotFoundError:

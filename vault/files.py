@@ -1,4 +1,4 @@
-"""The files that a backup holds beside the record store, and where they come from and go to.
+"""The files of a backup besides the record store, and their paths.
 
 `settings/`   .env, your price list and file of cost centres, and what the settings came to (without secrets)
 `statements/` closed months
@@ -34,12 +34,12 @@ ENV, PRICES, EFFECTIVE = "settings/env", "settings/model_prices.csv", "settings/
 CHOSEN_CENTRES = "settings/cost-centres.yaml"
 SECRETS = "secrets/"
 _NOT_SAVED = {"backup_passphrase"}
-"""What opens a backup does not belong into it."""
+"""The key to a backup must not be inside it."""
 
 
 @dataclass(frozen=True)
 class FileSources:
-    """Where the files are on this machine."""
+    """The files' paths on this machine."""
 
     settings: Settings
     scheduler_dir: Path
@@ -48,7 +48,7 @@ class FileSources:
     _plain: dict[str, Path] = field(default_factory=dict)
 
     def files(self) -> Iterator[tuple[str, Iterator[bytes]]]:
-        """Yield each file's name and content; those that are not there are left out."""
+        """Yield each existing file's name and content."""
         for name in (HISTORY, PUBLISHED):
             path = self.scheduler_dir / Path(name).name
             if path.exists():
@@ -89,7 +89,7 @@ def _pieces(content: bytes) -> Iterator[bytes]:
 
 
 def _database(path: Path) -> bytes:
-    """Return a copy of a SQLite file as of one moment, whoever writes to it meanwhile."""
+    """Return a copy of a SQLite file as of one moment, despite concurrent writes."""
     with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(":memory:")) as copy:
         source.backup(copy)
         return copy.serialize()

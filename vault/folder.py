@@ -1,4 +1,4 @@
-"""Backups in a folder: mode 0700, its files 0600, written under another name and renamed; a lock keeps others out."""
+"""Backups in a folder: mode 0700, files 0600, written under another name and renamed; a lock excludes other backups."""
 
 import fcntl
 import os
@@ -25,7 +25,7 @@ class FolderPlace:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Make the folder, keep other backups out, and remove what a killed one left. Raises PlaceError, BusyError."""
+        """Create the folder, lock it, and remove a killed backup's leftovers. Raises PlaceError, BusyError."""
         self._check()
         with self._one_line():
             make_folder(self._root)
@@ -72,7 +72,7 @@ class FolderPlace:
             return (self._root / name).read_bytes()
 
     def put(self, name: str, content: bytes) -> None:
-        """Write a file under another name, have the disk keep it, then rename it."""
+        """Write a file under another name, flush it to the disk, then rename it."""
         path = self._root / name
         with self._one_line():
             make_folder(path.parent)
@@ -83,7 +83,7 @@ class FolderPlace:
             sync_path(path.parent)
 
     def delete(self, name: str) -> None:
-        """Delete a file, and its folder where nothing else is in it."""
+        """Delete a file, and its folder if that is empty then."""
         path = self._root / name
         with self._one_line():
             path.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
-"""Forgets on request: writes down what is refused from now on, then deletes it from the record store.
+"""Forgets on request: records what is refused from now on, then deletes it from the record store.
 
-The request and its marks are stored before the first deletion. What was killed after that is finished by the next run:
-it deletes whatever the marks refuse, in the record store, in Iceberg and in what is made from it.
+The request and its marks are stored before the first deletion. If it is killed after that, the next run finishes it:
+it deletes whatever the marks refuse, in the record store, in Iceberg and in everything built from it.
 """
 
 import json
@@ -30,7 +30,7 @@ def begin(
     reason: str | None = None,
     counts: dict[str, float] | None = None,
 ) -> ForgetRequest:
-    """Write down a request, its marks and what is searched for at its end. Nothing is deleted yet."""
+    """Record a request, its marks and the samples to search for at its end. Nothing is deleted yet."""
     keys = keys_of(store.forget_requests())
     key = keys[-1] if keys else secrets.token_hex(32)
     request = ForgetRequest(
@@ -62,7 +62,7 @@ def unfinished(store: RecordStore) -> list[ForgetRequest]:
 
 
 def finish(store: RecordStore, data_dir: Path, proof: str) -> None:
-    """Write into the log that nothing is left, then delete what was searched for."""
+    """Record in the log that nothing is left, then delete the samples."""
     for request in unfinished(store):
         store.save_forget_request(request.finished(proof))
     with suppress(FileNotFoundError):
@@ -70,7 +70,7 @@ def finish(store: RecordStore, data_dir: Path, proof: str) -> None:
 
 
 def keep_samples(data_dir: Path, request_id: str, samples: list[str]) -> None:
-    """Keep what is searched for at the end of a request, for its owner alone."""
+    """Store the samples to search for at the end of a request, readable only by their owner."""
     kept = samples_by_request(data_dir) | {request_id: samples}
     replace_file(data_dir / SAMPLES, json.dumps(kept).encode())
 

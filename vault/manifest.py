@@ -1,4 +1,4 @@
-"""What one backup consists of: a JSON file whose name holds its own checksum, written when everything else is there."""
+"""The manifest of one backup: a JSON file whose name contains its checksum, written after everything else."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ _DIGITS = 16
 
 
 class Part(BaseModel):
-    """Some content of a backup, kept as one file."""
+    """A part of a backup's content, stored as one file."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -45,7 +45,7 @@ class Part(BaseModel):
     file: str | None = None
     """Of a file: its name. A large one is in several parts, in order."""
     recipient: str | None = None
-    """Whom it is encrypted for."""
+    """The recipient that it is encrypted for."""
 
 
 class Manifest(BaseModel):
@@ -55,15 +55,15 @@ class Manifest(BaseModel):
 
     format: Literal[1] = 1
     program: str
-    """Which version wrote it."""
+    """The version that wrote it."""
     created_at: datetime
     seconds: float
     source: str
-    """Whose it is: host and record store."""
+    """Its source: host and record store."""
     new_bytes: int
     """What this backup added to the place."""
     forgets: tuple[str, ...] = ()
-    """The requests to forget that were carried out before it was made, by their ids."""
+    """The ids of the requests to forget that were completed before it was made."""
     parts: tuple[Part, ...]
 
     def of(self, *kinds: str) -> list[Part]:
@@ -89,7 +89,7 @@ class Manifest(BaseModel):
 
 
 class Backup(BaseModel):
-    """A backup as it is listed: its name and what its file says."""
+    """A backup in the list: its name and its manifest."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -98,12 +98,12 @@ class Backup(BaseModel):
 
     @property
     def id(self) -> str:
-        """How people call it."""
+        """Its name for people."""
         return self.name.removeprefix(f"{BACKUPS}/").removesuffix(".json")
 
 
 def write_manifest(place: Place, manifest: Manifest) -> Backup:
-    """Write the file that makes a backup one."""
+    """Write the manifest, which completes a backup."""
     content = manifest.model_dump_json(indent=1, exclude_none=True).encode()
     created = manifest.created_at.astimezone(UTC)
     moment = f"{created:%Y%m%dT%H%M%S}{created.microsecond // 1000:03}Z"
@@ -113,12 +113,12 @@ def write_manifest(place: Place, manifest: Manifest) -> Backup:
 
 
 def backup_names(place: Place) -> list[str]:
-    """Return the files of the backups that are there, the oldest first."""
+    """Return the manifests' file names, oldest first."""
     return sorted(name for name in place.list(BACKUPS) if name.endswith(".json"))
 
 
 def read_backup(place: Place, name: str) -> Backup:
-    """Read the file of a backup. Raises DamagedError where its name does not fit its content."""
+    """Read a backup's manifest. Raises DamagedError if its name does not match its content."""
     content = place.get(name)
     found, expected = sha256(content).hexdigest()[:_DIGITS], name.removesuffix(".json").rpartition("-")[2]
     if found != expected:
@@ -133,7 +133,7 @@ def read_backup(place: Place, name: str) -> Backup:
 
 
 def readable_backups(place: Place) -> Iterator[Backup]:
-    """Yield the backups that can be read, the newest first; a damaged one is left out."""
+    """Yield the readable backups, newest first."""
     for name in reversed(backup_names(place)):
         try:
             yield read_backup(place, name)
@@ -142,7 +142,7 @@ def readable_backups(place: Place) -> Iterator[Backup]:
 
 
 def find_backup(place: Place, wanted: str | None = None) -> Backup:
-    """Return the newest backup, or the one whose name begins so. Raises VaultError where there is none."""
+    """Return the newest backup, or the one with this name prefix. Raises VaultError if there is none."""
     names = [name for name in backup_names(place) if name.startswith(f"{BACKUPS}/{wanted or ''}")]
     if not names:
         found = f"none that starts with {wanted!r}" if wanted else "none"

@@ -1,6 +1,6 @@
 """What Metabase keeps of our tables' values in its own database: results of queries, and lists for its filters.
 
-Its API clears results in the paid edition alone, so both tables are emptied in PostgreSQL; Metabase fills them again.
+Its API clears results only in the paid edition, so both tables are emptied in PostgreSQL; Metabase refills them.
 """
 
 from pydantic import SecretStr

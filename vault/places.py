@@ -1,4 +1,4 @@
-"""Where backups are kept: a folder, or a bucket of an S3 store. Both hold named files, each whole or not there.
+"""The places of backups: a folder, or a bucket of an S3 store. Both store named files atomically.
 
 README.txt                  how to open a backup by hand
 backups/TIME-DIGEST.json    one per backup, written last: what it consists of
@@ -26,20 +26,20 @@ class Kept(NamedTuple):
 
 
 class Place(Protocol):
-    """Named files. Names are relative, with slashes. Every method raises VaultError where the place fails."""
+    """Named files. Names are relative, with slashes. Every method raises VaultError if the place fails."""
 
     @property
     def name(self) -> str:
-        """How messages call it."""
+        """Its name in messages."""
         ...
 
     @property
     def is_locked(self) -> bool:
-        """Whether `lock` keeps other backups out. Where it cannot, what is young may belong to one under way."""
+        """Whether `lock` excludes other backups. If it cannot, recent files may belong to a running one."""
         ...
 
     def lock(self) -> AbstractContextManager[None]:
-        """Make the place where it does not exist, and keep other backups out inside, where the place can."""
+        """Create the place if it does not exist, and exclude other backups in this block if the place can."""
         ...
 
     def list(self, folder: str) -> dict[str, Kept]:
@@ -55,7 +55,7 @@ class Place(Protocol):
         ...
 
     def delete(self, name: str) -> None:
-        """Delete a file; one that is not there is no error."""
+        """Delete a file; a missing one is not an error."""
         ...
 
 

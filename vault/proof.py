@@ -1,6 +1,6 @@
-"""Proves that nothing is left of what was forgotten: in the record store, in Iceberg and in every file of ours.
+"""Proves that nothing is left of forgotten data: in the record store, in Iceberg and in all our files.
 
-What only speeds up the next run is deleted where it holds a sample; what else holds one keeps the request open.
+Caches that contain a sample are deleted; any other file that contains one keeps the request open.
 """
 
 from collections.abc import Iterator, Sequence
@@ -40,7 +40,7 @@ def prove(
 
 
 def search_store(store: RecordStore, samples: Sequence[str]) -> dict[str, str]:
-    """Search all that the record store gives back; return what was found."""
+    """Search all content of the record store; return what was found."""
     found: dict[str, str] = {}
     for name, contents in groupby(_contents(store), key=itemgetter(0)):
         for some in chunks((content for _, content in contents), _AT_ONCE, weight=len) if samples else ():
@@ -50,7 +50,7 @@ def search_store(store: RecordStore, samples: Sequence[str]) -> dict[str, str]:
 
 
 def _contents(store: RecordStore) -> Iterator[tuple[str, bytes]]:
-    """Yield all that the record store holds as it gives it back, whatever pages and documents it is spread over."""
+    """Yield all content of the record store as it returns it, independent of its pages and documents."""
     for line in all_lines(store):
         yield f"{store.name}: a line", line.content
     for rejected in all_rejected(store):

@@ -1,4 +1,4 @@
-"""Backups and what was forgotten after they were made: which hold it, how they go, how no restore brings it back."""
+"""Backups that contain data forgotten later: finds and deletes them, and deletes that data after a restore."""
 
 from dataclasses import replace
 from hashlib import sha256
@@ -18,7 +18,7 @@ from vault.seal import Key, seal_of
 
 
 def made_before_forgetting(place: Place, store: RecordStore, settings: Settings) -> list[Backup]:
-    """Return the backups of this record store that were made before one of its requests was carried out."""
+    """Return the backups of this record store that were made before one of its requests was completed."""
     requests = {request.id for request in store.forget_requests() if request.finished_at}
     own = (backup for backup in readable_backups(place) if backup.manifest.source == source_of(store, settings))
     return [backup for backup in own if requests - set(backup.manifest.forgets)]
@@ -31,7 +31,7 @@ def purge(place: Place, store: RecordStore, settings: Settings) -> int:
 
 
 def tell_place(place: Place, store: RecordStore, settings: Settings) -> None:
-    """Write what is forgotten into a place of backups, beside those that hold it still."""
+    """Write the marks of forgotten data to a place of backups, beside those that still contain it."""
     with place.lock():
         rows = [forgotten_row(entry) for entry in forgotten_entries(store)]
         name = sha256(source_of(store, settings).encode()).hexdigest()[:16]
@@ -40,7 +40,7 @@ def tell_place(place: Place, store: RecordStore, settings: Settings) -> None:
 
 
 def apply_forgotten(place: Place, manifest: Manifest, key: Key, store: RecordStore) -> Swept:
-    """Delete from a record store that was restored what was forgotten, before or after its backup was made."""
+    """Delete forgotten data from a restored record store, whether it was forgotten before or after the backup."""
     newest: dict[str, Manifest] = {}
     for backup in readable_backups(place):
         newest.setdefault(backup.manifest.source, backup.manifest)

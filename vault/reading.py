@@ -1,4 +1,4 @@
-"""Reads parts back and proves that they are what was written: checksum of the file, number and digest of the rows."""
+"""Reads parts and verifies them: checksum of the file, number and digest of the rows."""
 
 from collections.abc import Iterator
 from hashlib import sha256
@@ -11,7 +11,7 @@ from vault.seal import Key
 
 
 def read_closed(place: Place, part: Part) -> bytes:
-    """Return a part as it is kept. Raises DamagedError where it is missing or its checksum differs."""
+    """Return a part as stored. Raises DamagedError if it is missing or its checksum differs."""
     try:
         closed = place.get(part.name)
     except FileNotFoundError:
@@ -24,7 +24,7 @@ def read_closed(place: Place, part: Part) -> bytes:
 
 
 def read_part(place: Place, part: Part, key: Key) -> bytes:
-    """Return the content of a part, checked in every way that there is."""
+    """Return the content of a part, with all checks."""
     content = key.open(read_closed(place, part), part.name)
     if len(content) != part.content_bytes:
         raise DamagedError(f"{part.name}: expected {part.content_bytes:,} bytes of content, found {len(content):,}")

@@ -1,7 +1,7 @@
 """The record store as parts of a backup: every line once, by ranges of the moment of ingestion.
 
-A range whose number of lines is what the last backup counted is taken over unread; the others, and the last one while
-it is small, are read and written again. So a backup reads what is new and little more, and keeps few parts.
+A range with the same number of lines as in the last backup is reused unread; the others, and the last one while it is
+small, are read and rewritten. So a backup reads little more than the new lines, and has few parts.
 """
 
 from collections.abc import Iterable, Iterator

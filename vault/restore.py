@@ -1,6 +1,6 @@
-"""Brings a backup back into an empty place: checked before, written beside it, checked again, then renamed.
+"""Restores a backup into an empty place: verified before, written beside it, verified again, then renamed.
 
-So a restore that fails or is killed leaves nothing that a run would take for a history.
+So a failed or killed restore leaves nothing that a run would take for a history.
 """
 
 import shutil
@@ -42,7 +42,7 @@ _IGNORED = {_STAGE, "lost+found"}
 
 @dataclass
 class Restored:
-    """What a restore brought back."""
+    """The result of a restore."""
 
     counts: dict[str, int] = field(default_factory=dict)
     files: list[Path] = field(default_factory=list)
@@ -55,7 +55,7 @@ class Restored:
 
 
 def restore(place: Place, backup: Backup, key: Key, settings: Settings, progress: Progress) -> Restored:
-    """Bring a backup back to where the settings keep everything. Raises PlaceError where something is there already."""
+    """Restore a backup to the configured paths. Raises PlaceError if they are not empty."""
     started = time.monotonic()
     check_empty(settings)
     progress("checking every part")
@@ -191,7 +191,7 @@ def _write(path: Path, pieces: Iterable[bytes]) -> None:
 
 
 def restore_metabase(uri: SecretStr, pieces: Iterable[bytes]) -> None:
-    """Give PostgreSQL's dump back to its own program; the database must be empty."""
+    """Restore PostgreSQL's dump with pg_restore; the database must be empty."""
     _require_empty_database(uri)
     command = ["pg_restore", "--dbname", environment(uri)["PGDATABASE"], "--no-owner", "--single-transaction"]
     with subprocess.Popen(command, env=environment(uri), stdin=subprocess.PIPE, stderr=subprocess.PIPE) as program:

@@ -1,7 +1,7 @@
 """Searches every byte of our files for samples of what was removed: as they are, unpacked, and row by row.
 
-A database packs what it holds, so that its bytes alone would prove little: Parquet files and DuckDB's are read as well,
-within the default limit of DuckDB's memory.
+A database compresses its content, so its bytes alone would prove little: Parquet and DuckDB files are read as well,
+within DuckDB's default memory limit.
 """
 
 import base64
@@ -28,7 +28,7 @@ _DUCKDB = b"DUCK"
 
 @dataclass
 class Search:
-    """What was looked at, and what was found."""
+    """What was searched, and what was found."""
 
     samples: int
     files: int = 0

@@ -1,7 +1,7 @@
-"""Texts that expire: what is kept takes their place in the record store, under a request of the log of forgetting.
+"""Expired texts: the values to keep replace them in the record store, under a request in the log of forgetting.
 
-The request is written down before the first text goes, so that Iceberg is written again and all that is left is
-searched for, by the next run where this one is killed. No mark belongs to it: nothing is refused.
+The request is recorded before the first text is removed, so that Iceberg is rewritten and anything left is searched
+for, by the next run if this one is killed. The request has no marks: nothing is refused.
 """
 
 import secrets
@@ -46,7 +46,7 @@ def begin_text(store: RecordStore, before: datetime, lines: int) -> ForgetReques
 
 
 def reduce_lines(store: RecordStore, data_dir: Path, removed: Mapping[str, dict[str, Any]]) -> int:
-    """Put this in the place of the texts of lines, by their ids; return how many had any."""
+    """Replace the texts of these lines, by their ids, with the values to keep; return how many had texts."""
     sampler, shorter = Sampler(), []
     for line in store.read_lines(list(removed)):  # one at a time: each may have 100 MB
         if original_length(line.content) is None:
@@ -58,7 +58,7 @@ def reduce_lines(store: RecordStore, data_dir: Path, removed: Mapping[str, dict[
 
 
 def blank_lines(store: RecordStore, data_dir: Path, line_ids: Iterable[str]) -> int:
-    """Put blanks in the place of lines that could not be parsed; return how many had any other bytes."""
+    """Overwrite rejected lines with question marks; return how many had any other bytes."""
     changed = 0
     for some in chunks(line_ids, _AT_ONCE):
         whole = [line for line in store.read_rejected(some) if line.raw.strip(b"?")]

@@ -1,8 +1,7 @@
-"""Gives transcripts back: the files of a session or a project, as Claude Code wrote them, where `--resume` finds them.
+"""Restores transcripts: the files of a session or a project, as Claude Code wrote them, where `--resume` finds them.
 
-A file is written only when its digest proves that every byte is as it was read, when nothing but secrets is masked, or
-when what is incomplete was asked for too. A file that is there already stays as it is: equal ones are left, others are
-an error.
+A file is written only if its digest proves that every byte is unchanged, if only secrets are masked, or if incomplete
+files were requested, too. An existing file is never changed: an equal one is skipped, a different one is an error.
 """
 
 import filecmp
@@ -22,7 +21,7 @@ _AGENT = "agent-"
 
 
 class GivenBackError(AnalyticsError):
-    """A transcript cannot be given back."""
+    """A transcript cannot be restored."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Writes the content of a backup as parts, and takes over from earlier backups what is there already."""
+"""Writes the content of a backup as parts, and reuses parts of earlier backups."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field

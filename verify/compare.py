@@ -1,9 +1,9 @@
 """Compares the published marts with its own count from the transcript files.
 
-What the files hold must be in the database, to the token. The database may hold more: Claude Code deletes transcripts
-after about 30 days, and other machines' transcripts are not here. So what is only in the database is told apart: it
-is history where it comes from lines that are in no file any more, else a difference. What was written to the files
-since the collector last looked is left out and said.
+Everything in the files must be in the database, to the token. The database may have more: Claude Code deletes
+transcripts after about 30 days, and other machines' transcripts are not here. Figures that are only in the database
+are history if their lines are in no file any more, else a difference. Lines written to the files since the
+collector's last pass are ignored and reported.
 """
 
 import re
@@ -30,11 +30,11 @@ from verify.recount import Recount, Recounted, Session
 from verify.report import Difference, VerifyReport
 
 MEMORY_LIMIT = "512MB"
-"""What DuckDB may take beside the second count."""
+"""DuckDB's memory limit beside the second count."""
 
 
 class VerifyError(AnalyticsError):
-    """There is nothing to compare with or from; the message says what and what to do."""
+    """One side of the comparison is missing; the message says which and what to do."""
 
 
 def verify(
@@ -44,9 +44,9 @@ def verify(
     own_prices: Path | None = None,
     left_out: Callable[[dict[str, Path]], set[str]] | None = None,
 ) -> VerifyReport:
-    """Count again and compare. Timezone and own prices must be those that the database was built with.
+    """Recount and compare. Timezone and custom prices must be those of the database's build.
 
-    `left_out` tells which files nobody is to count: those that were excluded or forgotten.
+    `left_out` returns the files not to count: those that were excluded or forgotten.
     """
     for folder in transcripts:
         if not folder.is_dir():
@@ -118,7 +118,7 @@ def _read(recount: Recount, name: str, path: Path, limit: int | None) -> None:
 
 
 def _placed(counted: Recounted, zone: ZoneInfo) -> Recounted:
-    """Put responses on their local days, and what names no session under the bare names of its files."""
+    """Assign responses to local days, and lines without a session to the bare names of their files."""
     sessions: dict[str, Session] = {}
     for name, session in sorted(counted.sessions.items(), key=lambda item: not item[1].is_named):
         known = sessions.setdefault(place(name), session)

@@ -1,4 +1,4 @@
-"""Compares what each response costs, by the price list that it is counted with here."""
+"""Compares the cost of each response, by this count's price list."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -13,11 +13,11 @@ from verify.report import Difference
 from verify.terms import Terms
 
 _CENTS = 1e-9
-"""What sums in another order may differ by, in US dollars and of a cost."""
+"""The tolerance for sums in another order, in US dollars and relative to a cost."""
 
 
 class Charge(NamedTuple):
-    """What a response costs, None where that is not known, and the web searches in it."""
+    """The cost of a response, or None if unknown, and its web searches."""
 
     cost: float | None
     searches: int
@@ -32,7 +32,7 @@ class Pair(NamedTuple):
 
 
 def charges_of(paid: Iterable[tuple[Response, Terms]], prices: PriceList) -> dict[Response, list[Charge]]:
-    """Return what each response costs; responses that are equal in all else are listed together."""
+    """Return the cost of each response; responses that are otherwise equal are grouped."""
     found: dict[Response, list[Charge]] = defaultdict(list)
     for response, terms in paid:
         found[response].append(Charge(prices.cost(_bill(response, terms)), terms.searches))
@@ -59,9 +59,9 @@ def _utc_day(at: int | None) -> date | None:
 def compare_costs(
     ours: dict[Response, list[Charge]], theirs: dict[Response, list[Charge]], lines: Lines
 ) -> list[Difference]:
-    """Return by how much costs and web searches differ, of responses that are the same in all else.
+    """Return differences in costs and web searches of responses that are otherwise equal.
 
-    Those of sessions with lines that are lost are left out: such a line may have said that the answer was fast.
+    Sessions with lost lines are omitted: such a line may have recorded that the response was in fast mode.
     """
     costs: dict[tuple[str, str], list[Pair]] = defaultdict(list)
     searches: list[Pair] = []

@@ -12,7 +12,7 @@ Events = Counter[tuple[str, Git]]
 
 
 def compare_endings(ours: Endings, theirs: Endings, lines: Lines) -> list[Difference]:
-    """Return the calls that are on both sides and ended otherwise; a line that is lost may hold the result."""
+    """Return the calls that are on both sides but ended differently; a lost line may contain the result."""
     counted, stored = _by_call(ours - theirs), _by_call(theirs - ours)
     wrong = [call for call in sorted(counted.keys() & stored.keys()) if not _may_have_lost(call.session, lines)]
     if not wrong:
@@ -53,7 +53,7 @@ def compare_git(ours: Events, theirs: Events, lines: Lines) -> list[Difference]:
 
 
 def compare_git_counts(ours: dict[str, GitCounts], theirs: dict[str, GitCounts], lines: Lines) -> list[Difference]:
-    """Return sessions with another number of commits or pull requests; not recorded is not none."""
+    """Return sessions with different numbers of commits or pull requests; "not recorded" differs from zero."""
     nothing = GitCounts()
     known = sorted(name for name in theirs if not _may_have_lost(name, lines))
     wrong = [name for name in known if ours.get(name, nothing) != theirs[name]]

@@ -19,7 +19,7 @@ Sums = dict[tuple[str, str], Counter[str]]
 def compare_responses(
     in_files: Counter[Response], in_database: Counter[Response], lines: Lines, history: Counter[str]
 ) -> list[Difference]:
-    """Return what differs; what only lines that are lost can explain is added to the history."""
+    """Return the differences; those that only lost lines can explain are added to the history."""
     missing, extra = in_files - in_database, in_database - in_files
     excused = _grown(missing, extra, lines, history)
     lost = Counter({row: count for row, count in extra.items() if row.session in lines.losing | lines.sharing})
@@ -40,7 +40,7 @@ def compare_responses(
 def _grown(
     missing: Counter[Response], extra: Counter[Response], lines: Lines, history: Counter[str]
 ) -> Counter[Response]:
-    """Take out responses that lines which are lost may have moved or raised; they may not have become lower."""
+    """Remove responses that lost lines may have moved or raised, but not lowered."""
     candidates: dict[str | None, list[Response]] = defaultdict(list)
     for row in extra.elements():
         if row.message is not None and row.session in lines.losing | lines.sharing:
@@ -55,7 +55,7 @@ def _grown(
             extra[higher] -= 1
             history["responses_with_lost_lines"] += 1
     missing -= excused
-    extra += Counter()  # what is at zero goes
+    extra += Counter()  # removes zero counts
     return excused
 
 
@@ -72,7 +72,7 @@ def _sums(responses: Counter[Response]) -> Sums:
 
 
 def _changed(total: int, missing: Counter[Response], extra: Counter[Response]) -> list[Difference]:
-    """Name responses that are on both sides and not the same, also where the sums of a day are equal all the same."""
+    """Return responses that are on both sides but differ, even if the sums of a day are equal."""
     stored: dict[str | None, list[Response]] = defaultdict(list)
     for row in extra.elements():
         stored[row.message].append(row)

@@ -14,7 +14,7 @@ Sessions = dict[str, Session]
 
 
 def compare_sessions(ours: Sessions, theirs: Sessions, lines: Lines, history: Counter[str]) -> list[Difference]:
-    """Return sessions that one side lacks, and those that own other messages and prompts, begin or lie elsewhere."""
+    """Return sessions that one side lacks, and those with another start, project or number of messages or prompts."""
     in_files = {name for name, session in ours.items() if session.is_named}
     in_database = {name for name, session in theirs.items() if session.is_named}
     extra = in_database - in_files
@@ -57,7 +57,7 @@ def _compare_sets(measure: str, ours: set[str], theirs: set[str], unexplained: s
 def _compare_facts(
     measure: str, names: list[str], ours: Sessions, theirs: Sessions, lines: Lines, value: Callable[[Session], str]
 ) -> list[Difference]:
-    """Compare what a session has one of; lines that are lost may have said something else."""
+    """Compare a session's single-valued facts; lost lines may have had other values."""
     known = [name for name in names if name not in lines.losing | lines.sharing]
     wrong = [name for name in known if value(ours[name]) != value(theirs[name])]
     if not wrong:
@@ -69,7 +69,7 @@ def _compare_facts(
 def _compare_counts(
     measure: str, ours: Sessions, theirs: Sessions, lines: Lines, value: Callable[[Session], int]
 ) -> list[Difference]:
-    """Compare how many each session owns, sessions of lines that are lost only where they can own no less."""
+    """Compare each session's counts; sessions with lost lines only if they cannot own fewer."""
     nothing = Session()
     counts = {name: (value(ours.get(name, nothing)), value(theirs.get(name, nothing))) for name in ours | theirs}
     unequal = sorted(name for name, (own, their) in counts.items() if own != their)
@@ -83,17 +83,17 @@ def _compare_counts(
 
 
 def _is_lost(name: str, counted: int, stored: int, lines: Lines) -> bool:
-    """Whether lines that are lost explain that a session has more or, where they own what it shares, less."""
+    """Return whether lost lines explain that a session has more or, if they own what it shares, fewer."""
     return name in lines.sharing or (name in lines.losing and stored > counted)
 
 
 def compare_history(
     ours: dict[bytes, str], theirs: dict[str, list[str]], lines: Lines, history: Counter[str]
 ) -> list[Difference]:
-    """Return by how much the prompts differ that no transcript holds.
+    """Return differences in the prompts that are in no transcript.
 
-    What the database keeps of a history that is gone is counted apart. A prompt that it lacks may be in a transcript
-    that is gone, and one that it has twice is one too many.
+    Prompts from a deleted history are counted separately. A prompt that the database lacks may be in a deleted
+    transcript, and one that it has twice is one too many.
     """
     counted = {identity.hex(): session for identity, session in ours.items()}
     gone = {name: theirs[name] for name in theirs.keys() & set(lines.lost)}
@@ -121,7 +121,7 @@ def compare_calls(
     lost = Counter({call: count for call, count in extra.items() if call.session in lines.losing | lines.sharing})
     elsewhere = Counter(call.tool_id for call in lost.elements())
     for call in [call for call in missing.elements() if call.session in lines.sharing]:
-        if elsewhere[call.tool_id]:  # the session that owns it is one of those
+        if elsewhere[call.tool_id]:  # its owner is one of those sessions
             elsewhere[call.tool_id] -= 1
             missing[call] -= 1
     missing += Counter()

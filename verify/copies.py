@@ -8,20 +8,20 @@ from hashlib import md5
 from verify.line_facts import FOREVER, Line
 
 MOST_FORKS = 64
-"""A line of more sessions is an id that repeats; which of them was first is not asked."""
+"""A line in more sessions is a repeating id; which session was first is not determined."""
 
 Arrivals = Callable[[Iterable[Line]], dict[bytes, float]]
-"""Tells when lines were collected, by their ids."""
+"""Returns when lines were collected, by their ids."""
 
 
 class Groups:
-    """Things that are one with others: a union of sets."""
+    """Groups of equivalent items: a disjoint-set union."""
 
     def __init__(self) -> None:
         self._parents: dict[Hashable, Hashable] = {}
 
     def of(self, member: Hashable) -> Hashable:
-        """Return what stands for the group of a member."""
+        """Return the representative of a member's group."""
         root = member
         while (parent := self._parents.get(root, root)) != root:
             root = parent
@@ -30,13 +30,13 @@ class Groups:
         return root
 
     def join(self, member: Hashable, other: Hashable) -> None:
-        """Make two groups one."""
+        """Merge two groups."""
         self._parents[self.of(member)] = self.of(other)
 
 
 @dataclass(slots=True)
 class Copies:
-    """What was decided of the lines that stand more than once; a line that is in none of these has no copy."""
+    """The decisions about repeated lines; a line in none of these has no copy."""
 
     originals: dict[bytes, Line] = field(default_factory=dict)
     """By the id of a line that is a copy, the version that counts."""
@@ -49,7 +49,7 @@ class Copies:
 
 
 def find_copies(lines: list[Line], arrivals: Arrivals) -> Copies:
-    """Decide which lines count and whose they are."""
+    """Decide which lines count and which session owns them."""
     repeatable = [line for line in lines if line.can_repeat]
     versions = _versions(repeatable)
     repeated = [group for group in versions.values() if len(group) > 1]
@@ -68,7 +68,7 @@ def _rank(line: Line, owner: str) -> tuple[object, ...]:
 
 
 def _versions(lines: list[Line]) -> dict[Hashable, list[Line]]:
-    """Put lines together that are versions of one: by uuid, by what they were forked from, by what they say."""
+    """Group lines that are versions of one: by uuid, by their fork's source, by their content."""
     same = Groups()
     for line in lines:
         if line.forked_from is not None:
@@ -81,7 +81,7 @@ def _versions(lines: list[Line]) -> dict[Hashable, list[Line]]:
 
 
 def _join_equals(lines: list[Line], same: Groups) -> None:
-    """Join messages that say the same at the same time in one conversation, or in two that share an answer."""
+    """Join messages with the same content and time in one conversation, or in two that share an answer."""
     alike: dict[tuple[int, bytes], list[Line]] = defaultdict(list)
     for line in lines:
         if line.spoken is not None and line.at is not None:
@@ -115,7 +115,7 @@ def _conversation(line: Line) -> tuple[str, str | None]:
 
 
 class _Owners:
-    """Says which of the sessions that hold a line owns it: once for each set of sessions, of which there are few."""
+    """Decides which of a line's sessions owns it: once for each set of sessions, of which there are few."""
 
     def __init__(self, repeated: list[list[Line]], versions: Iterable[list[Line]], arrivals: Arrivals) -> None:
         self._repeated, self._arrivals = repeated, arrivals
@@ -168,13 +168,13 @@ class _Owners:
         )
 
     def _begins_without(self, session: str, other: str) -> int:
-        """When the lines begin that a session does not share with another; before all time where there are none."""
+        """Return when a session's unshared lines begin; before all time if there are none."""
         begins = [at for sessions, at in self._begins[session].items() if other not in sessions]
         known = [at for at in begins if at != FOREVER]
         return min(known, default=-FOREVER)
 
     def _arrival(self, session: str) -> float:
-        """When the first of its lines that are repeated was collected."""
+        """Return when the first of its repeated lines was collected."""
         if session not in self._arrived:
             held = [line for group in self._repeated for line in group if line.session == session]
             self._arrived[session] = min(self._arrivals(held).values(), default=0.0)

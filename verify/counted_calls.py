@@ -60,7 +60,7 @@ class MadeCall:
     ending: Ending
     git: tuple[Git, ...] = ()
     lacks_commit: bool = False
-    """It succeeded in committing, and nothing tells of the commit."""
+    """Its commit succeeded, but is not reported anywhere."""
     lacks_request: bool = False
     searches: int = 0
 
@@ -109,7 +109,7 @@ class _Called:
             self._of_agent[call.line.session, call.call.tool_id, call.line.agent].append(call)
 
     def by(self, line: Line, result: Result) -> CallKey | None:
-        """Return the call; None where its session has none with the id."""
+        """Return the call, or None if its session has none with the id."""
         near = self._of_agent.get((line.session, result.tool_id, line.agent))
         near = near or self._of_session.get((line.session, result.tool_id))
         if near is None:
@@ -162,7 +162,7 @@ def _ending(call: Call, told: Result, alike: list[Result]) -> Ending:
 
 
 def _add_git(call_made: MadeCall, call: Call, told: Result) -> None:
-    """Add commits and pull requests: reported ones, and of what nobody reports that which the output tells."""
+    """Add commits and pull requests: reported ones, and unreported ones from the output."""
     reported = {git.event for git in told.reported}
     printed = call.command.told(told.printed) if call.command else ()
     call_made.git = (*told.reported, *(git for git in printed if git.event not in reported))

@@ -1,4 +1,4 @@
-"""What the results of tool calls say of how these ended, as docs/counting.md says."""
+"""How tool calls ended, from their results, as docs/counting.md says."""
 
 import re
 from typing import Any, NamedTuple
@@ -37,16 +37,16 @@ class Call(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What one result says of its call."""
+    """The ending of a call by one result."""
 
     tool_id: str
     is_error: bool = False
     denial: str | None = None
     """What Claude Code says beside the result."""
     refusal: str | None = None
-    """By words that no tool says of itself."""
+    """The refusal, by text that no tool prints."""
     own_refusal: str | None = None
-    """By words that count where the tool is Claude Code's own."""
+    """The refusal, by text that counts only for Claude Code's own tools."""
     is_interrupted: bool = False
     reported: tuple[Git, ...] = ()
     printed: tuple[Git, ...] = ()
@@ -64,7 +64,7 @@ def _call(tool_id: str, block: Json) -> Call:
 
 
 def results_of(blocks: list[Block], outer: Json, inner: Json) -> tuple[Result, ...]:
-    """Return the results among the blocks of a message; what the line says beside them is of the first."""
+    """Return the results among the blocks of a message; the line's other fields belong to the first."""
     plain = next((place for place, block in enumerate(blocks) if block.kind == "tool_result"), None)
     found = []
     for place, block in enumerate(blocks):

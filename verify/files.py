@@ -1,4 +1,4 @@
-"""Finds transcripts and reads what is in them, packed or not; a line that holds several objects is several lines."""
+"""Finds and reads transcripts, compressed or not; a line with several objects is several lines."""
 
 import gzip
 import io
@@ -29,7 +29,7 @@ _HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
 class Found(NamedTuple):
-    """A JSON object of a transcript, with its bytes and its place; None where a line holds something else."""
+    """A JSON object of a transcript, with its bytes and its place; None if a line is something else."""
 
     raw: bytes
     offset: int
@@ -97,12 +97,12 @@ def objects_of_file(source_file: str, path: Path, limit: int | None) -> Iterator
             return
         try:
             yield from _physical_lines(io.BufferedReader(gzip.GzipFile(fileobj=file)), limit)
-        except (EOFError, zlib.error, gzip.BadGzipFile):  # what comes before the damage counts
+        except (EOFError, zlib.error, gzip.BadGzipFile):  # objects before the damage count
             return
 
 
 def _note(source_file: str, content: bytes) -> bytes:
-    """Return what is noted of a sub-agent as a line that names session and agent, which the path does."""
+    """Return a note on a sub-agent as a line with the session and agent of its path."""
     folders = source_file.split("/")
     try:
         note = json.loads(content.decode("utf-8", "replace"))
@@ -197,5 +197,5 @@ def _bytes(text: str) -> bytes:
 
 
 def whole(text: str) -> str:
-    """Return a text as databases take it: half a character, cut within an emoji, becomes U+FFFD."""
+    """Return a text that is valid for databases: half a surrogate pair, from a cut emoji, becomes U+FFFD."""
     return text if text.isascii() else _HALF_PAIR.sub("\ufffd", text)

@@ -71,13 +71,13 @@ class Line:
 
 
 def digest(*parts: str | None) -> bytes:
-    """Return what stands for some texts."""
+    """Return the digest of some texts."""
     joined = "".join("-" if part is None else f"{len(part)}:{part}" for part in parts)
     return blake2b(joined.encode("utf-8", "replace"), digest_size=12).digest()
 
 
 def read_line(found: Found, line_id: bytes, source_file: str) -> Line:
-    """Return what counts of a line, whatever it holds."""
+    """Return the facts of a line, whatever its content."""
     outer = found.value or {}
     wrapped = part(outer, "data").get("message") if outer.get("type") == "progress" else None
     inner: Json = wrapped if isinstance(wrapped, dict) else outer

@@ -1,4 +1,4 @@
-"""What a value of a line means, as docs/loader.md says: None where no figure can use it."""
+"""Parses the values of a line, as docs/loader.md says: None if unusable."""
 
 import json
 import math
@@ -43,7 +43,7 @@ def part(line: Json, key: str) -> Json:
 
 
 def flag(value: Any) -> bool:
-    """Return whether a value says yes."""
+    """Return whether a value means true."""
     return str(value).lower() in {"true", "t", "yes", "y", "1"} if isinstance(value, bool | int | str) else False
 
 

@@ -1,4 +1,4 @@
-"""What a response costs by a price list, and which model an id names: as docs/counting.md says, from the list's CSV."""
+"""The cost of a response by a price list's CSV, and the model that an id names, as docs/counting.md says."""
 
 import csv
 import re
@@ -98,7 +98,7 @@ class Price(NamedTuple):
 
 
 class Bill(NamedTuple):
-    """What is to be paid for."""
+    """The billed usage."""
 
     model: str
     day: date | None
@@ -119,7 +119,7 @@ class PriceList:
         self._of_models: dict[str, list[Price]] = {}
 
     def cost(self, bill: Bill) -> float | None:
-        """Return US dollars; None where a rate is missing that the bill needs."""
+        """Return US dollars, or None if a rate that the bill needs is missing."""
         price = next((price for price in self._of(bill.model) if price.holds_on(bill.day)), None)
         return None if price is None else _cost(bill, price.numbers)
 
@@ -158,7 +158,7 @@ def _cost(bill: Bill, numbers: dict[str, float]) -> float | None:
 
 
 def _times(count: int, rate: float | None) -> float | None:
-    """Return what so much costs at a rate for a million; nothing costs nothing at a rate that is not known."""
+    """Return the cost at a rate per million; zero tokens cost zero at an unknown rate."""
     if count == 0:
         return 0.0
     return None if rate is None else count * rate / _PER

@@ -1,4 +1,4 @@
-"""Where the work of each session was, as docs/counting.md says."""
+"""The project of each session, as docs/counting.md says."""
 
 import re
 from collections import Counter, defaultdict
@@ -19,14 +19,14 @@ Place = tuple[bool, bool, int, int, bytes]
 
 @dataclass(slots=True)
 class Whereabouts:
-    """What the lines of all sessions say of their directories, the best of each kept."""
+    """The directories from the lines of all sessions, the best of each session."""
 
     _directories: dict[str, tuple[Place, str]] = field(default_factory=dict)
     _folders: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     _worktrees: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def add(self, line: Line, value: Json) -> None:
-        """Take what one line says."""
+        """Add one line."""
         here = folder(line.file)
         self._folders[line.session][here] += 1
         if directory := text(value.get("cwd")):

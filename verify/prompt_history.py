@@ -1,4 +1,4 @@
-"""Prompts that only Claude Code's own history of prompts tells of, as docs/counting.md says."""
+"""Prompts that are only in Claude Code's prompt history, as docs/counting.md says."""
 
 import re
 from collections import defaultdict
@@ -64,7 +64,7 @@ class History:
         return at is not None and at // _NEAR in self._near
 
     def saw(self, at: int, said: Iterable[str]) -> None:
-        """Take out what a user line of a transcript says."""
+        """Remove the prompts of a transcript's user line."""
         words = [typed(text) for text in said]
         for prompt in self._near[at // _NEAR]:
             if abs((prompt.at or 0) // 1000 - at // 1000) * 1000 <= _NEAR and any(map(prompt.is_said_by, words)):

@@ -1,4 +1,4 @@
-"""Reads what the published database says of each figure, and which of its lines are in no file any more."""
+"""Reads each figure from the published database, and which of its lines are in no file any more."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ _ID_LENGTH = 32
 
 @dataclass(frozen=True)
 class Limits:
-    """How far files that have grown since were read, and which are newer than the last look."""
+    """How far files that have grown since were read, and which are newer than the last pass."""
 
     read_bytes: dict[str, int]
     unseen: set[str]
@@ -63,7 +63,7 @@ class Published:
         return self._connection.execute(sql, list(parameters)).fetchall()
 
     def limits(self, files: dict[str, Path]) -> Limits:
-        """Say what of these files the collector has read."""
+        """Return how far the collector has read these files."""
         rows = self._rows(
             "select source_file, max(read_bytes), epoch(max(collected_at)), max(resets), bool_or(status = 'unreadable')"
             " from raw.transcript_files group by source_file"
@@ -76,7 +76,7 @@ class Published:
             stat = path.stat()
             read, at = looked.get(name, (0, last_look))
             if name not in damaged and (stat.st_mtime <= at or stat.st_size <= read):
-                continue  # all of it was there to be collected
+                continue  # all of it existed at the last pass
             left += max(stat.st_size - read, 0)
             if name in looked:
                 grown[name] = read
@@ -86,7 +86,7 @@ class Published:
         return Limits(grown, unseen, files.keys() - reset, left)
 
     def arrivals(self, lines: Iterable[Line]) -> dict[bytes, float]:
-        """Say when lines were collected."""
+        """Return when lines were collected."""
         ids = [line.id.hex() for line in lines]
         rows = self._rows(
             "select document_id, epoch(min(ingested_at)) from raw.conversations"

@@ -1,7 +1,7 @@
-"""Counts again straight from transcript files, for `verify` to compare with.
+"""Recounts directly from the transcript files, for `verify` to compare with.
 
-Shares no code with the pipeline on purpose, so that an error there is not repeated here: its own reader, Python's
-own JSON, and the rules of docs/counting.md written down a second time.
+It shares no code with the pipeline on purpose, so that an error there is not repeated here: a separate reader, Python's
+own JSON parser, and a second implementation of the rules of docs/counting.md.
 """
 
 from collections import Counter
@@ -22,7 +22,7 @@ from verify.terms import Terms
 
 @dataclass(slots=True)
 class Session:
-    """What a session owns."""
+    """The facts that a session owns."""
 
     started_at: int | None = None
     project: str = ""
@@ -38,7 +38,7 @@ class Recounted:
 
     responses: list[Response]
     terms: list[Terms]
-    """On which terms each response is paid."""
+    """The billing terms of each response."""
     endings: Counter[tuple[ToolCall, Ending]]
     git: Counter[tuple[str, Git]]
     """Commits, pushes and pull requests with their sessions."""
@@ -63,7 +63,7 @@ class Recounted:
 
 @dataclass(slots=True)
 class Recount:
-    """Reads files one after the other, then counts."""
+    """Reads files one after another, then counts."""
 
     files: int = 0
     rejected: dict[bytes, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What a message says, and whether a person typed it: the rules of docs/counting.md for prompts."""
+"""A message's text, and whether a person typed it: the rules of docs/counting.md for prompts."""
 
 import json
 from collections.abc import Iterator

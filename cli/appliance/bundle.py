@@ -25,7 +25,7 @@ def _profiles(tls: bool) -> list[str]:
 
 
 def release_files(root: Path) -> list[str]:
-    """What belongs to the release: what git knows, so that .env and data stay at home."""
+    """Return the files of the release: those that git tracks, so without .env and data."""
     command = ["git", "-C", str(root), "ls-files", "-z"]
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
     if answer.returncode:
@@ -34,7 +34,7 @@ def release_files(root: Path) -> list[str]:
 
 
 def bundle(compose: Compose, archive: Path, *, tls: bool = False) -> list[str]:
-    """Get every image that is missing here, then write the archive; the images' names."""
+    """Pull or build every missing image, then write the archive; return the images' names."""
     asked = [word for profile in _profiles(tls) for word in ("--profile", profile)]
     for name, service in compose.config(*_profiles(tls))["services"].items():
         if not _is_here(service["image"]):
@@ -64,7 +64,7 @@ def _write(compose: Compose, archive: Path, names: list[str]) -> None:
 
 
 def _by_tag(image: str) -> str:
-    """The image's plain name: a digest says where it was pulled from, and does not survive `docker save`."""
+    """Return the image's name without its digest, which does not survive `docker save`."""
     plain, _, digest = image.partition("@")
     if digest:
         docker("tag", image, plain)
@@ -72,7 +72,7 @@ def _by_tag(image: str) -> str:
 
 
 def unbundle(archive: Path, folder: Path) -> list[str]:
-    """Load the images and lay the files out; the images' names, as Docker says them."""
+    """Load the images and unpack the files; return the images' names as Docker prints them."""
     if not tarfile.is_tarfile(archive):
         raise ApplianceError(f"{archive}: expected an archive that `bundle` wrote")
     with tarfile.open(archive) as tar, tempfile.TemporaryDirectory(dir=archive.absolute().parent) as scratch:

@@ -12,11 +12,11 @@ from common.errors import AnalyticsError
 
 ROOT = Path(__file__).resolve().parents[2]
 ONE_SHOTS = frozenset({"init", "mongo-accounts", "smoke"})
-"""Services that do something once and end."""
+"""Services that run once and exit."""
 
 
 class ApplianceError(AnalyticsError):
-    """Docker is not there, or refused; the message is one line and says what to do."""
+    """Docker is missing, or a command failed; the message is one line and says what to do."""
 
 
 @dataclass(frozen=True)

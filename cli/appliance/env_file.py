@@ -1,6 +1,6 @@
-"""What is wrong in .env, said before anything is started or stopped: names that nobody reads, values that nobody takes.
+"""Checks .env before anything is started or stopped, for unknown names and invalid values.
 
-Compose ignores a name that it does not know, and a container that refuses a value is started again and again.
+Compose ignores unknown names, and a container that rejects a value restarts endlessly.
 """
 
 import difflib
@@ -16,13 +16,13 @@ from scheduler.schedule import Schedule, ScheduleError
 log = structlog.get_logger()
 
 CHECKOUT = Path("/checkout")
-"""Where the scheduler's container sees compose.yaml and .env, read-only."""
+"""Where compose.yaml and .env are mounted in the scheduler's container, read-only."""
 EXPECTED = "names of .env.example with values that docs/settings.md allows"
 CORRECT = "correct it in .env"
 GIVEN_TO_INIT = frozenset(
     {"ALERT_WEBHOOK_URL", "BACKUP_PASSPHRASE", "SMTP_PASSWORD", "METABASE_USER", "METABASE_PASSWORD"}
 )
-"""Secrets that only a person can know, and that the appliance takes through `init set`."""
+"""Secrets that only a person has, and that `init set` stores in the appliance."""
 INIT_SET = "docker compose run --rm -T init set"
 _ALIKE = 0.8
 _COMMENT = re.compile(r"\s+#.*")
@@ -82,11 +82,11 @@ def check_env_file(root: Path) -> list[Finding]:
 
 
 def env_file_problem(root: Path = CHECKOUT) -> str | None:
-    """Return in one line what is wrong in .env and what to do; None where nothing is, or it may not be read."""
+    """Return in one line what is wrong in .env and what to do; None if nothing is, or it is unreadable."""
     try:
         findings = check_env_file(root)
         ignored = _ignored(not_read_here(root, read_env_file(root)))
-    except OSError as error:  # a checkout that is closed to other users: `up` alone can look
+    except OSError as error:  # a checkout that other users cannot read: only `up` can check it
         log.debug("env_file.not_checked", reason=error.strerror)
         return None
     wrong = [

@@ -1,4 +1,4 @@
-"""What `./analytics up` looks at before it starts anything: engine, compose, memory, disk, ports, transcripts."""
+"""The checks of `./analytics up` before it starts anything: engine, compose, memory, disk, ports, transcripts."""
 
 import json
 import re
@@ -18,11 +18,11 @@ MEMORY_GIB, MEMORY_LEAST_GIB = 8, 4
 DISK_GIB, DISK_LEAST_GIB = 20, 6
 GIB = 2**30
 HOME, TRANSCRIPTS = "/home/owner", "/home/owner/.claude/projects"
-"""Where the collector's container has the owner's home folder, and in it the transcripts."""
+"""Where the owner's home folder with the transcripts is mounted in the collector's container."""
 
 
 def preflight(compose: Compose) -> list[Finding]:
-    """Every check, in the order in which a person would fix them."""
+    """Return every check's findings, in the order in which a person would fix them."""
     checks: list[Callable[[], Finding]] = [_engine, _compose, _memory, _disk]
     findings = []
     for check in checks:
@@ -68,7 +68,7 @@ def _memory() -> Finding:
 
 def _disk() -> Finding:
     folder = Path(docker("info", "--format", "{{.DockerRootDir}}").strip())
-    here = folder if folder.exists() else Path("/")  # Docker Desktop keeps it inside its own machine
+    here = folder if folder.exists() else Path("/")  # Docker Desktop has it inside a virtual machine
     fix = "free some space where Docker keeps images and volumes (docker system df)"
     return _amount("Disk", shutil.disk_usage(here).free / GIB, DISK_LEAST_GIB, DISK_GIB, f"free in {here}", fix)
 

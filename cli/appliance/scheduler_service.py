@@ -1,9 +1,9 @@
-"""The appliance's scheduler: `python -m cli.appliance.scheduler_service`, which is what its container runs.
+"""The appliance's scheduler: `python -m cli.appliance.scheduler_service`, which its container runs.
 
-It is the scheduler room's service with what that room must not know of: Metabase and the HTML report follow each new
-generation; the loader is the service at LOADER_URL. On a host where nothing was ever published it starts at once and
-goes on until the collector's first look at the transcripts is in the figures, and it starts a run when another machine
-has sent for the first time, so that nobody waits for the schedule.
+It adds to the scheduler's service what that package may not import: Metabase and the HTML report are updated after each
+generation; the loader is the service at LOADER_URL. If nothing was ever published, it runs at once, and repeatedly
+until the collector's first pass is in the figures. It also starts a run when another machine has sent lines for the
+first time, without waiting for the schedule.
 """
 
 import sys
@@ -51,14 +51,14 @@ Account = tuple[str, str, str]
 OTHERS_VOLUMES = Path("/volumes")
 """Where compose.yaml mounts the other services' volumes, read-only."""
 FIRST_START_SECONDS = 300.0
-"""How long the first generation waits for Metabase, which makes its own database then."""
+"""How long the first generation waits for Metabase, which creates its own database then."""
 WAIT_SECONDS = 20.0
-"""How long a later one does; what fails is tried again by the next run."""
+"""How long a later one does; the next run retries a failure."""
 FIRST_RUNS, BETWEEN_SECONDS, QUIET_RUNS = 30, 20.0, 2
-"""The collector may need a moment, so that one run which finds nothing is no sign that there is nothing."""
+"""The collector may need a moment, so a single run without lines does not mean that there are none."""
 READY_SECONDS = 1.0
 PROBLEM_SECONDS = 60.0
-"""How long the page says that the history cannot be opened, before Docker starts this container again."""
+"""How long the page shows that the history cannot be opened, before Docker restarts this container."""
 
 
 def volumes(settings: Settings) -> dict[str, Path]:
@@ -68,7 +68,7 @@ def volumes(settings: Settings) -> dict[str, Path]:
 
 
 def make_runner(settings: Settings) -> Runner:
-    """The pipeline over the appliance's services, and what follows a generation."""
+    """Return the pipeline over the appliance's services, with the refreshes after a generation."""
     project = DbtProject.of(settings)
     volume = DataPaths.of(settings).duckdb
     report = Refresh("report", partial(_write_report, settings))
@@ -95,7 +95,7 @@ def _write_report(settings: Settings, generation: Generation) -> None:
 
 
 def _show_in_metabase(account: Account, settings: Settings, manifest: Path, generation: Generation) -> None:
-    """Make it read this generation, then set up what is missing: columns are described as this one has them."""
+    """Make Metabase read this generation, then set up what is missing, with this generation's columns."""
     client = connect(*account, wait_seconds=FIRST_START_SECONDS if generation.number == 1 else WAIT_SECONDS)
     volume = DataPaths.of(settings).duckdb
     # The volume is mounted at the same place in Metabase's container.
@@ -109,7 +109,7 @@ def _show_in_metabase(account: Account, settings: Settings, manifest: Path, gene
 
 
 def _is_shown_in_metabase(account: Account, generation: Generation) -> bool:
-    """Whether Metabase, which may have lost its own database since, still reads this generation."""
+    """Return whether Metabase, which may have lost its own database since, still reads this generation."""
     url, *user = account
     client = Client(url)
     try:
@@ -117,7 +117,7 @@ def _is_shown_in_metabase(account: Account, generation: Generation) -> bool:
         ours = find_database(client)
         return ours is not None and seen_generation(client, ours["id"]) == generation.number
     except MetabaseError:
-        return False  # what is wrong with it is said by who tries to mend it
+        return False  # the refresh that repairs it reports the problem
 
 
 def first_runs(service: Service, is_ready: Callable[[], bool] = lambda: True) -> None:
@@ -169,7 +169,7 @@ def main() -> int:
 
 
 def _problems(error: str) -> list[str]:
-    """What keeps us from starting, and what else is wrong in .env."""
+    """Return the problems that prevent the start, and other problems in .env."""
     found = env_file_problem()
     return [found] if found and error in found else [error, *([found] if found else [])]
 

@@ -1,8 +1,8 @@
-"""`./analytics smoke`: the user's own compose.yaml, brought up in its own project, tried, and taken away again.
+"""`./analytics smoke`: starts the user's compose.yaml in a separate project, tests it, and removes it again.
 
-Sample transcripts go in; the smoke service (tests/smoke) starts runs and counts again what was published, while readers
-query all the time. Then more transcripts, and every container in turn is killed in the middle of a run and brought
-back by `up`, after which the figures must agree again. The user's own containers, volumes and .env stay untouched.
+It adds sample transcripts; the smoke service (tests/smoke) starts runs and recounts what was published, while readers
+query all the time. Then it adds more transcripts, kills every container in turn during a run and restarts it with
+`up`, after which the figures must agree again. The user's containers, volumes and .env are not changed.
 """
 
 import json
@@ -59,7 +59,7 @@ def _lasting(compose: Compose) -> list[str]:
 
 
 def our_images(compose: Compose) -> list[str]:
-    """What is built from this checkout. Metabase's image is built by `up` if it is missing."""
+    """Return the images built from this checkout. Metabase's image is built by `up` if it is missing."""
     services = compose.config("test")["services"]
     return [name for name, service in services.items() if "build" in service and name != "metabase"]
 
@@ -96,7 +96,7 @@ def _project(*, keep: bool) -> Iterator[tuple[Compose, Path]]:
 
 
 def add_sample(transcripts: Path, *, seed: int, days: int) -> None:
-    """As Claude Code writes them: private files of their owner."""
+    """Add sample transcripts as Claude Code writes them: readable only by their owner."""
     with tempfile.TemporaryDirectory() as scratch:
         write_sample(Path(scratch) / "projects", seed=seed, days=days, until=SAMPLE_DAY)
         shutil.copytree(Path(scratch) / "projects", transcripts, dirs_exist_ok=True)
@@ -107,7 +107,7 @@ def add_sample(transcripts: Path, *, seed: int, days: int) -> None:
 
 
 def _check(compose: Compose) -> dict[str, Any]:
-    """The smoke service: starts a run and counts again."""
+    """Run the smoke service, which starts a run and recounts."""
     answer = compose.output(*_SMOKE)
     found: dict[str, Any] = json.loads(answer.strip().splitlines()[-1])
     return found

@@ -1,8 +1,8 @@
 """`./analytics up` and `./analytics credentials`: the appliance from outside, for the person who owns the host.
 
-`docker compose up -d --wait` alone brings the same up. What is done here beforehand: the machine is looked at, and
-choices that only the host can know (its name, its timezone, who owns the transcripts) are written to .env, where they
-stay for every later command. Names that are there already, or in the environment, are left alone.
+`docker compose up -d --wait` alone starts the same. This command first checks the machine, and writes choices that
+only the host knows (its name, its timezone, the owner of the transcripts) to .env, for every later command. Names
+that are in .env already, or in the environment, are not changed.
 """
 
 import os
@@ -31,7 +31,7 @@ def found_choices(root: Path = ROOT, *, rootless: bool = False) -> dict[str, str
     transcripts = root / Path(given.get("TRANSCRIPTS_DIR") or default_transcripts_dirs()[0]).expanduser()
     if (
         given.get("COLLECTOR") != "off" and transcripts.is_dir()
-    ):  # else compose mounts the home folder, in which it may appear
+    ):  # otherwise compose mounts the home folder, where it may appear later
         found["TRANSCRIPTS_DIR"] = str(transcripts)
         # Root owns the folder on a host where Claude Code runs as root; then the collector has to be root, too.
         if (owner := uid_inside(transcripts.stat().st_uid, rootless=rootless)) != 1000:
@@ -43,7 +43,7 @@ def found_choices(root: Path = ROOT, *, rootless: bool = False) -> dict[str, str
 
 
 def write_choices(choices: dict[str, str], root: Path = ROOT) -> None:
-    """Append to .env; what is in it stays as it is."""
+    """Append to .env without changing its content."""
     if choices:
         file = root / ".env"
         before = file.read_text(encoding="utf-8") if file.exists() else ""
@@ -53,20 +53,20 @@ def write_choices(choices: dict[str, str], root: Path = ROOT) -> None:
 
 
 def check(compose: Compose) -> list[Finding]:
-    """The preflight, after the host's own choices were written down."""
+    """Write the host's choices to .env, then run the preflight."""
     docker("version")
     write_choices(found_choices(compose.root, rootless=is_rootless()), compose.root)
     return preflight(compose)
 
 
 def up(compose: Compose) -> dict[str, str]:
-    """Build what is missing, start everything, wait for health; the addresses of what a person opens."""
+    """Build missing images, start everything, wait for health; return the addresses for people."""
     compose.run("up", "--detach", "--wait")
     return {"Metabase": compose.address("metabase", 3000), "Status page": compose.address("scheduler", 8321)}
 
 
 def credentials(compose: Compose, what: str = "metabase") -> dict[str, str]:
-    """What init made for people: Metabase's first user, the token of the status page, the stores' keys."""
+    """Return init's credentials for people: Metabase's first user, the status page's token, the stores' keys."""
     if what not in SECRETS:
         raise ApplianceError(f"expected one of {', '.join(SECRETS)}, found {what!r}")
     return {name: _show(compose, name) for name in SECRETS[what]}

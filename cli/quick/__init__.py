@@ -1,7 +1,7 @@
-"""Commands that answer at once: they read the published database and import little.
+"""Fast commands: they read the published database and import little.
 
-`cli.__main__` starts them without the libraries that runs need (typer, pydantic, pyarrow), which would take longer to
-load than the answer; `cli.main` lists them among all commands. Settings come from the same places, by cli.quick.places.
+`cli.__main__` starts them without the libraries that runs need (typer, pydantic, pyarrow), which take longer to import
+than the query; `cli.main` lists them among all commands. Settings come from the same sources, see cli.quick.places.
 """
 
 

@@ -1,7 +1,7 @@
 """Five-hour blocks of marts.agg_usage_blocks with their tokens and cost; burn rate and projection of the running one.
 
-The burn rate is that of ccusage: what was used between the block's first and last response, per minute. The projection
-goes on at this rate until the block ends. Both speak of what was published, and so does `is_active` of this moment.
+The burn rate is ccusage's: the usage between the block's first and last response, per minute. The projection
+continues at this rate until the block ends. Both are about published figures; `is_active` is about the current moment.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from cli.quick.usage import BY_RESPONSE, MEASURES, Usage, measured
 
 @dataclass(frozen=True)
 class BurnRate:
-    """What a block used per minute; the indicator leaves the cache out, as in ccusage."""
+    """A block's usage per minute; the indicator excludes the cache, as in ccusage."""
 
     tokens_per_minute: float
     tokens_per_minute_for_indicator: float
@@ -23,7 +23,7 @@ class BurnRate:
 
 @dataclass(frozen=True)
 class Projection:
-    """What a block will have used at its end."""
+    """A block's projected usage at its end."""
 
     total_tokens: int
     total_cost: float | None
@@ -47,7 +47,7 @@ class Block:
         return self.started_at <= now < self.ends_at
 
     def burn_rate(self) -> BurnRate | None:
-        """Return what the block uses per minute; None before its second response."""
+        """Return the block's usage per minute; None before its second response."""
         minutes = (self.last_at - self.first_at).total_seconds() / 60
         if minutes <= 0:
             return None
@@ -57,7 +57,7 @@ class Block:
         return BurnRate(self.usage.total_tokens / minutes, without_cache / minutes, per_hour)
 
     def projection(self, now: datetime) -> Projection | None:
-        """Return what the block will have used at its end, if it goes on like this."""
+        """Return the block's usage at its end at the current rate, or None."""
         rate = self.burn_rate()
         if rate is None or not self.is_active(now):
             return None

@@ -1,7 +1,7 @@
 """One session as a conversation: prompts, answers and tool calls in their order, sub-agents apart.
 
-Lines that the session copied from another are that session's. What a tool printed is kept up to a limit, so only how
-a call ended is shown of it.
+Lines that the session copied from another belong to that one. A tool's output is stored up to a limit, so only the
+outcome of a call is shown.
 """
 
 import json
@@ -20,7 +20,7 @@ _SPOKEN = (
     *("api_error", "compact_summary", "interruption"),
 )
 _DETAILS = ("pattern", "url", "query", "skill", "subject", "prompt", "path", "name")
-"""Fields of a tool's input that say in a few words what it was called for."""
+"""Fields of a tool's input that summarise the call."""
 
 
 @dataclass
@@ -74,7 +74,7 @@ def find_session(published: Published, wanted: str) -> dict[str, Any]:
 
 
 def read_conversation(published: Published, session: dict[str, Any]) -> Conversation:
-    """Return what was said and done in a session."""
+    """Return a session's messages and tool calls."""
     bound = {"session": session["session_id"]}
     total = published.rows(f"select {MEASURES} from ({BY_RESPONSE}) where session_id = $session", bound)[0]
     conversation = Conversation(session, measured(total))
@@ -91,7 +91,7 @@ def read_conversation(published: Published, session: dict[str, Any]) -> Conversa
 
 
 NO_LONGER_KEPT = "(text no longer kept)"
-"""Stands where TEXT_RETENTION_DAYS removed a text."""
+"""Replaces a text that TEXT_RETENTION_DAYS removed."""
 _PARTS = f"""
 with places as (
     select document_id, min(source_file) as file, min(byte_offset) as place
@@ -155,7 +155,7 @@ def _part(row: dict[str, Any]) -> Part:
 
 
 def _detail(tool_input: str | None) -> str:
-    """What a tool was called for, in a few words of its input."""
+    """Return a summary of a tool's input."""
     try:
         said = json.loads(tool_input or "")
     except ValueError:

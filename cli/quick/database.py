@@ -1,4 +1,4 @@
-"""The published database, opened read-only and asked for rows; its generation's facts."""
+"""Opens the published database read-only for queries, with its generation's facts."""
 
 import json
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ class Published:
 
 @contextmanager
 def open_published(places: Places) -> Iterator[Published]:
-    """Open the newest generation; one that is published meanwhile changes nothing for this reader."""
+    """Open the newest generation; a later publication does not affect this reader."""
     file = places.published_database
     if not file.exists():
         raise NothingPublishedError(places.volume)

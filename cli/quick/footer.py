@@ -1,4 +1,4 @@
-"""The lines below a table: what the figures leave out, in which zone days are cut, and how old they are."""
+"""The lines below a table: what the figures exclude, the timezone of their days, and their age."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def footer(published: Published, total: Usage) -> list[str]:
-    """Return what a reader has to know of the figures above."""
+    """Return the notes on the figures above."""
     lines = []
     if total.unpriced:
         names = [plain(model) for model in total.unpriced_models[:5]]

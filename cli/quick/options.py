@@ -1,4 +1,4 @@
-"""The options of quick commands, and the rules of what they may say. Wrong usage takes one line, as everywhere."""
+"""The options of quick commands, and their validation. Wrong usage takes one line, as everywhere."""
 
 import argparse
 import re
@@ -38,7 +38,7 @@ def at_least_one(text: str) -> int:
 
 
 def add_filters(parser: argparse.ArgumentParser, *, model: bool = True) -> None:
-    """Add the options that say which part of the history is meant."""
+    """Add the options that filter the history."""
     parser.add_argument("-s", "--since", type=day, metavar="DAY", help="first day, YYYY-MM-DD or YYYYMMDD")
     parser.add_argument("-u", "--until", type=day, metavar="DAY", help="last day, inclusive")
     parser.add_argument(
@@ -51,7 +51,7 @@ def add_filters(parser: argparse.ArgumentParser, *, model: bool = True) -> None:
 
 
 def add_output(parser: argparse.ArgumentParser, *, breakdown: bool = True) -> None:
-    """Add the options that say how the answer is written."""
+    """Add the options for the output format."""
     parser.add_argument("-j", "--json", action="store_true", dest="as_json", help="print JSON, with ccusage's keys")
     parser.add_argument("--csv", action="store_true", dest="as_csv", help="print CSV")
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""Full text over everything that is kept: prompts, answers, what tools were given and what they printed.
+"""Full-text search of the kept history: prompts, answers, and the input and output of tools.
 
 There is no index: DuckDB reads the texts with one regular expression a word, the longest first. A message, a tool's
 input or a tool's output matches where it holds every word. Sessions are ranked by their best match: what a person typed
@@ -43,7 +43,7 @@ def pattern(word: str) -> str:
 
 
 def search(published: Published, wanted: list[str], selection: Selection, limit: int) -> Found:
-    """Return the sessions with messages that hold every word."""
+    """Return the sessions with messages that contain every word."""
     bound: dict[str, Any] = {f"word{number}": pattern(word) for number, word in enumerate(wanted)}
     bound |= {**selection.values, "limit": limit}
     rows = published.rows(_sql(len(wanted), selection.where), bound)

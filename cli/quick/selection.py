@@ -1,4 +1,4 @@
-"""Which part of the history a command is about: days, projects and models, as SQL conditions on its rows."""
+"""A command's filters: days, projects and models, as SQL conditions on its rows."""
 
 from dataclasses import dataclass, field
 from datetime import date
@@ -33,7 +33,7 @@ class Selection:
                 self.values[name] = day.year * 10000 + day.month * 100 + day.day
 
     def one_of(self, column: str, found: list[str]) -> None:
-        """Leave out all but these."""
+        """Keep only these."""
         self.conditions.append(f"{column} in (select unnest(${column}::varchar[]))")
         self.values[column] = found
 

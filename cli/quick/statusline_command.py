@@ -19,7 +19,7 @@ from cli.quick.statusline import line
 _WAIT_SECONDS = 0.5
 _MOST_BYTES = 1024 * 1024
 SHORT = "claude-analytics"
-"""Where there is nothing else to show: an empty line would look as if the command were missing."""
+"""The output if there is nothing else to show: an empty line would suggest that the command is missing."""
 
 
 def main(command: str, arguments: list[str]) -> int:

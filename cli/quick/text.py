@@ -9,7 +9,7 @@ _LINE_ENDS = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 
 
 def plain(text: str, *, keep_lines: bool = False) -> str:
-    """Return the text without what a terminal would obey.
+    """Return the text without control sequences for the terminal.
 
     Escape sequences go, other control and format characters become `�`. With `keep_lines` line ends and tabs stay,
     else each run of white space is one blank.

@@ -2,7 +2,7 @@
 
     docker compose exec receiver receiver invite laptop-anna --person Anna
 
-It is told what to do by the settings and ends on SIGTERM. Exit codes: 0 done, 1 failed, 2 wrong usage.
+The settings configure it; it exits on SIGTERM. Exit codes: 0 done, 1 failed, 2 wrong usage.
 """
 
 import argparse

@@ -1,8 +1,8 @@
-"""The receiver's endpoint: enrolment, what is known of a machine's files, and deliveries.
+"""The receiver's endpoint: enrolment, the states of a machine's files, and deliveries.
 
-It promises: nothing is read of a body before its sender is known; bodies in memory are bounded together; one thread
-unpacks and stores, so that a single delivery is unpacked at a time; whoever comes while it is behind is told with 503
-and Retry-After; a delivery is stored before it is acknowledged.
+It promises: no body is read before its sender is authenticated; the total size of bodies in memory is bounded; one
+thread unpacks and stores, so that one delivery is unpacked at a time; while it is behind it answers 503 with
+Retry-After; a delivery is stored before it is acknowledged.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ from records import RecordStore
 log = structlog.get_logger()
 
 HELD_BYTES = 64 * 1024 * 1024
-"""How many bytes of bodies wait in memory; one that is larger is taken while no other waits."""
+"""The most bytes of bodies in memory; a larger body is accepted while no other waits."""
 HELD_BODIES = 32
 _BODY_SECONDS = 120.0
 _RETRY_SECONDS = (1, 5)
@@ -41,7 +41,7 @@ _Result = TypeVar("_Result")
 
 
 class Enrolment(BaseModel):
-    """What a machine asks to be enrolled with."""
+    """A machine's request for enrolment."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
@@ -51,23 +51,23 @@ class Enrolment(BaseModel):
 
 @dataclass(slots=True)
 class Receiver:
-    """The stores behind the endpoint, and what waits before them."""
+    """The stores behind the endpoint, and the bodies that wait for them."""
 
     store: RecordStore
     machines: Machines
     fingerprint_key: str | None
-    """What machines mask with, so that a secret has the same fingerprint everywhere; None where masking is off."""
+    """The key for masks, so that a secret has the same fingerprint on every machine; None if masking is off."""
     held: dict[str, int] = field(default_factory=dict)
-    """The bytes that wait in memory, by machine: one body each, so that a slow one takes no other's place."""
+    """The bytes in memory by machine: one body each, so that a slow machine cannot take another's place."""
     failures: deque[float] = field(default_factory=deque)
     worker: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "store"))
 
     async def run(self, call: Callable[[], _Result]) -> _Result:
-        """Run a call in the one thread that uses the record store."""
+        """Run a call in the only thread that uses the record store."""
         return await asyncio.get_running_loop().run_in_executor(self.worker, call)
 
     def machine(self, request: Request) -> Holder:
-        """Return the machine that sent this request, or answer 401."""
+        """Return the machine that sent this request. Raises 401."""
         kind, _, token = request.headers.get("authorization", "").partition(" ")
         holder = self.machines.holder(token) if kind.lower() == "bearer" and token else None
         if holder is None:
@@ -75,7 +75,7 @@ class Receiver:
         return holder
 
     async def body(self, request: Request, length: int) -> bytes:
-        """Return the request's body, which is as long as it says, or answer 400, 408."""
+        """Return the request's body, of the declared length. Raises 400 or 408."""
         content = bytearray()
         try:
             async with asyncio.timeout(_BODY_SECONDS):
@@ -91,7 +91,7 @@ class Receiver:
 
     @contextmanager
     def holding(self, machine: str, length: int) -> Iterator[None]:
-        """Keep room for a body; answer 429 where this machine has one under way, 503 where there is no room."""
+        """Reserve memory for a body. Raises 429 if this machine is already sending one, 503 if there is no room."""
         if machine in self.held:
             raise _later("a delivery of this machine is under way", 429)
         if self.held and (len(self.held) >= HELD_BODIES or sum(self.held.values()) + length > HELD_BYTES):
@@ -143,7 +143,7 @@ async def _one_line(_: Request, error: Exception) -> Response:
 
 
 def _later(reason: str, status: int = 503) -> HTTPException:
-    """Ask to come again, each at another moment."""
+    """Return an error with a random Retry-After, so that machines do not retry all at once."""
     seconds = random.randint(*_RETRY_SECONDS)  # noqa: S311 - not a secret
     return HTTPException(status, f"{reason}; try again", {"Retry-After": str(seconds)})
 
@@ -170,7 +170,7 @@ async def _enrol(receiver: Receiver, request: Request) -> Response:
 
 
 def _slow_down(failures: deque[float]) -> None:
-    """Answer 429 after many wrong invitations within a minute."""
+    """Raise 429 after many wrong invitations within a minute."""
     now = time.monotonic()
     while failures and failures[0] < now - _FAILURE_SECONDS:
         failures.popleft()
@@ -179,7 +179,7 @@ def _slow_down(failures: deque[float]) -> None:
 
 
 async def _files(receiver: Receiver, request: Request) -> Response:
-    """Answer with what is known of the machine's files."""
+    """Return the known states of the machine's files."""
     host = receiver.machine(request).name
     found = await receiver.run(
         lambda: compress({"files": [state.to_document() for state in known_files(receiver.store, host)]})
@@ -188,7 +188,7 @@ async def _files(receiver: Receiver, request: Request) -> Response:
 
 
 async def _deliver(receiver: Receiver, request: Request) -> Response:
-    """Store a delivery, and answer with what is known of the files that are behind."""
+    """Store a delivery, and return the known states of the files that are behind."""
     machine = receiver.machine(request)
     length = _length(request, MAX_BODY)
     with receiver.holding(machine.name, length):

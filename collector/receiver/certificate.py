@@ -1,4 +1,4 @@
-"""The receiver's certificate: the one that is given, or a self-signed one that machines know by its fingerprint."""
+"""The receiver's certificate: the configured one, or a self-signed one that machines identify by its fingerprint."""
 
 import ssl
 from datetime import UTC, datetime, timedelta
@@ -14,13 +14,13 @@ from common.private_files import create_file
 from common.settings import Settings, SettingsError
 
 _DAYS = 3650
-"""Machines know it by its fingerprint alone: when it ends, nobody asks."""
+"""Machines check only its fingerprint, not when it expires."""
 
 
 def certificate_of(settings: Settings) -> Path:
-    """Return the PEM file of the certificate and its key; a self-signed one is made where none is given.
+    """Return the PEM file of the certificate and its key; without a configured one, create a self-signed one.
 
-    Raises SettingsError where the file cannot be read or holds no such pair.
+    Raises SettingsError if the file cannot be read or does not contain such a pair.
     """
     if settings.receiver_certificate:
         return _checked(settings.receiver_certificate)
@@ -31,7 +31,7 @@ def certificate_of(settings: Settings) -> Path:
 
 
 def pinned_fingerprint(settings: Settings) -> str | None:
-    """Return the fingerprint that machines must find; None where a certificate is given, which they verify as usual."""
+    """Return the fingerprint that machines must find; None for a configured certificate, which they verify as usual."""
     path = certificate_of(settings)
     if settings.receiver_certificate:
         return None

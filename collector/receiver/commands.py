@@ -1,4 +1,4 @@
-"""What people do with machines: invite, list, revoke."""
+"""The commands for machines: invite, list, revoke."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ _MOST_HOURS = 24.0 * 30
 
 
 def machines_of(settings: Settings) -> Machines:
-    """Return the machines that these settings' receiver knows."""
+    """Return the machines of this receiver."""
     return Machines(settings.data_dir / "receiver" / "machines.db")
 
 
@@ -39,7 +39,7 @@ def list_machines(settings: Settings) -> Iterator[str]:
 
 
 def revoke(settings: Settings, name: str) -> None:
-    """Refuse a machine from the next request on; what it sent stays."""
+    """Revoke a machine from its next request on; its lines are kept."""
     machines_of(settings).revoke(name)
 
 

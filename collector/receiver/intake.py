@@ -1,8 +1,8 @@
 """Stores a delivery: lines before the states that count them, everything before it is acknowledged.
 
-A delivery may come twice, come late, or overlap with what is known: lines are known by their ids, and a file's state
-moves forward only. A file that begins after what is known of it is behind: its lines are stored, its state is not, and
-the machine is told where to read on.
+A delivery may arrive twice, late, or overlap with earlier ones: lines are identified by their ids, and a file's state
+only moves forward. A file whose delivery begins after its known state is behind: its lines are stored, its state is
+not, and the response says where to continue reading.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from records.lines import parse, session_of
 
 @dataclass(slots=True)
 class _File:
-    """A file of a delivery: what is known of it, and what it will be."""
+    """A file of a delivery: its known state, and its next one."""
 
     sent: SentFile
     known: FileState | None
@@ -40,14 +40,14 @@ class _File:
         return self.sent.kind == DIRECTORY or (not self.is_behind and self.sent.after >= self.position)
 
     def counts(self, byte_offset: int) -> bool:
-        """Whether a line at this offset was not counted before."""
+        """Return whether a line at this offset was not counted before."""
         return self.is_news and (self.state.resets, byte_offset) >= self.position
 
 
 def take(store: RecordStore, host: str, delivery: Delivery, person: str | None = None) -> list[FileState]:
-    """Store a delivery of this host, on which a person works; return what is known of the files that are behind.
+    """Store a delivery of this host and person; return the known states of the files that are behind.
 
-    Raises WireError for lines of a file that the delivery does not name, StoreError where the store fails.
+    Raises WireError for lines of a file that the delivery does not name, StoreError if the store fails.
     """
     files = _files(store, host, delivery)
     for file in files.values():
@@ -97,7 +97,7 @@ def _lines(host: str, delivery: Delivery, files: dict[str, _File]) -> tuple[list
 def _without_forgotten(
     store: RecordStore, lines: list[NewLine], rejected: list[RejectedLine]
 ) -> tuple[list[NewLine], list[RejectedLine]]:
-    """Leave out what a person asked to forget: a machine does not know of it."""
+    """Drop lines that were forgotten on request: machines do not have the requests."""
     refused = store.refused(
         [
             *(Origin(line.line_id, session_of(line.line.value, ""), line.place.source_file) for line in lines),
@@ -124,10 +124,10 @@ def _count(files: dict[str, _File], line: NewLine, source: Source | None) -> Non
 
 
 def _unread(state: FileState) -> FileState:
-    """Return the state of a file of which nothing is known."""
+    """Return the state of a file without a known state."""
     return FileState(state.host, state.source_file, state.project_id, state.root)
 
 
 def known_files(store: RecordStore, host: str) -> Iterator[FileState]:
-    """Yield what is known of the files of a host: where a machine that lost its own record goes on."""
+    """Yield the known states of a host's files: a machine that lost its spool continues from them."""
     return (state for state in store.states(host).values() if state.kind != DIRECTORY)

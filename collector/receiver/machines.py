@@ -1,6 +1,6 @@
-"""The machines that may send: invited with a token that works once, enrolled with a token that only they hold.
+"""The machines that may send: invited with a token that works once, enrolled with a token that only they have.
 
-Tokens are kept as hashes. Every request asks this file, so a revocation holds from the next request on.
+Tokens are stored as hashes. Every request reads this file, so a revocation takes effect at the next request.
 """
 
 import hmac
@@ -35,7 +35,7 @@ _SEEN_EVERY = 30.0
 
 
 class MachineError(AnalyticsError):
-    """A machine may not do what it asked for."""
+    """The machine's request is not allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Machine:
 
     @property
     def status(self) -> str:
-        """What it may do now."""
+        """The machine's current status."""
         if self.revoked_at is not None:
             return "revoked"
         if self.enrolled_at is not None:
@@ -60,14 +60,14 @@ class Machine:
 
 
 class Holder(NamedTuple):
-    """Who sent a request."""
+    """The sender of a request."""
 
     name: str
     person: str | None
 
 
 class Machines:
-    """The file that holds them; safe to use from several processes and threads."""
+    """The file of all machines; safe to use from several processes and threads."""
 
     def __init__(self, path: Path) -> None:
         make_folder(path.parent)
@@ -79,8 +79,7 @@ class Machines:
     def invite(self, name: str, person: str | None, hours: float) -> str:
         """Return a token that enrols a machine under this name, once, within these hours.
 
-        Inviting a machine again replaces an invitation that was not used; an enrolled machine goes on sending until
-        the new one is.
+        Inviting a machine again replaces an unused invitation; an enrolled machine can send until the new one is used.
         """
         if not _NAME.fullmatch(name):
             raise UsageError(f"machine: expected up to 63 letters, digits, dots, - and _, found {name!r}")
@@ -95,9 +94,9 @@ class Machines:
         return invitation
 
     def enrol(self, invitation: str, token: str) -> Machine:
-        """Accept the token that a machine made for itself; the same call again is answered alike.
+        """Accept the token that a machine generated; repeating the call has the same result.
 
-        Raises MachineError where the invitation is not known, was used for another token, or has expired.
+        Raises MachineError if the invitation is unknown, was used for another token, or has expired.
         """
         given, hashed = _hashed(invitation), _hashed(token)
         with self._connected() as connection:
@@ -119,7 +118,7 @@ class Machines:
         return next(machine for machine in self.all() if machine.name == name)
 
     def holder(self, token: str) -> Holder | None:
-        """Return the machine that holds this token; None if no machine does, or if it was revoked."""
+        """Return the machine with this token; None if there is none, or if it was revoked."""
         given, now = _hashed(token), time.time()
         with self._connected() as connection:
             row = connection.execute(
@@ -132,7 +131,7 @@ class Machines:
         return Holder(row[0], row[4])
 
     def revoke(self, name: str) -> None:
-        """Refuse this machine from now on, an invitation that was not used included."""
+        """Revoke this machine, including an unused invitation."""
         with self._connected() as connection:
             done = connection.execute(
                 "update machines set revoked_at = ?, invitation = null, invited_until = null where name = ?",

@@ -1,4 +1,4 @@
-"""Serves the receiver over TLS until a signal; what was taken in is stored before it ends."""
+"""Serves the receiver over TLS until a signal; received bodies are stored before it exits."""
 
 from contextlib import closing
 
@@ -18,7 +18,7 @@ _MOST_CONNECTIONS = 2048
 
 
 def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT. Raises OSError where the address is taken."""
+    """Serve until SIGTERM or SIGINT. Raises OSError if the address is in use."""
     certificate, masker = certificate_of(settings), Masker.of(settings)
     with closing(open_store(settings, "claude-analytics-receiver")) as store:
         receiver = Receiver(store, machines_of(settings), masker.key.decode() if masker else None)

@@ -1,6 +1,6 @@
 """The sender as a program: `python -m collector.sender enrol TOKEN`, then `send`, or `send --once`.
 
-It is told what to do by the settings. Exit codes: 0 done, 1 failed, 2 wrong usage or revoked.
+The settings configure it. Exit codes: 0 done, 1 failed, 2 wrong usage or revoked.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from common.settings import Settings
 def main(arguments: list[str] | None = None) -> int:
     """Run the command that these arguments name; an expected failure takes one line."""
     options = _parser().parse_args(arguments)
-    os.umask(0o077)  # what it writes quotes transcripts
+    os.umask(0o077)  # its files quote transcripts
     return run_program("sender", lambda settings: _run(settings, options))
 
 

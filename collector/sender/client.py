@@ -1,4 +1,4 @@
-"""The receiver as a machine sees it: over TLS, its certificate known by the fingerprint that the invitation told."""
+"""The HTTPS client for the receiver, which checks its certificate by the invitation's fingerprint."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ _MOST_SECONDS = 300.0
 
 
 class RefusedError(AnalyticsError):
-    """The receiver does not take what it is sent."""
+    """The receiver rejects the request."""
 
 
 class RevokedError(AnalyticsError):
@@ -25,10 +25,10 @@ class RevokedError(AnalyticsError):
 
 
 class AwayError(PassingError):
-    """The receiver does not answer, or is behind."""
+    """The receiver is unreachable, or is behind."""
 
     def __init__(self, message: str, seconds: float | None = None) -> None:
-        """`seconds` is how long it asks to wait."""
+        """`seconds` is the requested wait."""
         super().__init__(message)
         self.seconds = seconds
 
@@ -43,17 +43,17 @@ class Client:
         self._pool = urllib3.PoolManager(timeout=_TIMEOUT, retries=False, **pinned)
 
     def enrol(self, invitation: str, token: str) -> dict[str, Any]:
-        """Have the receiver accept a token for the word of an invitation; return what it says of this machine."""
+        """Register a token with an invitation's word; return the receiver's description of this machine."""
         body = orjson.dumps({"invitation": invitation, "token": token})
         answer: dict[str, Any] = orjson.loads(self._ask("POST", "/v1/enrol", body))
         return answer
 
     def deliver(self, content: bytes) -> list[FileState]:
-        """Send a delivery, which is stored when this returns; return what is known of files that are behind."""
+        """Send a delivery, which is stored when this returns; return the receiver's states of files that are behind."""
         return _states(self._ask("POST", "/v1/deliveries", content), "behind")
 
     def files(self) -> list[FileState]:
-        """Return what the receiver knows of this machine's files."""
+        """Return the receiver's states of this machine's files."""
         return _states(self._ask("GET", "/v1/files", None), "files")
 
     def close(self) -> None:

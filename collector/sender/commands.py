@@ -1,4 +1,4 @@
-"""What a person does on a machine that sends: enrol it, send, have the system do so."""
+"""The commands on a machine that sends: enrol it, send, install the sender."""
 
 import sys
 
@@ -12,11 +12,11 @@ from common.settings import Settings
 
 
 class NotSentError(AnalyticsError):
-    """What was read waits in the spool."""
+    """The receiver was not reached: the lines read wait in the spool."""
 
 
 def enrol_here(settings: Settings, token: str, *, install: bool = False) -> str:
-    """Enrol this machine, send what there is, and say so."""
+    """Enrol this machine, send its transcripts, and return a message."""
     word = sys.stdin.readline() if token == "-" else token  # noqa: S105 - a name of standard input
     machine = enrol(settings, word)
     enrolled_as = f"enrolled as {machine.name} at {machine.url}"
@@ -24,13 +24,13 @@ def enrol_here(settings: Settings, token: str, *, install: bool = False) -> str:
         return "\n".join([enrolled_as, _sent(settings, machine), "from now on: send, or send --install"])
     try:
         sent = _sent(settings, machine)
-    except NotSentError as error:  # the installed sender goes on
+    except NotSentError as error:  # the installed sender continues
         sent = str(error)
     return "\n".join([enrolled_as, sent, install_here(settings)])
 
 
 def send_from_here(settings: Settings, to: str | None = None, *, once: bool = False) -> str | None:
-    """Send what is new and say so, or until a signal."""
+    """Send new lines once and return a message, or send until a signal."""
     machine, url = enrolled(settings), checked_url(to) if to else None
     if once:
         return _sent(settings, machine, url)
@@ -40,7 +40,7 @@ def send_from_here(settings: Settings, to: str | None = None, *, once: bool = Fa
 
 
 def install_here(settings: Settings) -> str:
-    """Have the system start the sender now and at each login, and say where that is written."""
+    """Install the sender, started now and at each login; return a message with the unit's path."""
     enrolled(settings)
     unit = units.unit_of(settings)
     units.install(unit)

@@ -1,4 +1,4 @@
-"""Who this machine is to the receiver: kept in one private file, written when it is enrolled."""
+"""This machine's identity at the receiver, in one private file that enrolment writes."""
 
 import secrets
 from pathlib import Path
@@ -13,7 +13,7 @@ from common.settings import Settings
 
 
 class Machine(BaseModel):
-    """What enrolment left."""
+    """The result of an enrolment."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -26,19 +26,19 @@ class Machine(BaseModel):
     fingerprint_key: str | None = None
 
     def client(self, url: str | None = None) -> Client:
-        """Return the receiver, at another address if it has moved."""
+        """Return a client for the receiver, at RECEIVER_URL if it has moved."""
         return Client(url or self.url, self.certificate, self.token)
 
 
 def folder_of(settings: Settings) -> Path:
-    """Return where this machine keeps its spool and who it is."""
+    """Return the folder of this machine's spool and identity."""
     return settings.data_dir / "sender"
 
 
 def enrol(settings: Settings, token: str) -> Machine:
-    """Enrol this machine with an invitation. It may be killed and run again: the receiver answers alike.
+    """Enrol this machine with an invitation. It can be killed and run again: the receiver gives the same answer.
 
-    Raises UsageError for what is no invitation, RefusedError for one that was used or has expired.
+    Raises UsageError for an invalid invitation, RefusedError for one that was used or has expired.
     """
     invitation = Invitation.of(token)
     path = folder_of(settings) / "machine.json"
@@ -46,7 +46,7 @@ def enrol(settings: Settings, token: str) -> Machine:
     machine = _unanswered(asking, invitation) or Machine(
         url=invitation.url, certificate=invitation.certificate, token=secrets.token_urlsafe(32)
     )
-    replace_file(asking, machine.model_dump_json().encode())  # before it is sent: an answer may be lost
+    replace_file(asking, machine.model_dump_json().encode())  # before it is sent: the answer may be lost
     answer = Client(machine.url, machine.certificate).enrol(invitation.secret, machine.token)
     machine = Machine.model_validate({**machine.model_dump(), **answer})
     replace_file(path, machine.model_dump_json().encode())
@@ -55,7 +55,7 @@ def enrol(settings: Settings, token: str) -> Machine:
 
 
 def enrolled(settings: Settings) -> Machine:
-    """Return who this machine is. Raises UsageError where it was not enrolled."""
+    """Return this machine's identity. Raises UsageError if it is not enrolled."""
     path = folder_of(settings) / "machine.json"
     machine = _read(path)
     if machine is None or not machine.name:
@@ -64,7 +64,7 @@ def enrolled(settings: Settings) -> Machine:
 
 
 def _unanswered(path: Path, invitation: Invitation) -> Machine | None:
-    """Return what an enrolment that was cut short at the same receiver had made."""
+    """Return the result of an interrupted enrolment at the same receiver, if any."""
     machine = _read(path)
     return machine if machine and machine.url == invitation.url else None
 

@@ -1,4 +1,4 @@
-"""Sends what is new: once, or as it is written until a signal."""
+"""Sends new lines: once, or continuously until a signal."""
 
 import signal
 import threading
@@ -27,19 +27,19 @@ log = structlog.get_logger()
 
 _RETRY_SECONDS = 5.0
 _MOST_PASSES = 100
-"""Passes of one `--once`: a full spool takes several, and so does a receiver that turns out to be behind."""
+"""The most passes of `--once`: a full spool needs several, and so does a receiver that turns out to be behind."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What one sending did."""
+    """The result of one sending."""
 
     lines: int
     deliveries: int
 
 
 def masker_of(settings: Settings, machine: Machine) -> Masker | None:
-    """Return what masks here, with the receiver's key where it has one: a secret has one fingerprint everywhere."""
+    """Return this machine's masker, with the receiver's key if it has one: a secret has one fingerprint everywhere."""
     if settings.masking == "off":
         return None
     key = machine.fingerprint_key
@@ -48,7 +48,7 @@ def masker_of(settings: Settings, machine: Machine) -> Masker | None:
 
 @dataclass(frozen=True, slots=True)
 class _Feed:
-    """A transcripts directory on its way into the spool."""
+    """A transcripts directory that is read into the spool."""
 
     collector: Collector
     sink: SpoolSink
@@ -56,9 +56,9 @@ class _Feed:
 
 
 def send_once(settings: Settings, machine: Machine, url: str | None = None) -> Sent:
-    """Read what is new and send everything that waits.
+    """Read new lines and send everything in the spool.
 
-    Raises AwayError where the receiver does not answer; what was read waits in the spool then.
+    Raises AwayError if the receiver is unreachable; the lines read then wait in the spool.
     """
     with _open_spool(settings, None) as spool, closing(machine.client(url)) as client:
         feeds = _feeds(settings, machine, spool)
@@ -76,7 +76,7 @@ def send_once(settings: Settings, machine: Machine, url: str | None = None) -> S
 
 
 def _collect(feeds: list[_Feed]) -> tuple[int, bool]:
-    """Make a pass; return how many lines were read, and whether that is all there is."""
+    """Make a pass; return how many lines were read, and whether none are left."""
     lines = 0
     for feed in feeds:
         if reason := absence(feed.collector.root):
@@ -90,9 +90,9 @@ def _collect(feeds: list[_Feed]) -> tuple[int, bool]:
 
 
 def send(settings: Settings, machine: Machine, stop: threading.Event, url: str | None = None) -> None:
-    """Send what is written until `stop` is set.
+    """Send lines as they are written until `stop` is set.
 
-    Raises RevokedError where this machine may not send any more, TranscriptsError where a directory may not be read.
+    Raises RevokedError if this machine was revoked, TranscriptsError if a directory is unreadable.
     """
     with _open_spool(settings, stop) as spool, closing(machine.client(url)) as client:
         feeds, failures = _feeds(settings, machine, spool), list[AnalyticsError]()
@@ -112,7 +112,7 @@ def send(settings: Settings, machine: Machine, stop: threading.Event, url: str |
 
 
 def _follow(feed: _Feed, stop: threading.Event, failures: list[AnalyticsError]) -> None:
-    """Follow a directory; what may pass by itself is tried again, anything else ends the sender."""
+    """Follow a directory; transient errors are retried, any other error ends the sender."""
 
     def report(result: CollectResult) -> None:
         if result.lines or result.files_unreadable:

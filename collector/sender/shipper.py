@@ -1,4 +1,4 @@
-"""Sends what waits in the spool, oldest first, each until it is acknowledged."""
+"""Sends the spool's deliveries, oldest first, each until it is acknowledged."""
 
 import random
 import threading
@@ -22,7 +22,7 @@ class Shipper:
     """Sends for one machine."""
 
     def __init__(self, spool: Spool, client: Client, standing: Callable[[], SentFile | None] = lambda: None) -> None:
-        """`standing` tells how the transcripts directory stands, which is sent once a minute."""
+        """`standing` returns the state of the transcripts directory, which is sent once a minute."""
         self._spool, self._client, self._standing = spool, client, standing
         self._is_known = False
         self._told_at = float("-inf")
@@ -30,7 +30,7 @@ class Shipper:
         self.sent = 0
 
     def run(self, stop: threading.Event) -> None:
-        """Send until `stop` is set. Raises RevokedError where this machine may not send."""
+        """Send until `stop` is set. Raises RevokedError if this machine was revoked."""
         while not stop.is_set():
             try:
                 if not self.send_one():
@@ -42,7 +42,7 @@ class Shipper:
                 self._wait(stop, error)
 
     def drain(self) -> None:
-        """Send everything that waits. Raises AwayError or RefusedError where that is not possible now."""
+        """Send everything in the spool. Raises AwayError or RefusedError if that is not possible now."""
         tries = 0
         while True:
             try:
@@ -51,20 +51,20 @@ class Shipper:
                 tries = 0
             except AwayError as error:
                 tries += 1
-                if error.seconds is None or tries > 30:  # only a receiver that is behind says when to come again
+                if error.seconds is None or tries > 30:  # only a receiver that is behind says when to retry
                     raise
                 time.sleep(error.seconds)
         self._tell_standing()
 
     def begin(self) -> None:
-        """Go on from what the receiver knows, if it answers: a machine that lost its spool need not read everything."""
+        """Adopt the receiver's states, if it answers: a machine that lost its spool need not read everything."""
         try:
             self.reconcile()
         except (AwayError, RefusedError) as error:
             log.warning("receiver_not_asked", error=str(error))
 
     def send_one(self) -> bool:
-        """Send the oldest delivery; tell whether there was one."""
+        """Send the oldest delivery; return whether there was one."""
         waiting = self._spool.oldest()
         if waiting is None:
             self.reconcile()
@@ -77,7 +77,7 @@ class Shipper:
         return True
 
     def reconcile(self) -> None:
-        """Once after each start and outage: go on from what the receiver knows."""
+        """Adopt the receiver's states, once after each start and outage."""
         if not self._is_known:
             changed = self._spool.adopt(self._client.files())
             self._is_known = True

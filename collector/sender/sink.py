@@ -1,4 +1,4 @@
-"""The spool as the collector sees it: a place for lines, as the record store is one."""
+"""The spool with the interface that the collector uses to write to the record store."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -21,17 +21,17 @@ class _Draft:
 
 
 class SpoolSink:
-    """One collector's way into the spool; each has its own."""
+    """One collector's access to the spool; each collector has its own."""
 
     def __init__(self, spool: Spool) -> None:
         self._spool = spool
         self._draft: _Draft | None = None
         self._generation = -1
         self.standing: SentFile | None = None
-        """How the transcripts directory stands; what was said before is of no use, so it does not wait in the spool."""
+        """The state of the transcripts directory; older states are useless, so it is not spooled."""
 
     def transaction(self) -> AbstractContextManager[None]:
-        """Put what is written inside into the spool as one delivery."""
+        """Spool everything written in this block as one delivery."""
         return self._transaction()
 
     @contextmanager
@@ -48,20 +48,20 @@ class SpoolSink:
             self._spool.put(draft.delivery, draft.states, self._generation)
 
     def insert_lines(self, lines: Sequence[NewLine]) -> list[Source | None]:
-        """Take lines; the receiver finds out which of them are new."""
+        """Add lines; the receiver determines which of them are new."""
         self._drafted.delivery.lines.extend(
             _sent(new.line_id, new.place.source_file, new.place.byte_offset, new.line.raw) for new in lines
         )
         return [None] * len(lines)
 
     def insert_rejected(self, lines: Sequence[RejectedLine]) -> None:
-        """Take rejected lines."""
+        """Add rejected lines."""
         self._drafted.delivery.rejected.extend(
             _sent(line.line_id, line.place.source_file, line.place.byte_offset, line.raw, line.reason) for line in lines
         )
 
     def save_layouts(self, parts: Sequence[LayoutPart]) -> int:
-        """Take what is kept of files besides their lines."""
+        """Add the layouts of files."""
         by_file: dict[str, list[LayoutPart]] = {}
         for part in parts:
             by_file.setdefault(part.source_file, []).append(part)
@@ -75,7 +75,7 @@ class SpoolSink:
         return self._draft
 
     def save_states(self, states: Iterable[FileState]) -> None:
-        """Take the states that the lines written before lead to."""
+        """Add the states that count the lines written before."""
         now = self.now()
         with self._transaction():
             for state in states:
@@ -91,11 +91,11 @@ class SpoolSink:
         return states
 
     def has_state(self, state: FileState) -> bool:  # noqa: ARG002 - nobody else writes states but the receiver
-        """Tell whether nothing was replaced by what the receiver knows."""
+        """Return whether no state was replaced by the receiver's."""
         return self._generation == self._spool.generation
 
     def forget_requests(self) -> list[ForgetRequest]:
-        """Return nothing: the receiver knows what is forgotten, and leaves it out."""
+        """Return nothing: the receiver knows what is forgotten, and drops it."""
         return []
 
     def refused(self, origins: Sequence[Origin]) -> set[str]:  # noqa: ARG002 - as above

@@ -1,7 +1,7 @@
-"""What was collected on this machine and is not acknowledged yet, in one private SQLite file.
+"""The lines collected on this machine that are not acknowledged yet, in one private SQLite file.
 
-A delivery and the states of its files are written in one transaction: an offset never runs ahead of its lines, and what
-waits outlives a kill, a journey and the transcript itself. Collectors write (sink.py), the shipper reads.
+A delivery and the states of its files are written in one transaction: an offset is never ahead of its lines, and
+waiting lines survive a kill, a time offline and the transcript itself. Collectors write (sink.py), the shipper reads.
 """
 
 import fcntl
@@ -31,11 +31,11 @@ class SpoolError(StoreError):
 
 
 class SpoolFullError(SpoolError, PassingError):
-    """As much waits as may: nothing more is read until some of it is sent."""
+    """The spool has reached its limit: nothing more is read until some of it is sent."""
 
 
 class RewoundError(SpoolError, PassingError):
-    """The receiver knows less of a file than was read: the pass begins again from what it knows."""
+    """The receiver has less of a file than was read: the pass restarts from the receiver's state."""
 
 
 class Waiting(NamedTuple):
@@ -53,17 +53,17 @@ class Spool:
 
         Args:
             path: The file.
-            limit_bytes: How much may wait.
-            stop: With it a full spool is waited for until this is set; without, it is an error.
+            limit_bytes: The most bytes that may wait.
+            stop: With it, a full spool blocks until this is set; without, it is an error.
         """
         make_folder(path.parent)
         self._held = _hold(path.with_suffix(".lock"))
         self._path, self._limit, self._stop = path, limit_bytes, stop
         self._lock = threading.Lock()
         self.news = threading.Event()
-        """Set when something new waits."""
+        """Set when a new delivery waits."""
         self.generation = 0
-        """Grows when states are replaced by the receiver's: what was read meanwhile is read again."""
+        """Incremented when states are replaced by the receiver's: lines read meanwhile are read again."""
         with self._one_line():
             self._connection = sqlite3.connect(path, 30, isolation_level=None, check_same_thread=False)
             path.chmod(0o600)
@@ -78,9 +78,9 @@ class Spool:
         self._held.close()
 
     def put(self, delivery: Delivery, states: Sequence[FileState], generation: int) -> None:
-        """Keep a delivery with the states that it leads to, which it is given.
+        """Store a delivery with the states that count its lines, which are added to it.
 
-        Raises RewoundError where states were replaced since `generation`, SpoolFullError where there is no room.
+        Raises RewoundError if states were replaced since `generation`, SpoolFullError if there is no room.
         """
         self._await_room()
         with self._transaction():
@@ -101,7 +101,7 @@ class Spool:
                 raise SpoolFullError(f"{self._path}: {size} are waiting to be sent, the maximum of SPOOL_LIMIT_MB")
 
     def states(self) -> tuple[dict[str, FileState], int]:
-        """Return how far each file was read, with the generation of that."""
+        """Return how far each file was read, and the generation of these states."""
         with self._transaction():
             return self._states(None), self.generation
 
@@ -118,7 +118,7 @@ class Spool:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing waits."""
+        """Return whether nothing waits."""
         return self.count() == 0
 
     def count(self) -> int:
@@ -127,14 +127,14 @@ class Spool:
             return int(self._value("select count(*) from deliveries"))
 
     def oldest(self) -> Waiting | None:
-        """Return the delivery that is to be sent next; None where nothing waits."""
+        """Return the next delivery to send, or None if nothing waits."""
         with self._transaction():
             self.news.clear()
             row = self._connection.execute("select position, content from deliveries order by position").fetchone()
         return Waiting(*row) if row else None
 
     def acknowledge(self, sent: Waiting, behind: Iterable[FileState]) -> None:
-        """Forget a delivery that is stored at the receiver; go back to what it knows of files that are behind."""
+        """Delete a delivery that the receiver has stored; reset files that are behind to the receiver's states."""
         with self._transaction():
             self._connection.execute("delete from deliveries where position = ?", [sent.position])
             if states := list(behind):
@@ -143,7 +143,7 @@ class Spool:
         self._bytes -= len(sent.content)
 
     def adopt(self, theirs: Sequence[FileState]) -> int:
-        """Go on from what the receiver knows, if nothing waits; return of how many files that differs."""
+        """Adopt the receiver's states if nothing waits; return how many files differed."""
         with self._transaction():
             if self._value("select count(*) from deliveries"):
                 return 0
@@ -179,7 +179,7 @@ class Spool:
 
 
 def _hold(path: Path) -> BinaryIO:
-    """Hold the lock of this machine's sender: of two at once, one would send what the other has read."""
+    """Take the lock of this machine's sender: with two at once, one would send what the other has read."""
     held = path.open("ab")
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)

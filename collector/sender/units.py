@@ -1,4 +1,4 @@
-"""Has the system start the sender: a systemd user unit on Linux, a launchd agent on macOS."""
+"""Installs the sender as a service: a systemd user unit on Linux, a launchd agent on macOS."""
 
 import os
 import plistlib
@@ -17,12 +17,12 @@ _LAUNCHER = Path(__file__).resolve().parents[2] / "analytics"
 
 
 class UnitError(AnalyticsError):
-    """The system did not take the unit."""
+    """The system rejected the unit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A file for the system, and the commands that have it start the sender now and at each login."""
+    """A unit file, and the commands that start the sender now and at each login."""
 
     path: Path
     content: bytes
@@ -43,17 +43,17 @@ def unit_of(settings: Settings, system: str = sys.platform) -> Unit:
 
 
 def install(unit: Unit) -> None:
-    """Write the unit and have the system start it. Raises UnitError with the command that failed."""
+    """Write the unit and start it. Raises UnitError with the command that failed."""
     replace_file(unit.path, unit.content)
     *first, last = unit.commands
-    for command in first:  # launchd knows no agent to end where none was installed
+    for command in first:  # launchd has no agent to stop if none was installed
         _run(command)
     if reason := _run(last):
         raise UnitError(f"{unit.path} is written, but {' '.join(last)} failed: {reason}; run that command yourself")
 
 
 def systemd(settings: Settings) -> bytes:
-    """Return a user unit. Exit code 2 means that starting again does not help: revoked, or a wrong setting."""
+    """Return a user unit. It does not restart on exit code 2: revoked, or a wrong setting."""
     variables = "".join(f"Environment={_quoted(f'{name}={value}')}\n" for name, value in _environment(settings).items())
     text = f"""[Unit]
 Description=Send Claude Code transcripts to claude-analytics
@@ -91,12 +91,12 @@ def launchd(settings: Settings) -> bytes:
 
 
 def _command() -> list[str]:
-    """Return what starts the sender: the checkout's launcher, or the installed package."""
+    """Return the command that starts the sender: the checkout's launcher, or the installed package."""
     return [str(_LAUNCHER), "send"] if _LAUNCHER.exists() else [sys.executable, "-P", "-m", "collector.sender", "send"]
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    """Return the settings that were chosen here: a unit sees no other environment."""
+    """Return the settings that are set here: a unit does not inherit the environment."""
     chosen = {"DATA_DIR": str(settings.data_dir)}
     for name in ("masking", "spool_limit_mb", "log_level"):
         if name in settings.model_fields_set:
@@ -107,7 +107,7 @@ def _environment(settings: Settings) -> dict[str, str]:
 
 
 def _quoted(word: str) -> str:
-    """Return a word as systemd reads it."""
+    """Quote a word for systemd."""
     escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
     return f'"{escaped}"'
 

@@ -1,6 +1,6 @@
-"""The look that report and status page share. `tokens.css` names every colour and size, `components.css` uses them.
+"""The design of the report and the status page. `tokens.css` names every colour and size, `components.css` uses them.
 
-It is in `common/` because the two pages may not import each other's room. Charts take their colours from here, too.
+It is in `common/` because the two packages may not import each other. Charts take their colours from here, too.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""The status page and its API: what the scheduler does, how things stand, and the few actions there are."""
+"""The status page and its API: the scheduler's runs, its state, and its actions."""
 
 from scheduler.web.app import create_app
 

@@ -45,7 +45,7 @@ def create_app(
     """The ASGI application. It starts the service when it starts, and stops it when it stops.
 
     `stores` names the folders whose sizes are shown; the default is the data directory's. `version` is the product's.
-    `collectors` and `disks` are watched where they are other containers' affair.
+    `collectors` and `disks` are watched if they belong to other containers.
     """
 
     @asynccontextmanager

@@ -1,4 +1,4 @@
-"""Prometheus metrics, computed from the history and the published generation when they are asked for."""
+"""Prometheus metrics, computed from the history and the published generation on request."""
 
 import shutil
 from collections.abc import Iterator

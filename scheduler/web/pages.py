@@ -233,7 +233,7 @@ def _seconds(seconds: float | None) -> str:
 
 
 def describe_run(run: Run) -> str:
-    """A run in words, for who cannot see the strip's colours."""
+    """Return a run in words, for readers who cannot see the strip's colours."""
     return f"Run {run.id}, {run.kind}, {run.status}, {run.started_at:%Y-%m-%d %H:%M} UTC"
 
 

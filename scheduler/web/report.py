@@ -1,7 +1,7 @@
 """The report as the status page serves it, with the files beside it, from which it loads sessions and searches.
 
-It holds what transcripts say, so it runs as a stranger to this origin and its cookie. No cookie comes with what such a
-page asks for, so the address of its folder holds a key for those who may see it.
+It contains transcript content, so it is sandboxed from this origin and its cookie. Such a page's requests carry no
+cookie, so the address of its folder contains a key for those who may see it.
 """
 
 from pathlib import Path

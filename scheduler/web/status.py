@@ -1,4 +1,4 @@
-"""What the status page says besides the history: freshness, sizes of the stores, transcripts at risk, versions."""
+"""The status page's content besides the history: freshness, sizes of the stores, transcripts at risk, versions."""
 
 import json
 import os
@@ -64,7 +64,7 @@ class Store(BaseModel):
 
 @dataclass
 class _Kept(Generic[Value]):
-    """A value that is worth counting only now and then."""
+    """A cached value that is expensive to count."""
 
     make: Callable[[], Value]
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -83,7 +83,7 @@ ForgottenFiles = Callable[[Mapping[str, os.stat_result]], set[str]]
 
 
 class Standing:
-    """How things stand. Reads the published database only, so it never gets in a run's way."""
+    """The current state. Reads only the published database, so it never blocks a run."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Aggregates of DuckDB in Spark's words."""
+"""Translates DuckDB's aggregates to Spark."""
 
 from collections.abc import Callable
 

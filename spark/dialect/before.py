@@ -1,4 +1,4 @@
-"""What is rewritten while the statement is still DuckDB's: constructs that stand in the way of resolving its names."""
+"""Rewrites DuckDB constructs that prevent resolving a statement's names."""
 
 import json
 
@@ -42,7 +42,7 @@ def _inline_windows(select: exp.Select) -> None:
 
 
 def _complete(window: exp.Window, named: dict[str, exp.Expr]) -> None:
-    """Give a window what the window that it names has."""
+    """Copy the definition of a named window into a window."""
     base = window.args.get("alias")
     if base is None or base.name not in named or window in named.values():
         return

@@ -1,4 +1,4 @@
-"""Functions and operators of DuckDB in Spark's words. A function that is not listed has the same name and meaning."""
+"""Translates DuckDB's functions and operators to Spark. Functions not listed have the same name and meaning."""
 
 import json
 from collections.abc import Callable
@@ -78,7 +78,7 @@ def _replace(value: exp.Expr, pattern: exp.Expr, by: exp.Expr, flags: exp.Expr |
 
 
 def _is_anchored(pattern: str) -> bool:
-    """Tell whether the pattern matches at most once, where replacing the first match and all are the same."""
+    """Return whether the pattern matches at most once, so that replacing the first match replaces all."""
     return pattern.split(")", 1)[-1].startswith("^") or pattern.startswith("^") or pattern.endswith("$")
 
 

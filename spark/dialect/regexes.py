@@ -1,7 +1,7 @@
 r"""Regular expressions of DuckDB (RE2) as Java's, which Spark uses.
 
-RE2 takes `$` for the very end, `.` for all but a line feed, `\s` and `\b` for ASCII alone, and a bracket within a
-class for itself.
+In RE2, `$` is the very end, `.` anything but a line feed, `\s` and `\b` are ASCII only, and a bracket within a
+class is literal.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""What is rewritten once every name is resolved: joins, sets and projections that Spark 3.5 has no words for."""
+"""Rewrites joins, sets and projections that Spark 3.5 does not support, after every name is resolved."""
 
 from sqlglot import exp
 
