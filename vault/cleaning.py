@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from common.paths import DataPaths
-from common.private_files import replace_file
+from common.private_files import LEFT_OVER, replace_file
 from common.settings import Settings
 from vault.search import Search, find_in, not_in, search
 
@@ -76,8 +76,9 @@ def _not_ours(settings: Settings) -> list[Path]:
 
 def _cleaned(path: Path, paths: DataPaths, samples: Sequence[str]) -> bool:
     """Delete a file that can be spared, or a line of one; tell whether no sample is left in it."""
-    if any(path.is_relative_to(paths.root.resolve() / folder) for folder in _DISPOSABLE):
-        path.unlink()
+    left_over = path.name.startswith(LEFT_OVER)  # by a writer that was killed, of these samples for one
+    if left_over or any(path.is_relative_to(paths.root.resolve() / folder) for folder in _DISPOSABLE):
+        path.unlink(missing_ok=True)
         return True
     if path == paths.git_remotes.resolve():
         lines = path.read_bytes().splitlines(keepends=True)

@@ -16,6 +16,7 @@ import pytest
 
 import loader
 from common.catalog import CONVERSATIONS, DEAD_LETTERS, open_catalog, open_table
+from common.private_files import LEFT_OVER
 from common.settings import Settings
 from records import open_store
 from records.reduced import original_length
@@ -36,7 +37,7 @@ from tests.integration.vault.forgetting import (
     iceberg_becomes,
     line,
 )
-from vault.cleaning import SAMPLES, samples_in
+from vault.cleaning import SAMPLES, samples_in, search_files
 from vault.forget import finish, keep_samples, unfinished
 from vault.proof import search_tables
 from vault.search import find_in
@@ -255,7 +256,9 @@ def test_killed_anywhere_it_is_finished_by_the_next_run(past: Settings, pause: f
     assert len(contents(past)["lines"]) == LINES, "no line is ever away"
     with closing(open_store(past)) as store:
         assert unfinished(store)
+    (past.data_dir / f"{LEFT_OVER}killed").write_text(TEXTS[0], encoding="utf-8")  # as when its samples are being written
     expire(past)
+    assert search_files(past, TEXTS).found == {}
     assert (places(past), reduced(past), len(contents(past)["lines"])) == ([], LINES, LINES)
 
 
