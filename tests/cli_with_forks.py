@@ -1,4 +1,4 @@
-"""The command line as a process of its own, with forks (forked.py) for the dbt processes that it starts."""
+"""The command line in a separate process, with forks (forked.py) for the dbt processes that it starts."""
 
 import runpy
 

@@ -1,6 +1,6 @@
 """Processes for tests that run builds and commands: forks (forked.py) of two processes, which start when first wanted.
 
-A command line that a test starts is an interpreter of its own with the scheduler's real worker, unless it begins with
+A command line that a test starts is a separate interpreter with the scheduler's real worker, unless it begins with
 `Forks.cli`; tests of the real worker ask for `real_dbt`.
 """
 
@@ -62,7 +62,7 @@ class Forks:
         return [sys.executable, "-P", str(FORKED), "cli"]
 
     def cli_module(self) -> str:
-        """Return the module that is the command line in an interpreter of its own; its dbt is a fork."""
+        """Return the module that runs the command line in a separate interpreter; its dbt is a fork."""
         if WORKER != FORKED:
             return "cli"
         self.begin("dbt")

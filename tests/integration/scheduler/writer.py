@@ -26,7 +26,7 @@ def write_for_ever(root: Path, name: str) -> None:
 def write(volume: DuckDBVolume, name: str) -> None:
     """Write two rows in one transaction. A file that a kill left damaged is made again, as a run does it.
 
-    DuckDB writes blocks of metadata anew where they are: killed just then, it leaves one whose checksum is wrong.
+    DuckDB overwrites blocks of metadata in place: killed during such a write, it leaves a block with a wrong checksum.
     """
     try:
         _write(volume, name)

@@ -256,7 +256,7 @@ def test_killed_anywhere_it_is_finished_by_the_next_run(past: Settings, pause: f
     assert len(contents(past)["lines"]) == LINES, "no line is ever away"
     with closing(open_store(past)) as store:
         assert unfinished(store)
-    (past.data_dir / f"{LEFT_OVER}killed").write_text(TEXTS[0], encoding="utf-8")  # as when its samples are being written
+    (past.data_dir / f"{LEFT_OVER}killed").write_text(TEXTS[0], encoding="utf-8")  # as a killed writer does
     expire(past)
     assert search_files(past, TEXTS).found == {}
     assert (places(past), reduced(past), len(contents(past)["lines"])) == ([], LINES, LINES)
